@@ -1,0 +1,1 @@
+//! The mig33 wire protocol.
