@@ -1,0 +1,105 @@
+//! The table of packets as data, for who shows, documents or checks them.
+use crate::{Command, packets, values};
+
+/// One kind of packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketInfo {
+    /// COMMAND1.
+    pub command: Command,
+    /// Its name: `LOGIN`.
+    pub name: &'static str,
+    /// Its name in the protocol article: `LOGIN_1`.
+    pub seed: Option<&'static str>,
+    /// Who sends it.
+    pub direction: Direction,
+    /// Its blocks, by ascending id.
+    pub fields: &'static [FieldInfo],
+}
+
+/// Who sends a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Clients.
+    ClientToServer,
+    /// Servers.
+    ServerToClient,
+    /// Both.
+    Both,
+}
+
+/// One block of a kind of packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldInfo {
+    /// The block's id.
+    pub id: u16,
+    /// Its name: `password_hash`.
+    pub name: &'static str,
+    /// How its content is read.
+    pub kind: FieldKind,
+    /// The set of values that it takes, by name.
+    pub values: Option<&'static str>,
+    /// Whether it is a password, a proof or a token, which is shown to nobody.
+    pub secret: bool,
+}
+
+/// How a block's content is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// 1 byte.
+    U8,
+    /// 2 bytes, big-endian, as all integers.
+    U16,
+    /// 4 bytes.
+    U32,
+    /// 8 bytes.
+    U64,
+    /// 1 byte, 0 or 1.
+    Bool,
+    /// UTF-8.
+    Text,
+    /// Any bytes.
+    Bytes,
+    /// Strings joined by this character.
+    List(char),
+    /// Strings separated by a zero byte.
+    StringArray,
+    /// One byte a value.
+    U8Array,
+    /// Eight bytes a value.
+    U64Array,
+}
+
+/// The named values of a field: `Presence` has `AVAILABLE` = 1, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueSet {
+    /// Its name.
+    pub name: &'static str,
+    /// Names and numbers.
+    pub entries: &'static [(&'static str, u16)],
+}
+
+/// Every kind of packet, by ascending command.
+#[must_use]
+pub const fn catalogue() -> &'static [PacketInfo] {
+    packets::TABLE
+}
+
+/// Every set of named values.
+#[must_use]
+pub const fn value_sets() -> &'static [ValueSet] {
+    values::SETS
+}
+
+pub(crate) fn packet(command: Command) -> Option<&'static PacketInfo> {
+    let at = packets::TABLE
+        .binary_search_by_key(&command, |packet| packet.command)
+        .ok()?;
+    packets::TABLE.get(at)
+}
+
+pub(crate) fn other(command: Command) -> Option<&'static str> {
+    packets::OTHER
+        .iter()
+        .find(|(number, _)| *number == command.0)
+        .map(|(_, name)| *name)
+}

@@ -1,0 +1,145 @@
+//! `packets!`: the table of packets becomes structs, their reading and writing, names and the catalogue.
+
+/// One row a packet, as spec/packets.toml has it:
+///
+/// ```text
+/// /// What it is for.
+/// 200 LOGIN Login c "LOGIN_1" {
+///     5 username: Text,
+///     9 initial_presence: Presence,
+/// }
+/// ```
+///
+/// Command, name in the catalogue, name of the struct, who sends it (`c` client, `s` server, `b` both), the name in the
+/// protocol article where it has one; then the fields by ascending id. `U8Array as StatusEvent` names the values of an
+/// array's entries. Passwords, proofs and tokens are `Secret<…>`.
+macro_rules! packets {
+    ($(
+        $(#[doc = $doc:literal])+
+        $command:literal $const:ident $name:ident $direction:ident $($seed:literal)? {
+            $($id:literal $field:ident: $ty:ty $(as $values:ident)?),* $(,)?
+        }
+    )+) => {
+        $(
+            $(#[doc = $doc])+
+            #[doc = ""]
+            #[doc = concat!("`", stringify!($const), "` (", $command, ")" $(, ", `", $seed, "` in the protocol article")?, ".")]
+            #[derive(Clone, Debug, Default, PartialEq, Eq)]
+            pub struct $name {
+                $(
+                    #[doc = concat!("Block ", $id, ".")]
+                    pub $field: Option<$ty>,
+                )*
+                /// Blocks that this kind of packet is not known to have.
+                pub extra: Extra,
+            }
+
+            impl Decode for $name {
+                const COMMAND: Command = Command($command);
+
+                fn decode(frame: &Frame) -> Result<Self, DecodeError> {
+                    #[allow(unused_mut, reason = "packets without fields")]
+                    let mut packet = Self::default();
+                    for block in frame.blocks() {
+                        match block.id {
+                            $($id if packet.$field.is_none() => {
+                                packet.$field = read_field(Self::COMMAND, stringify!($field), block, &mut packet.extra)?;
+                            })*
+                            _ => packet.extra.keep(block),
+                        }
+                    }
+                    Result::Ok(packet)
+                }
+            }
+
+            impl Encode for $name {
+                fn command(&self) -> Command {
+                    Self::COMMAND
+                }
+
+                fn params_len(&self) -> usize {
+                    extra_len(&self.extra) $(+ field_len($id, self.$field.as_ref(), &self.extra))*
+                }
+
+                fn write_params(&self, out: &mut BytesMut) {
+                    #[allow(unused_mut, reason = "packets without fields")]
+                    let mut writer = ParamsWriter::new(out, &self.extra);
+                    $(writer.field($id, self.$field.as_ref());)*
+                    writer.finish();
+                }
+            }
+
+            impl From<$name> for Packet {
+                fn from(packet: $name) -> Self {
+                    Self::$name(packet)
+                }
+            }
+        )+
+
+        /// Any packet: one of those in the catalogue, or a frame whose command is in no catalogue.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(clippy::large_enum_variant, reason = "short-lived; a box would allocate for every packet")]
+        pub enum Packet {
+            $(
+                #[doc = concat!("[`struct@", stringify!($name), "`]")]
+                $name($name),
+            )+
+            /// A command that is in no catalogue, byte for byte.
+            Other(Frame),
+        }
+
+        impl Packet {
+            /// Reads a frame as the kind of packet that its command says.
+            ///
+            /// # Errors
+            /// [`DecodeError`] when a block's content does not fit its type.
+            pub fn decode(frame: &Frame) -> Result<Self, DecodeError> {
+                Result::Ok(match frame.command.0 {
+                    $($command => Self::$name($name::decode(frame)?),)+
+                    _ => Self::Other(frame.clone()),
+                })
+            }
+
+            fn as_encode(&self) -> &dyn Encode {
+                match self {
+                    $(Self::$name(packet) => packet,)+
+                    Self::Other(frame) => frame,
+                }
+            }
+        }
+
+        impl Command {
+            $(
+                #[doc = concat!("[`struct@crate::packets::", stringify!($name), "`]")]
+                pub const $const: Self = Self($command);
+            )+
+        }
+
+        pub(crate) const TABLE: &[PacketInfo] = &[$(
+            PacketInfo {
+                command: Command($command),
+                name: stringify!($const),
+                seed: packets!(@seed $($seed)?),
+                direction: packets!(@direction $direction),
+                fields: &[$(
+                    FieldInfo {
+                        id: $id,
+                        name: stringify!($field),
+                        kind: <$ty as Field>::KIND,
+                        values: packets!(@values $ty $(, $values)?),
+                        secret: <$ty as Field>::SECRET,
+                    },
+                )*],
+            },
+        )+];
+    };
+    (@seed) => { None };
+    (@seed $seed:literal) => { Some($seed) };
+    (@direction c) => { Direction::ClientToServer };
+    (@direction s) => { Direction::ServerToClient };
+    (@direction b) => { Direction::Both };
+    (@values $ty:ty) => { <$ty as Field>::VALUES };
+    (@values $ty:ty, $values:ident) => { <$values as Field>::VALUES };
+}
+
+pub(crate) use packets;

@@ -1,0 +1,163 @@
+//! The table of packets and spec/packets.toml say the same, both ways.
+use std::collections::BTreeMap;
+
+use mig33_codec::{Command, Direction, FieldKind, catalogue, value_sets};
+use toml::{Table, Value};
+
+fn spec() -> Table {
+    include_str!("../../../spec/packets.toml")
+        .parse()
+        .expect("spec/packets.toml is TOML")
+}
+
+fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
+    table.get(key).and_then(Value::as_str)
+}
+
+fn kind_name(kind: FieldKind) -> String {
+    match kind {
+        FieldKind::U8 => "u8".into(),
+        FieldKind::U16 => "u16".into(),
+        FieldKind::U32 => "u32".into(),
+        FieldKind::U64 => "u64".into(),
+        FieldKind::Bool => "bool".into(),
+        FieldKind::Text => "string".into(),
+        FieldKind::Bytes => "bytes".into(),
+        FieldKind::List(separator) => format!("list({separator})"),
+        FieldKind::StringArray => "string_array".into(),
+        FieldKind::U8Array => "u8_array".into(),
+        FieldKind::U64Array => "u64_array".into(),
+    }
+}
+
+/// A line a packet and a field, as both sides can be put.
+fn lines_of_the_spec() -> Vec<String> {
+    let spec = spec();
+    let mut lines = Vec::new();
+    for packet in spec["packet"].as_array().expect("packets") {
+        let packet = packet.as_table().expect("a packet");
+        let name = text(packet, "name").expect("a name");
+        lines.push(format!(
+            "{} {name} {} {:?}",
+            packet["command"],
+            text(packet, "dir").expect("a direction"),
+            text(packet, "seed"),
+        ));
+        for field in packet
+            .get("fields")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let field = field.as_table().expect("a field");
+            lines.push(format!(
+                "{name}.{} {} {} {:?}",
+                field["id"],
+                text(field, "name").expect("a name"),
+                text(field, "type").expect("a type"),
+                text(field, "values"),
+            ));
+        }
+    }
+    lines
+}
+
+fn lines_of_the_table() -> Vec<String> {
+    let mut lines = Vec::new();
+    for packet in catalogue() {
+        let direction = match packet.direction {
+            Direction::ClientToServer => "c",
+            Direction::ServerToClient => "s",
+            Direction::Both => "b",
+        };
+        let (number, name) = (packet.command.0, packet.name);
+        lines.push(format!("{number} {name} {direction} {:?}", packet.seed));
+        for field in packet.fields {
+            let kind = kind_name(field.kind);
+            lines.push(format!(
+                "{name}.{} {} {kind} {:?}",
+                field.id, field.name, field.values
+            ));
+        }
+    }
+    lines
+}
+
+#[test]
+fn packets_and_fields_are_those_of_the_spec() {
+    let (spec, table) = (lines_of_the_spec(), lines_of_the_table());
+    assert_eq!(table, spec);
+    assert!(
+        spec.len() > 500,
+        "only {} lines were read of the spec",
+        spec.len()
+    );
+}
+
+#[test]
+fn values_are_those_of_the_spec() {
+    let spec = spec();
+    let of_spec: BTreeMap<&str, BTreeMap<&str, i64>> = spec["values"]
+        .as_table()
+        .expect("value sets")
+        .iter()
+        .map(|(name, set)| {
+            let set = set.as_table().expect("a set").iter();
+            (
+                name.as_str(),
+                set.map(|(k, v)| (k.as_str(), v.as_integer().expect("a number")))
+                    .collect(),
+            )
+        })
+        .collect();
+    let of_table: BTreeMap<&str, BTreeMap<&str, i64>> = value_sets()
+        .iter()
+        .map(|set| {
+            (
+                set.name,
+                set.entries
+                    .iter()
+                    .map(|(k, v)| (*k, i64::from(*v)))
+                    .collect(),
+            )
+        })
+        .collect();
+    assert_eq!(of_table, of_spec);
+}
+
+#[test]
+fn other_commands_have_the_names_of_the_spec() {
+    let spec = spec();
+    let other = spec["other"].as_table().expect("other commands");
+    for (name, number) in other {
+        let number = u16::try_from(number.as_integer().expect("a number")).expect("16 bits");
+        assert_eq!(Command(number).name(), Some(name.as_str()));
+    }
+    let named = (0..=u16::MAX)
+        .filter(|number| Command(*number).name().is_some())
+        .count();
+    assert_eq!(named, other.len() + catalogue().len());
+}
+
+#[test]
+fn names_are_shown() {
+    assert_eq!(Command::LOGIN.to_string(), "LOGIN (200)");
+    assert_eq!(Command::LOGIN.seed_name(), Some("LOGIN_1"));
+    assert_eq!(Command(55_555).to_string(), "command 55555");
+}
+
+#[test]
+fn secrets_are_marked_and_hidden() {
+    let secrets: Vec<&str> = catalogue()
+        .iter()
+        .flat_map(|packet| packet.fields)
+        .filter(|field| field.name.contains("password") || field.name == "resume_token")
+        .map(|field| if field.secret { "secret" } else { field.name })
+        .collect();
+    assert_eq!(secrets, ["secret"; 9]);
+    let login = mig33_codec::packets::LoginResponse {
+        password_hash: Some(0x4142_4344.into()),
+        ..Default::default()
+    };
+    assert!(!format!("{login:?}").contains("1094861636"), "{login:?}");
+}
