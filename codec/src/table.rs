@@ -78,7 +78,6 @@ macro_rules! packets {
 
         /// Any packet: one of those in the catalogue, or a frame whose command is in no catalogue.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "short-lived; a box would allocate for every packet")]
         pub enum Packet {
             $(
                 #[doc = concat!("[`struct@", stringify!($name), "`]")]

@@ -1,0 +1,332 @@
+//! `State`: what a client knows, as one value that only `State::apply` changes.
+//!
+//! Everything in it is behind `Rc`, so a copy costs little and a part that did not change is the same allocation: who
+//! shows it can compare by pointer.
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+pub use mig33_codec::values::Presence;
+
+/// Milliseconds since 1970.
+pub type Millis = u64;
+
+/// What the client knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// How it stands with the connection.
+    pub link: Link,
+    /// Who is logged in; nobody before the first LOGIN_OK and after a log-out.
+    pub account: Option<Rc<Account>>,
+    /// Groups of contacts, by id. Contacts of a group that is not here have none.
+    pub groups: Rc<BTreeMap<u32, Rc<str>>>,
+    /// Accepted contacts and those that have not answered yet, by contact id.
+    pub contacts: Rc<BTreeMap<u32, Rc<Contact>>>,
+    /// Who asks to become a contact, oldest first.
+    pub contact_requests: Rc<Vec<Rc<str>>>,
+    /// Private chats and rooms that were opened, joined or that the server has.
+    pub chats: Rc<BTreeMap<ChatId, Rc<Chat>>>,
+    /// The last search for rooms.
+    pub directory: Rc<Directory>,
+    /// Message of the day, alerts and system messages that were not dismissed, oldest first.
+    pub notices: Rc<Vec<Rc<Notice>>>,
+}
+
+/// How it stands with the connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// Not connected, and not meant to be: before the log-in and after the log-out.
+    #[default]
+    Idle,
+    /// The connection is being opened.
+    Connecting,
+    /// The connection is open; registration or log-in is under way.
+    LoggingIn,
+    /// Logged in.
+    Online,
+    /// The connection was lost; it is opened again at this time.
+    Waiting {
+        /// When.
+        until: Millis,
+        /// Why it was lost, where a peer said so.
+        reason: Option<Rc<str>>,
+    },
+}
+
+/// Who is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name as the server writes it.
+    pub username: Rc<str>,
+    /// What others see.
+    pub presence: Presence,
+    /// The status message; empty for none.
+    pub status_message: Rc<str>,
+}
+
+/// One contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The server's id for it.
+    pub id: u32,
+    /// Its group, 0 for none.
+    pub group: u32,
+    /// The username.
+    pub username: Rc<str>,
+    /// What to show; the username where nothing else is set.
+    pub display_name: Rc<str>,
+    /// [`Presence::OFFLINE`] also for who has not accepted yet.
+    pub presence: Presence,
+    /// The status message; empty for none.
+    pub status_message: Rc<str>,
+}
+
+/// Which chat: names compare without case.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChatId {
+    /// With one other user: the username in lower case.
+    Private(Rc<str>),
+    /// A room: its name in lower case.
+    Room(Rc<str>),
+}
+
+impl ChatId {
+    /// The private chat with a user.
+    #[must_use]
+    pub fn private(username: &str) -> Self {
+        Self::Private(username.to_lowercase().into())
+    }
+
+    /// A room's chat.
+    #[must_use]
+    pub fn room(name: &str) -> Self {
+        Self::Room(name.to_lowercase().into())
+    }
+
+    /// The name in lower case.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Private(key) | Self::Room(key) => key,
+        }
+    }
+
+    /// Whether it is a room's.
+    #[must_use]
+    pub const fn is_room(&self) -> bool {
+        matches!(self, Self::Room(_))
+    }
+}
+
+impl fmt::Debug for ChatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Private(key) => write!(f, "@{key}"),
+            Self::Room(key) => write!(f, "#{key}"),
+        }
+    }
+}
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// Which one.
+    pub id: ChatId,
+    /// The name as its owner writes it.
+    pub name: Rc<str>,
+    /// Messages without a gap between them, oldest first; what waits to be sent stands at the end.
+    pub messages: Rc<Vec<Rc<Message>>>,
+    /// How many messages of others came since it was last read.
+    pub unread: u32,
+    /// How much of what came before is there.
+    pub history: History,
+    /// When something last happened in it, also where no message is loaded yet.
+    pub active: Millis,
+    /// Of a room: whether we are in it, and who is.
+    pub room: Option<Rc<Room>>,
+}
+
+impl Chat {
+    /// The newest message that is no notice.
+    #[must_use]
+    pub fn last_message(&self) -> Option<&Rc<Message>> {
+        self.messages
+            .iter()
+            .rev()
+            .find(|message| !matches!(message.body, Body::Joined | Body::Left))
+    }
+}
+
+/// How much of what came before the first message is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// There may be more.
+    #[default]
+    More,
+    /// More was asked for.
+    Loading,
+    /// The first message is the chat's first.
+    Complete,
+}
+
+/// What is special about a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Whether we are in it now.
+    pub membership: Membership,
+    /// Who is in it, by name in lower case.
+    pub members: BTreeMap<Rc<str>, Member>,
+}
+
+/// Whether we are in a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Membership {
+    /// We are not, and did not ask.
+    #[default]
+    Outside,
+    /// We have asked, or will once the connection is back.
+    Joining,
+    /// We are.
+    Inside,
+    /// The server said no.
+    Refused(Rc<str>),
+}
+
+/// Somebody in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The name as the server writes it.
+    pub name: Rc<str>,
+    /// Whether they administer the room.
+    pub administrator: bool,
+    /// Whether they may not talk.
+    pub muted: bool,
+}
+
+/// One message of a chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its id, made by its author's client.
+    pub guid: Rc<str>,
+    /// Who wrote it.
+    pub author: Rc<str>,
+    /// Whether that is us.
+    pub own: bool,
+    /// When it was accepted; for what waits to be sent, when it was written.
+    pub time: Millis,
+    /// What it says.
+    pub body: Body,
+    /// How far it got.
+    pub delivery: Delivery,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Text.
+    Text(Rc<str>),
+    /// Something that the author does: `/me` and what follows it.
+    Emote(Rc<str>),
+    /// A picture at an address.
+    PictureAt(Rc<str>),
+    /// A picture in the message.
+    Picture {
+        /// Its type, as the sender says: `image/png`.
+        mime_type: Rc<str>,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// Something that this client cannot show, by its content type.
+    Other(u16),
+    /// The author came into the room.
+    Joined,
+    /// The author left the room.
+    Left,
+}
+
+/// How far a message got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Waits for the connection or for the server's OK.
+    Sending,
+    /// The server has it.
+    Sent,
+    /// The other side has it.
+    Received,
+    /// The other side has read it.
+    Read,
+    /// The server refused it, or did not answer in time: with the reason.
+    Failed(Rc<str>),
+}
+
+/// The last search for rooms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// What was searched for.
+    pub search: Rc<str>,
+    /// The rooms so far, as the server orders them.
+    pub rooms: Vec<RoomEntry>,
+    /// Pages that are in `rooms`.
+    pub page: u8,
+    /// Pages that there are; 0 until the server has said so.
+    pub pages: u8,
+    /// Whether the answer is still to come.
+    pub loading: bool,
+}
+
+/// A room that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomEntry {
+    /// Its name.
+    pub name: Rc<str>,
+    /// What it is for; empty for nothing.
+    pub description: Rc<str>,
+    /// How many are in it.
+    pub participants: u32,
+    /// How many it holds.
+    pub capacity: u32,
+}
+
+/// Something to be seen that is in no chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// For dismissing it.
+    pub id: u32,
+    /// What kind.
+    pub kind: NoticeKind,
+    /// What it says.
+    pub text: Rc<str>,
+    /// An address to open.
+    pub url: Option<Rc<str>>,
+}
+
+/// What a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// The message of the day.
+    MessageOfTheDay,
+    /// The server wants it to be seen.
+    Alert,
+    /// Something arrived that is no chat message.
+    System,
+    /// A request was refused or not answered.
+    Problem,
+}
+
+impl State {
+    /// The contact with this username.
+    #[must_use]
+    pub fn contact(&self, username: &str) -> Option<&Rc<Contact>> {
+        let key = username.to_lowercase();
+        self.contacts
+            .values()
+            .find(|contact| contact.username.to_lowercase() == key)
+    }
+
+    /// Messages of others that were not read, in all chats.
+    #[must_use]
+    pub fn unread(&self) -> u32 {
+        self.chats.values().map(|chat| chat.unread).sum()
+    }
+}
