@@ -198,6 +198,17 @@ export class Handset {
     return packets.filter((packet) => packet.name === 'MESSAGE').map(readMessage);
   }
 
+  /** A whole chat, oldest first, fetched in pages from its end. */
+  async wholeHistory(kind: string, chat: string, size = 50): Promise<Message[]> {
+    let all: Message[] = [];
+    for (let latest = Number.MAX_SAFE_INTEGER; ; ) {
+      const older = await this.history(kind, chat, { latest, limit: size });
+      all = [...older, ...all];
+      if (older.length < size) return all;
+      latest = (older[0]?.time ?? 1) - 1;
+    }
+  }
+
   /** GET_CHATS: the chats, then CHAT_LIST_VERSION. */
   async chats(): Promise<Packet[]> {
     return this.list('GET_CHATS', { version: 0, limit: 100 }, 'CHAT_LIST_VERSION');

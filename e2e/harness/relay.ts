@@ -1,0 +1,69 @@
+// A TCP relay that a test controls: a door whose address stays while what is behind it goes and comes back.
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Address } from '../handset/connection';
+
+export class Relay {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  #target: Address | undefined;
+
+  /** Opens a door on a free port of the loopback. */
+  static async open(target: Address): Promise<Relay> {
+    const relay = new Relay(target);
+    await new Promise<void>((resolve, reject) => {
+      relay.#server.once('error', reject);
+      relay.#server.listen(0, '127.0.0.1', resolve);
+    });
+    return relay;
+  }
+
+  private constructor(target: Address) {
+    this.#target = target;
+    this.#server = createServer({ noDelay: true }, (near) => this.#pass(near));
+  }
+
+  /** Where the door is. */
+  get address(): Address {
+    return { host: '127.0.0.1', port: (this.#server.address() as AddressInfo).port };
+  }
+
+  /** How many connections pass now. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /** Cuts what is open and lets nobody in until `restore`. */
+  down(): void {
+    this.#target = undefined;
+    for (const socket of this.#open) socket.resetAndDestroy();
+  }
+
+  /** Lets connections through again. */
+  restore(target: Address): void {
+    this.#target = target;
+  }
+
+  async close(): Promise<void> {
+    this.down();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #pass(near: Socket): void {
+    if (!this.#target) {
+      near.on('error', () => undefined);
+      near.resetAndDestroy();
+      return;
+    }
+    const far = connect({ ...this.#target, noDelay: true });
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      this.#open.add(one);
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        this.#open.delete(one);
+        other.destroySoon();
+      });
+      one.pipe(other);
+    }
+  }
+}
