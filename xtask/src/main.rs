@@ -1,2 +1,137 @@
-//! See Cargo.toml.
-fn main() {}
+//! `cargo xtask COMMAND`: everything that a developer types. `cargo xtask help` lists the commands.
+
+mod bench;
+mod deny;
+mod e2e;
+mod page;
+mod process;
+mod programs;
+mod progress;
+mod run;
+mod serve;
+mod signals;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::programs::Profile;
+use crate::workspace::Workspace;
+
+/// Everything that a developer types.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, build the page and the program, and start it
+    Run {
+        /// Build the program without optimisation: quicker to build, slower to run
+        #[arg(long)]
+        dev: bool,
+        /// Arguments for mig33-bridge, after `--`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Build the page, mig33-bridge and mig33-server
+    Build {
+        /// Build the programs without optimisation
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Build the page only, into dist/
+    Page,
+    /// Start the program beside `trunk serve`, which reloads the page when its source changes
+    Serve {
+        /// Arguments for mig33-bridge, after `--`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Install what is missing and run every test
+    Test {
+        /// Leave out the page, the programs and the browser: what takes longest
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Run the browser tests only
+    E2e {
+        /// Arguments for Playwright, after `--`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Check the conventions of this repository
+    Tidy,
+    /// Check licences, sources and known security problems of the dependencies
+    Deny,
+    /// Measure
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Measure the bridge beside plain TCP, in one run
+    Bridge {
+        /// Arguments for the load tool, after `--`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    signals::watch();
+    let done = Workspace::find().and_then(|workspace| match cli.command {
+        Command::Run { dev, args } => run::run(&workspace, Profile::from_dev(dev), &args),
+        Command::Build { dev } => run::build(&workspace, Profile::from_dev(dev)),
+        Command::Page => page::command(&workspace),
+        Command::Serve { args } => serve::serve(&workspace, &args),
+        Command::Test { quick } => test::test(&workspace, quick),
+        Command::E2e { args } => e2e::command(&workspace, &args),
+        Command::Tidy => tidy::command(&workspace),
+        Command::Deny => deny::command(&workspace),
+        Command::Bench(Bench::Bridge { args }) => bench::bridge(&workspace, &args),
+    });
+    if let Some(signal) = signals::received() {
+        eprintln!("stopped");
+        // what a shell reports for a program that a signal ended
+        return ExitCode::from(128_u8.saturating_add(signal));
+    }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_after_two_dashes_reach_the_program() {
+        let cli = Cli::parse_from(["xtask", "run", "--dev", "--", "--listen", "127.0.0.1:0"]);
+        let Command::Run { dev, args } = cli.command else {
+            panic!("not run")
+        };
+        assert!(dev);
+        assert_eq!(args, ["--listen", "127.0.0.1:0"]);
+    }
+}

@@ -1,0 +1,211 @@
+//! The tools that the project needs beside Rust: one table, and a box of those that are there.
+
+mod install;
+mod version;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::progress::Step;
+use crate::workspace::Workspace;
+
+/// A tool, which version of it, and where it comes from.
+pub(crate) struct Tool {
+    /// The program's name; for a target, the target's.
+    pub(crate) name: &'static str,
+    pub(crate) version: Wanted,
+    pub(crate) source: Source,
+}
+
+/// Which version is good.
+#[derive(Hash)]
+pub(crate) enum Wanted {
+    /// This one.
+    Exactly(&'static str),
+    /// The one that Cargo.lock has for this package: the two have to match.
+    AsLocked(&'static str),
+    /// Any.
+    Any,
+}
+
+/// Where a tool comes from when it is not on PATH.
+pub(crate) enum Source {
+    /// A crate: prebuilt through `cargo binstall` where that works, else built.
+    Crate {
+        package: &'static str,
+        args: &'static [&'static str],
+        minutes: u32,
+    },
+    /// A package of npm, in this version.
+    Npm {
+        package: &'static str,
+        version: &'static str,
+    },
+    /// A package of Debian.
+    Apt { package: &'static str },
+    /// A compilation target of the Rust toolchain.
+    Target,
+}
+
+/// Compiles Rust for the browser.
+pub(crate) const WASM_TARGET: Tool = Tool {
+    name: "wasm32-unknown-unknown",
+    version: Wanted::Any,
+    source: Source::Target,
+};
+
+/// Builds and serves the page.
+pub(crate) const TRUNK: Tool = Tool {
+    name: "trunk",
+    version: Wanted::Exactly("0.21.14"),
+    // without its defaults it cannot download, which it is never asked to, and builds much faster
+    source: Source::Crate {
+        package: "trunk",
+        args: &["--locked", "--no-default-features"],
+        minutes: 6,
+    },
+};
+
+/// Makes the JavaScript that loads the page's WebAssembly. trunk calls it.
+pub(crate) const WASM_BINDGEN: Tool = Tool {
+    name: "wasm-bindgen",
+    version: Wanted::AsLocked("wasm-bindgen"),
+    // not --locked: its lock file names versions that were taken back
+    source: Source::Crate {
+        package: "wasm-bindgen-cli",
+        args: &["--no-default-features", "--bin=wasm-bindgen"],
+        minutes: 4,
+    },
+};
+
+/// Makes the page's WebAssembly smaller. trunk calls it.
+pub(crate) const WASM_OPT: Tool = Tool {
+    name: "wasm-opt",
+    version: Wanted::Exactly("132"),
+    source: Source::Npm {
+        package: "binaryen",
+        version: "132.0.0",
+    },
+};
+
+/// The browser of the end-to-end tests.
+pub(crate) const CHROMIUM: Tool = Tool {
+    name: "chromium",
+    version: Wanted::Any,
+    source: Source::Apt {
+        package: "chromium",
+    },
+};
+
+/// What the page is built with.
+pub(crate) const FOR_PAGE: &[Tool] = &[WASM_TARGET, TRUNK, WASM_BINDGEN, WASM_OPT];
+
+/// The tools that were asked for, found or installed.
+#[derive(Default)]
+pub(crate) struct Toolbox {
+    found: Vec<(&'static str, PathBuf)>,
+}
+
+impl Toolbox {
+    /// Finds the tools, and installs those that are missing.
+    ///
+    /// wasm-opt may stay missing: without Node.js it cannot be had, and the page is only larger for it.
+    pub(crate) fn prepare(workspace: &Workspace, step: &mut Step, tools: &[Tool]) -> Result<Self> {
+        let mut toolbox = Self::default();
+        for tool in tools {
+            if let Some(program) = toolbox.find_or_install(workspace, step, tool)? {
+                toolbox.found.push((tool.name, program));
+            }
+        }
+        Ok(toolbox)
+    }
+
+    /// Whether a tool is there.
+    pub(crate) fn has(&self, tool: &Tool) -> bool {
+        self.path(tool).is_some()
+    }
+
+    /// A command that runs a tool, with all the others found first on its PATH.
+    pub(crate) fn command(&self, tool: &Tool) -> Result<Command> {
+        let Some(path) = self.path(tool) else {
+            bail!("{} is not there", tool.name)
+        };
+        let mut command = process::program(path);
+        command.env("PATH", self.search_path()?);
+        Ok(command)
+    }
+
+    fn path(&self, tool: &Tool) -> Option<&Path> {
+        self.found
+            .iter()
+            .find(|(name, _)| *name == tool.name)
+            .map(|(_, path)| path.as_path())
+    }
+
+    fn search_path(&self) -> Result<OsString> {
+        let ours = self
+            .found
+            .iter()
+            .filter_map(|(_, path)| path.parent().map(Path::to_owned));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        Ok(std::env::join_paths(
+            ours.chain(std::env::split_paths(&path)),
+        )?)
+    }
+
+    fn find_or_install(
+        &self,
+        workspace: &Workspace,
+        step: &mut Step,
+        tool: &Tool,
+    ) -> Result<Option<PathBuf>> {
+        let version = match tool.version {
+            Wanted::Exactly(version) => version.to_owned(),
+            Wanted::AsLocked(package) => workspace.locked_version(package)?,
+            Wanted::Any => String::new(),
+        };
+        step.at(format!("looking for {}", tool.name));
+        match tool.source {
+            Source::Target => install::target(step, tool.name).map(|()| None),
+            Source::Crate {
+                package,
+                args,
+                minutes,
+            } => {
+                if let Some(path) = version::on_path(tool.name, &version) {
+                    return Ok(Some(path));
+                }
+                let from = install::Crate {
+                    package,
+                    args,
+                    minutes,
+                };
+                install::from_crate(workspace, step, tool.name, &version, &from).map(Some)
+            }
+            Source::Npm {
+                package,
+                version: npm_version,
+            } => {
+                if let Some(path) = version::on_path(tool.name, &version) {
+                    return Ok(Some(path));
+                }
+                install::from_npm(step, tool.name, &version, package, npm_version)
+            }
+            Source::Apt { package } => {
+                if version::which(tool.name).is_none() {
+                    install::from_apt(step, tool.name, package)?;
+                }
+                Ok(version::which(tool.name))
+            }
+        }
+    }
+}
+
+/// Whether a program of this name is on PATH.
+pub(crate) fn is_on_path(name: &str) -> bool {
+    version::which(name).is_some()
+}
