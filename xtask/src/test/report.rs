@@ -70,6 +70,9 @@ impl Report {
 
     /// Prints the table and the last line; an error if anything failed.
     pub(super) fn close(self) -> Result<()> {
+        if signals::received().is_some() {
+            bail!("stopped");
+        }
         let mut all = Tally::default();
         println!();
         for row in &self.rows {
@@ -97,7 +100,7 @@ impl Report {
             Clock(self.began.elapsed())
         );
         println!("{all}");
-        if signals::received().is_some() || all.failed > 0 {
+        if all.failed > 0 {
             bail!("not everything passed");
         }
         Ok(())
