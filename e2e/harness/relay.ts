@@ -1,11 +1,11 @@
 // A TCP relay that a test controls: a door whose address stays while what is behind it goes and comes back.
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Address } from '../handset/connection';
 
 export class Relay {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  readonly #far = new Set<Socket>();
   #target: Address | undefined;
 
   /** Opens a door on a free port of the loopback. */
@@ -44,6 +44,11 @@ export class Relay {
     this.#target = target;
   }
 
+  /** From now on, what comes back on the open connections goes nowhere. */
+  mute(): void {
+    for (const far of this.#far) far.unpipe();
+  }
+
   async close(): Promise<void> {
     this.down();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -56,6 +61,8 @@ export class Relay {
       return;
     }
     const far = connect({ ...this.#target, noDelay: true });
+    this.#far.add(far);
+    far.on('close', () => this.#far.delete(far));
     for (const [one, other] of [[near, far], [far, near]] as const) {
       this.#open.add(one);
       one.on('error', () => other.destroy());

@@ -1,0 +1,83 @@
+// Two browsers register, become contacts and chat both ways, with a reload in between.
+import { befriendThroughPage } from './person';
+import { expect, test } from './visit';
+
+test('two people chat, also after a reload', async ({ registered }) => {
+  const [anna, bert] = [await registered('anna'), await registered('bert')];
+  await befriendThroughPage(anna, 'anna', bert, 'bert');
+  await anna.openChat('bert');
+  await bert.openChat('anna');
+
+  await anna.say('hello bert');
+  await expect(bert.message('hello bert')).toHaveAccessibleName(/^anna, /);
+  await expect(anna.message('hello bert')).toHaveAccessibleName(/^You, /);
+  await bert.say('hello anna');
+  await expect(anna.message('hello anna')).toHaveAccessibleName(/^bert, /);
+  await expect(anna.message('hello bert').locator('.state')).toHaveText(/Delivered|Read/);
+
+  await bert.page.reload();
+  await bert.isInChat('anna');
+  for (const text of ['hello bert', 'hello anna']) await expect(bert.message(text)).toHaveCount(1);
+
+  await bert.say('back again');
+  await expect(anna.message('back again')).toBeVisible();
+  await anna.say('welcome');
+  await expect(bert.message('welcome')).toBeVisible();
+
+  const texts = ['hello bert', 'hello anna', 'back again', 'welcome'];
+  for (const person of [anna, bert]) {
+    await expect(person.page.getByRole('log').getByRole('article')).toContainText(texts);
+    await expect(person.page.getByRole('log').getByRole('article')).toHaveCount(texts.length);
+  }
+});
+
+test('what was said while a person was away is there when he comes back', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await anna.page.goto('about:blank');
+  await bert.say('anna', 'are you gone?');
+  await bert.say('anna', 'I wait');
+  await anna.page.goBack();
+  await anna.isInChat('bert');
+  await expect(anna.page.getByRole('log').getByRole('article')).toContainText(['are you gone?', 'I wait']);
+  await expect(anna.message('I wait')).toHaveCount(1);
+});
+
+test('Shift+Enter breaks the line, and what looks like HTML is text', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await anna.composer.pressSequentially('<b>one</b>');
+  await anna.composer.press('Shift+Enter');
+  await anna.composer.pressSequentially('two 😀');
+  await anna.composer.press('Enter');
+  expect((await bert.message()).text).toBe('<b>one</b>\ntwo 😀');
+  await expect(anna.message('<b>one</b>')).toContainText('two 😀');
+  await expect(anna.composer).toHaveValue('');
+  await anna.composer.press('Enter');
+  await anna.composer.fill('  ');
+  await anna.composer.press('Enter');
+  await bert.say('anna', '<img src=x onerror=alert(1)>');
+  await expect(anna.message('<img src=x onerror=alert(1)>')).toBeVisible();
+  await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(2);
+});
+
+test('a long history is fetched as one goes up, without gaps', async ({ registered, user }) => {
+  test.slow();
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  for (let number = 1; number <= 130; number++) await bert.say('anna', `line ${number}.`);
+  await anna.page.reload();
+  await anna.openChat('bert');
+  await expect(anna.message('line 130.')).toBeInViewport();
+  await expect(async () => {
+    await anna.page.getByRole('log').getByRole('article').first().scrollIntoViewIfNeeded();
+    await anna.page.getByRole('log').hover();
+    await anna.page.mouse.wheel(0, -3000);
+    await expect(anna.message('line 1.')).toBeInViewport({ timeout: 300 });
+  }).toPass({ timeout: 20_000 });
+});

@@ -1,0 +1,100 @@
+// The connection lost and found: the banner, and nothing that was typed is lost or said twice.
+import type { Relay } from '../harness/relay';
+import type { Program } from '../harness/program';
+import { expect, test } from './visit';
+
+// a socket that fails is told to the console by the browser itself
+test.use({ expectedComplaints: /WebSocket connection to|Failed to load resource/ });
+
+const doorOf = (relay: Relay) => new URL(`http://${relay.address.host}:${relay.address.port}/`);
+const pageOf = (program: Program) => ({ host: program.page.hostname, port: Number(program.page.port) });
+
+test('the upstream down shows the banner; typed meanwhile, it arrives once', async ({ program, relay, start, visit, user, dataDir }) => {
+  const between = await relay(program.tcp);
+  const bridge = await start({ upstream: `127.0.0.1:${between.address.port}`, dataDir: `${dataDir}/bridge` });
+  const [anna, bert] = [await visit({ address: bridge.page }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await expect(anna.banner).toHaveCount(0);
+
+  between.down();
+  await expect(anna.banner).toBeVisible();
+  await bert.say('anna', 'can you hear me?');
+  await anna.say('typed while down');
+  await expect(anna.message('typed while down')).toBeVisible();
+  await expect(anna.composer).toBeEditable();
+
+  between.restore(program.tcp);
+  await expect(anna.banner).toHaveCount(0, { timeout: 20_000 });
+  expect((await bert.message()).text).toBe('typed while down');
+  await expect(anna.message('typed while down').locator('.state')).toHaveText(/Sent|Delivered/);
+  await expect(anna.message('can you hear me?')).toHaveCount(1);
+  await anna.say('and now');
+  expect((await bert.message()).text).toBe('and now');
+  await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(3);
+});
+
+test('the program killed and started again: the page comes back by itself', async ({ program, relay, start, visit, user, connect }) => {
+  const door = await relay(pageOf(program));
+  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await anna.saySafely('before');
+  bert.acknowledge(await bert.message());
+
+  await program.kill();
+  await expect(anna.banner).toBeVisible();
+  await anna.say('typed while dead');
+
+  const again = await start();
+  door.restore(pageOf(again));
+  const back = await connect(again.tcp);
+  await back.logIn({ username: 'bert', password: 'SeCreT1' });
+  expect((await back.message((message) => message.text !== 'before')).text).toBe('typed while dead');
+  await expect(anna.banner).toHaveCount(0, { timeout: 20_000 });
+  await expect(anna.page.getByRole('log').getByRole('article')).toContainText(['before', 'typed while dead']);
+  await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(2);
+});
+
+test('a message whose OK was lost is not said twice', async ({ program, relay, visit, user }) => {
+  const door = await relay(pageOf(program));
+  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+
+  door.mute();
+  await anna.say('did you get this?');
+  const first = await bert.message();
+  expect(first.text).toBe('did you get this?');
+  await expect(anna.message('did you get this?').locator('.state')).toHaveText('Sending');
+  door.down();
+  door.restore(pageOf(program));
+  await expect(anna.message('did you get this?').locator('.state')).toHaveText(/Sent|Delivered/, { timeout: 20_000 });
+  await anna.say('next');
+  expect((await bert.message()).text).toBe('next');
+  await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(2);
+});
+
+test('what was typed while down survives a reload', async ({ program, relay, visit, user }) => {
+  const door = await relay(pageOf(program));
+  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  door.down();
+  await expect(anna.banner).toBeVisible();
+  await anna.say('into the outbox');
+  await expect(anna.message('into the outbox')).toBeVisible();
+  door.restore(pageOf(program));
+  await anna.page.reload();
+  await anna.isInChat('bert');
+  expect((await bert.message()).text).toBe('into the outbox');
+  await expect(anna.message('into the outbox')).toHaveCount(1);
+});

@@ -1,0 +1,88 @@
+// Contacts in the page: rejected, removed, their presence and status, and one's own.
+import { value } from '../handset/catalogue';
+import { expect, test } from './visit';
+
+test('a request can be rejected', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await bert.addContact('anna');
+  const requests = anna.page.getByRole('region', { name: 'Contact requests' });
+  await requests.getByRole('button', { name: 'Reject bert' }).click();
+  await expect(requests).toHaveCount(0);
+  await expect(anna.entry('bert')).toHaveCount(0);
+  await anna.page.reload();
+  await anna.isLoggedIn();
+  await expect(requests).toHaveCount(0);
+});
+
+test('a request that came while one was away is there', async ({ visit, user, connect }) => {
+  const handset = await connect();
+  await handset.register({ username: 'anna', password: 'SeCreT1' });
+  await (await user('bert')).addContact('anna');
+  const anna = await visit();
+  await anna.tryToLogIn('anna', 'SeCreT1');
+  await anna.accept('bert');
+});
+
+test('a name that is not there is answered in words', async ({ registered }) => {
+  const anna = await registered('anna');
+  await anna.chats.getByRole('button', { name: 'Add contact' }).click();
+  const dialog = anna.page.getByRole('dialog', { name: 'Add contact' });
+  await dialog.getByRole('textbox', { name: 'Username' }).fill('x');
+  await dialog.getByRole('button', { name: 'Send request' }).click();
+  await expect(anna.page.getByRole('alert')).toBeVisible();
+  await anna.page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+});
+
+test('presence and status message are seen, by words', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  const contact = await bert.acceptContact('anna');
+  await expect(anna.entry('bert')).toHaveAccessibleName(/^bert, available/i);
+  for (const [presence, words] of [['AWAY', /^bert, away/i], ['BUSY', /^bert, busy/i], ['OFFLINE', /^bert, offline/i]] as const) {
+    await bert.request('SET_PRESENCE', { presence: value('Presence', presence) });
+    await expect(anna.entry('bert')).toHaveAccessibleName(words);
+  }
+  await bert.request('SET_STATUS_MESSAGE', { status_message: 'on the train' });
+  await expect(anna.entry('bert')).toContainText('on the train');
+
+  await anna.chats.getByLabel('Presence').selectOption('Busy');
+  await bert.unasked(
+    'PRESENCE',
+    (packet) => packet.number('contact_id') === contact.number('contact_id') && packet.number('presence') === value('Presence', 'BUSY'),
+  );
+  await anna.chats.getByRole('textbox', { name: 'Status message' }).fill('in a meeting');
+  await anna.chats.getByRole('textbox', { name: 'Status message' }).press('Enter');
+  expect((await bert.unasked('STATUS_MESSAGE')).text('status_message')).toBe('in a meeting');
+
+  await anna.page.reload();
+  await expect(anna.chats.getByRole('textbox', { name: 'Status message' })).toHaveValue('in a meeting');
+  await expect(anna.chats.getByLabel('Presence')).toHaveValue(/3|busy/i);
+});
+
+test('a contact is removed on both sides', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await anna.page.getByRole('button', { name: 'Actions' }).click();
+  await anna.page.getByRole('menuitem', { name: 'Remove contact' }).click();
+  const sure = anna.page.getByRole('dialog').getByRole('button', { name: /remove/i });
+  if (await sure.isVisible()) await sure.click();
+  await expect(anna.entry('bert')).toHaveCount(0);
+  expect((await bert.contactList()).contacts).toEqual([]);
+});
+
+test('contacts stand in their groups', async ({ registered, user, logIn }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  const desk = await logIn('anna');
+  await desk.request('ADD_GROUP', { group_name: 'Old friends' });
+  const { groups, contacts } = await desk.contactList();
+  const group_id = groups.find((group) => group.text('group_name') === 'Old friends')?.number('group_id') ?? 0;
+  await desk.request('MOVE_CONTACT', { contact_id: contacts[0]?.number('contact_id') ?? 0, group_id });
+  await anna.page.reload();
+  const group = anna.chats.getByRole('group', { name: /Old friends/ }).or(anna.chats.getByRole('region', { name: /Old friends/ })).or(anna.chats.getByRole('list', { name: /Old friends/ }));
+  await expect(group.first()).toContainText('bert');
+});

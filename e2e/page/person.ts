@@ -1,0 +1,160 @@
+// Somebody at a browser: what a person does with the page, by the names that assistive technology reads.
+import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
+import { PASSWORD } from '../harness/fixtures';
+
+/** A picture to send. */
+export interface PictureFile {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+
+export class Person {
+  /** What the browser's console said that it should not have. */
+  readonly complaints: string[] = [];
+
+  /** Opens the page in a new tab of the context. */
+  static async open(context: BrowserContext, address: URL): Promise<Person> {
+    const person = new Person(await context.newPage());
+    await person.page.goto(address.href);
+    return person;
+  }
+
+  private constructor(readonly page: Page) {
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+  }
+
+  get chats(): Locator {
+    return this.page.getByRole('navigation', { name: 'Chats' });
+  }
+
+  get composer(): Locator {
+    return this.page.getByRole('textbox', { name: 'Message', exact: true });
+  }
+
+  /** The messages of a private chat. */
+  log(name: string): Locator {
+    return this.page.getByRole('log', { name: `Messages with ${name}` });
+  }
+
+  /** The messages of a room. */
+  roomLog(name: string): Locator {
+    return this.page.getByRole('log', { name: `Messages in ${name}` });
+  }
+
+  /** A chat, contact or room in the list; its name goes on with presence and unread. */
+  entry(name: string): Locator {
+    const named = { name: new RegExp(`^${name}\\b`) };
+    return this.chats.getByRole('button', named).or(this.chats.getByRole('link', named));
+  }
+
+  /** The messages of the open chat that hold this text, whoever wrote them. */
+  message(text: string): Locator {
+    return this.page.getByRole('log').getByRole('article').filter({ hasText: text });
+  }
+
+  /** The banner that says that the connection is not there. */
+  get banner(): Locator {
+    return this.page.getByRole('status').filter({ hasText: /^\s*(Connecting|Connection lost)/ });
+  }
+
+  async register(username: string, password = PASSWORD): Promise<void> {
+    await this.page.getByRole('tab', { name: 'Register' }).click();
+    await this.page.getByLabel('Username', { exact: true }).fill(username);
+    await this.page.getByLabel('Password', { exact: true }).fill(password);
+    await this.page.getByRole('button', { name: 'Create account' }).click();
+    await this.isLoggedIn();
+  }
+
+  /** Fills the log-in in and sends it, without waiting for what comes of it. */
+  async tryToLogIn(username: string, password: string): Promise<void> {
+    await this.page.getByRole('tab', { name: 'Log in' }).click();
+    await this.page.getByLabel('Username', { exact: true }).fill(username);
+    await this.page.getByLabel('Password', { exact: true }).fill(password);
+    await this.page.getByRole('button', { name: 'Log in', exact: true }).click();
+  }
+
+  async isLoggedIn(): Promise<void> {
+    await expect(this.page.getByRole('button', { name: 'Log out' })).toBeVisible();
+  }
+
+  async addContact(username: string): Promise<void> {
+    await this.chats.getByRole('button', { name: 'Add contact' }).click();
+    const dialog = this.page.getByRole('dialog', { name: 'Add contact' });
+    await dialog.getByRole('textbox', { name: 'Username' }).fill(username);
+    await dialog.getByRole('button', { name: 'Send request' }).click();
+    await expect(dialog).toBeHidden();
+  }
+
+  async accept(username: string): Promise<void> {
+    const requests = this.page.getByRole('region', { name: 'Contact requests' });
+    await requests.getByRole('button', { name: `Accept ${username}` }).click();
+    await expect(this.entry(username)).toBeVisible();
+  }
+
+  async openChat(name: string): Promise<void> {
+    await this.entry(name).click();
+    await this.isInChat(name);
+  }
+
+  async isInChat(name: string): Promise<void> {
+    await expect(this.page.getByRole('heading', { level: 2, name, exact: true })).toBeVisible();
+  }
+
+  async joinRoom(name: string): Promise<void> {
+    await this.chats.getByRole('button', { name: 'Rooms' }).click();
+    const dialog = this.page.getByRole('dialog', { name: 'Rooms' });
+    await dialog.getByRole('button', { name: `Join ${name}`, exact: true }).click();
+    await expect(this.roomLog(name)).toBeVisible();
+  }
+
+  /** Types into the open chat and sends with Enter. */
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
+  }
+
+  /** Says something and waits until the server has it. */
+  async saySafely(text: string): Promise<void> {
+    await this.say(text);
+    await expect(this.message(text).locator('.state')).toHaveText(/Sent|Delivered|Read/);
+  }
+
+  /** Picks a picture as the button does it. */
+  async pickPicture(file: PictureFile): Promise<void> {
+    const chooser = this.page.waitForEvent('filechooser');
+    await this.page.getByRole('button', { name: 'Send a picture' }).click();
+    await (await chooser).setFiles(file);
+  }
+
+  /** Gives a file to the composer as a paste from the clipboard, or to the log as a drop. */
+  async givePicture(how: 'paste' | 'drop', file: PictureFile): Promise<void> {
+    const target = how === 'paste' ? this.composer : this.page.getByRole('log');
+    await target.evaluate(
+      (element, { how, name, mimeType, base64 }) => {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], name, { type: mimeType }));
+        const options = { bubbles: true, cancelable: true };
+        if (how === 'paste') {
+          element.dispatchEvent(new ClipboardEvent('paste', { ...options, clipboardData: data }));
+        } else {
+          for (const type of ['dragenter', 'dragover', 'drop']) {
+            element.dispatchEvent(new DragEvent(type, { ...options, dataTransfer: data }));
+          }
+        }
+      },
+      { how, name: file.name, mimeType: file.mimeType, base64: file.buffer.toString('base64') },
+    );
+  }
+}
+
+/** Makes two people contacts, through the page. */
+export async function befriendThroughPage(one: Person, oneName: string, other: Person, otherName: string): Promise<void> {
+  await one.addContact(otherName);
+  await other.accept(oneName);
+  await expect(one.entry(otherName)).toHaveAccessibleName(/available/i);
+}
