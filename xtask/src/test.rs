@@ -58,17 +58,19 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
             programs::build(workspace, Profile::Release, step)
         });
         let browser = report.step("browser", |step, _| e2e::install(workspace, step));
-        if page_is_built && program.is_some() && browser.is_some() {
-            report.step("browser tests", |step, tally| {
-                e2e::run(workspace, step, &[], |line| {
-                    tally.read(Runner::Playwright, line)
-                })
-            });
-        } else {
-            report.skip(
-                "browser tests",
-                "need the page, the programs and the browser",
-            );
+        match browser {
+            Some(browser) if page_is_built && program.is_some() => {
+                report.step("browser tests", |step, tally| {
+                    let count = |line: &str| tally.read(Runner::Playwright, line);
+                    e2e::run(workspace, &browser, step, &[], count)
+                });
+            }
+            _ => {
+                report.skip(
+                    "browser tests",
+                    "need the page, the programs and the browser",
+                );
+            }
         }
     }
     report.close()

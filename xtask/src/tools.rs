@@ -139,7 +139,8 @@ impl Toolbox {
         Ok(command)
     }
 
-    fn path(&self, tool: &Tool) -> Option<&Path> {
+    /// Where a tool is.
+    pub(crate) fn path(&self, tool: &Tool) -> Option<&Path> {
         self.found
             .iter()
             .find(|(name, _)| *name == tool.name)

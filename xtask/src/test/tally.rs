@@ -23,18 +23,13 @@ impl Tally {
         let line = line.trim();
         let counts = match runner {
             // test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s
-            Runner::CargoTest => line
-                .strip_prefix("test result:")
-                .and_then(|l| l.split_once(". ")),
+            Runner::CargoTest => after(line, "test result:", ". ").split(';'),
             // Summary [   0.042s] 12 tests run: 11 passed (1 slow), 1 failed, 2 skipped
-            Runner::Nextest => line
-                .strip_prefix("Summary [")
-                .and_then(|l| l.split_once(" run: ")),
-            // 12 passed (1.2m), and other counts in lines of their own
-            Runner::Playwright => Some(("", line)),
+            Runner::Nextest => after(line, "Summary [", " run: ").split(','),
+            // 12 passed (1.2m), and other counts in lines of their own; a line with several is another reporter's
+            Runner::Playwright => line.split('\n'),
         };
-        let Some((_, counts)) = counts else { return };
-        for count in counts.split([';', ',']) {
+        for count in counts {
             let Some((number, word)) = count.trim().split_once(' ') else {
                 continue;
             };
@@ -66,6 +61,14 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
     }
+}
+
+/// What comes after `mark` in a line that begins with `start`; nothing of any other line.
+fn after<'a>(line: &'a str, start: &str, mark: &str) -> &'a str {
+    let rest = line
+        .strip_prefix(start)
+        .and_then(|rest| rest.split_once(mark));
+    rest.map_or("", |(_, rest)| rest)
 }
 
 impl fmt::Display for Tally {
@@ -117,7 +120,8 @@ mod tests {
               1 flaky
               2 skipped
               1 did not run
-              4 passed (1.2m)";
+              4 passed (1.2m)
+            4 passed, 2 failed";
         assert_eq!(tally(Runner::Playwright, lines), (5, 2));
     }
 
