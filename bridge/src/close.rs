@@ -1,0 +1,168 @@
+//! Why a tunnel ends, and what the browser is told: the one table of close codes.
+use std::borrow::Cow;
+
+use mig33_codec::FrameError;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+
+/// Why a tunnel ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The upstream closed between two packets; all that it sent has gone to the client before the close.
+    UpstreamEnded,
+    /// The upstream closed inside a packet.
+    UpstreamCut,
+    /// The connection to the upstream was reset.
+    UpstreamBroke,
+    /// The upstream sent bytes that are no packet.
+    UpstreamFraming(FrameError),
+    /// No connection to the upstream could be made in time.
+    UpstreamUnreachable,
+    /// The client closed the WebSocket.
+    ClientClosed,
+    /// The client's connection ended without a close.
+    ClientGone,
+    /// The client answered no ping.
+    ClientDead,
+    /// The client sent a text message.
+    ClientText,
+    /// The client sent bytes that are no packet.
+    ClientFraming(FrameError),
+    /// A client's message ended inside a packet.
+    ClientPartial,
+    /// The client broke the rules of WebSocket.
+    ClientProtocol,
+    /// A client's message was longer than the largest packet.
+    ClientTooBig,
+    /// The bridge is being stopped.
+    Shutdown,
+}
+
+/// A row of the table: the code that is sent (none: nothing is sent), the metrics' label, and the reason's text.
+type Row = (Option<CloseCode>, &'static str, &'static str);
+
+/// The most bytes that the reason of a close may have (RFC 6455 section 5.5).
+const MAX_REASON: usize = 123;
+
+impl End {
+    const fn row(self) -> Row {
+        use CloseCode::{Again, Error, Normal, Protocol, Restart, Size, Unsupported};
+        match self {
+            Self::UpstreamEnded => (Some(Normal), "upstream_ended", "The chat service closed the connection."),
+            Self::UpstreamCut => (Some(Error), "upstream_cut", "The chat service closed inside a packet."),
+            Self::UpstreamBroke => (Some(Error), "upstream_broke", "The connection to the chat service broke."),
+            Self::UpstreamFraming(_) => (Some(Error), "upstream_framing", "The chat service sent no packet"),
+            Self::UpstreamUnreachable => {
+                (Some(Again), "upstream_unreachable", "The chat service cannot be reached at the moment.")
+            }
+            Self::ClientClosed => (None, "client_closed", "closed by the client"),
+            Self::ClientGone => (None, "client_gone", "gone without a close"),
+            Self::ClientDead => (None, "client_dead", "no answer to a ping"),
+            Self::ClientText => (Some(Unsupported), "client_text", "Packets go in binary messages."),
+            Self::ClientFraming(_) => (Some(Protocol), "client_framing", "No packet"),
+            Self::ClientPartial => (Some(Protocol), "client_partial", "A message ended inside a packet."),
+            Self::ClientProtocol => (Some(Protocol), "client_protocol", "Against the WebSocket protocol."),
+            Self::ClientTooBig => (Some(Size), "client_too_big", "Larger than the largest packet."),
+            Self::Shutdown => (Some(Restart), "shutdown", "The bridge is being restarted."),
+        }
+    }
+
+    /// The code that the client is sent; none where it sent its own or is no longer there.
+    #[must_use]
+    pub fn code(self) -> Option<u16> {
+        self.row().0.map(u16::from)
+    }
+
+    /// Its name in metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What it means, for a person; with the place where bytes are no packet.
+    #[must_use]
+    pub fn reason(self) -> Cow<'static, str> {
+        let (_, _, text) = self.row();
+        let framing = match self {
+            Self::UpstreamFraming(error) | Self::ClientFraming(error) => error,
+            Self::UpstreamEnded
+            | Self::UpstreamCut
+            | Self::UpstreamBroke
+            | Self::UpstreamUnreachable
+            | Self::ClientClosed
+            | Self::ClientGone
+            | Self::ClientDead
+            | Self::ClientText
+            | Self::ClientPartial
+            | Self::ClientProtocol
+            | Self::ClientTooBig
+            | Self::Shutdown => return Cow::Borrowed(text),
+        };
+        let mut reason = format!("{text}: {framing}.");
+        reason.truncate(reason.floor_char_boundary(MAX_REASON));
+        Cow::Owned(reason)
+    }
+
+    /// The close that the client is sent.
+    #[must_use]
+    pub fn frame(self) -> Option<CloseFrame> {
+        let code = self.row().0?;
+        Some(CloseFrame { code, reason: self.reason().as_ref().into() })
+    }
+
+    /// Whether the client can still be told something, and read it.
+    #[must_use]
+    pub const fn client_is_there(self) -> bool {
+        !matches!(self, Self::ClientGone | Self::ClientDead)
+    }
+
+    /// Whether the upstream still takes what the client has sent.
+    #[must_use]
+    pub const fn upstream_is_there(self) -> bool {
+        !matches!(
+            self,
+            Self::UpstreamEnded
+                | Self::UpstreamCut
+                | Self::UpstreamBroke
+                | Self::UpstreamFraming(_)
+                | Self::UpstreamUnreachable
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_contract() {
+        let framing = FrameError::BadMagic { offset: 7, found: b'G' };
+        let codes = [
+            (End::UpstreamEnded, Some(1000)),
+            (End::UpstreamCut, Some(1011)),
+            (End::UpstreamBroke, Some(1011)),
+            (End::UpstreamFraming(framing), Some(1011)),
+            (End::UpstreamUnreachable, Some(1013)),
+            (End::ClientClosed, None),
+            (End::ClientGone, None),
+            (End::ClientDead, None),
+            (End::ClientText, Some(1003)),
+            (End::ClientFraming(framing), Some(1002)),
+            (End::ClientPartial, Some(1002)),
+            (End::ClientProtocol, Some(1002)),
+            (End::ClientTooBig, Some(1009)),
+            (End::Shutdown, Some(1012)),
+        ];
+        for (end, code) in codes {
+            assert_eq!(end.code(), code, "{end:?}");
+            assert!(end.reason().len() <= MAX_REASON, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_framing_error_says_where() {
+        let end = End::ClientFraming(FrameError::BadMagic { offset: 7, found: b'G' });
+        assert_eq!(end.reason(), "No packet: at byte 7: a packet starts with 02, not 47.");
+        let end = End::UpstreamFraming(FrameError::TooLong { offset: u64::MAX, length: u32::MAX });
+        assert!(end.reason().len() <= MAX_REASON);
+    }
+}

@@ -1,0 +1,209 @@
+//! What the bridge counts, for Prometheus.
+use std::sync::Arc;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::close::End;
+
+/// The media type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The bridge's figures, and the registry that they and the chat service's are told from.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// What tunnels count.
+    pub tunnel: Arc<TunnelMetrics>,
+    refusals: Family<RefusalLabels, Counter>,
+}
+
+impl Metrics {
+    /// Counters at zero, beside what `registry` holds already.
+    #[must_use]
+    pub fn new(mut registry: Registry) -> Self {
+        let tunnel = Arc::new(TunnelMetrics::default());
+        let refusals = Family::default();
+        let own = registry.sub_registry_with_prefix("mig33_bridge");
+        tunnel.register(own);
+        own.register("refusals", "Requests for a tunnel that were refused", refusals.clone());
+        Self { registry, tunnel, refusals }
+    }
+
+    /// Counts a request that got no tunnel.
+    pub fn refused(&self, refusal: Refusal) {
+        self.refusals.get_or_create(&RefusalLabels { reason: refusal.label() }).inc();
+    }
+
+    /// All figures, in the text format of OpenMetrics.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // writing to a String does not fail
+        let _ = text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Why a request for a tunnel got none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no WebSocket handshake.
+    NoHandshake,
+    /// The page comes from elsewhere.
+    Origin,
+    /// The bridge is being stopped.
+    Draining,
+}
+
+impl Refusal {
+    /// Its name in metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NoHandshake => "no_handshake",
+            Self::Origin => "origin",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// What tunnels count.
+#[derive(Debug)]
+pub struct TunnelMetrics {
+    open: Gauge,
+    opened: Counter,
+    connect_failures: Counter,
+    closes: Family<CloseLabels, Counter>,
+    bytes: Family<DirectionLabels, Counter>,
+    packets: Family<DirectionLabels, Counter>,
+    to_upstream: Direction,
+    to_client: Direction,
+}
+
+/// The counters of one direction, held apart from their family so that counting needs no look-up.
+#[derive(Debug)]
+struct Direction {
+    bytes: Counter,
+    packets: Counter,
+}
+
+impl Default for TunnelMetrics {
+    fn default() -> Self {
+        let (bytes, packets) = (Family::default(), Family::default());
+        let direction = |direction| {
+            let labels = DirectionLabels { direction };
+            Direction { bytes: bytes.get_or_create_owned(&labels), packets: packets.get_or_create_owned(&labels) }
+        };
+        Self {
+            open: Gauge::default(),
+            opened: Counter::default(),
+            connect_failures: Counter::default(),
+            closes: Family::default(),
+            to_upstream: direction("to_upstream"),
+            to_client: direction("to_client"),
+            bytes: bytes.clone(),
+            packets: packets.clone(),
+        }
+    }
+}
+
+impl TunnelMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("connections_open", "Tunnels that are open", self.open.clone());
+        registry.register("connections", "Tunnels that were opened", self.opened.clone());
+        registry.register(
+            "upstream_connect_failures",
+            "Connections to the upstream that could not be made",
+            self.connect_failures.clone(),
+        );
+        registry.register(
+            "closes",
+            "Tunnels that ended, by cause and by the close code sent (0: none)",
+            self.closes.clone(),
+        );
+        registry.register("bytes", "Bytes read from one side for the other", self.bytes.clone());
+        registry.register("packets", "Whole packets passed on", self.packets.clone());
+    }
+
+    /// A tunnel was opened.
+    pub(crate) fn opened(&self) {
+        self.opened.inc();
+        self.open.inc();
+    }
+
+    /// A tunnel is no more.
+    pub(crate) fn closed(&self, end: End) {
+        self.open.dec();
+        let labels = CloseLabels { end: end.label(), code: end.code().unwrap_or(0) };
+        self.closes.get_or_create(&labels).inc();
+        if end == End::UpstreamUnreachable {
+            self.connect_failures.inc();
+        }
+    }
+
+    /// The client has sent packets.
+    pub(crate) fn from_client(&self, bytes: usize, packets: usize) {
+        self.to_upstream.count(bytes, packets);
+    }
+
+    /// The upstream has sent bytes, and so many packets became whole.
+    pub(crate) fn from_upstream(&self, bytes: usize, packets: usize) {
+        self.to_client.count(bytes, packets);
+    }
+}
+
+impl Direction {
+    fn count(&self, bytes: usize, packets: usize) {
+        self.bytes.inc_by(bytes as u64);
+        self.packets.inc_by(packets as u64);
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CloseLabels {
+    end: &'static str,
+    code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DirectionLabels {
+    direction: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_told() {
+        let metrics = Metrics::new(Registry::default());
+        metrics.tunnel.opened();
+        metrics.tunnel.opened();
+        metrics.tunnel.from_client(30, 2);
+        metrics.tunnel.from_upstream(9, 1);
+        metrics.tunnel.closed(End::UpstreamUnreachable);
+        metrics.refused(Refusal::Origin);
+        let text = metrics.text();
+        for line in [
+            "mig33_bridge_connections_open 1",
+            "mig33_bridge_connections_total 2",
+            "mig33_bridge_upstream_connect_failures_total 1",
+            "mig33_bridge_bytes_total{direction=\"to_upstream\"} 30",
+            "mig33_bridge_packets_total{direction=\"to_upstream\"} 2",
+            "mig33_bridge_packets_total{direction=\"to_client\"} 1",
+            "mig33_bridge_closes_total{end=\"upstream_unreachable\",code=\"1013\"} 1",
+            "mig33_bridge_refusals_total{reason=\"origin\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Which pages may open a tunnel: the rule about the Origin header.
+use std::fmt;
+use std::str::FromStr;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// Where a page comes from: scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: u16,
+}
+
+/// A text that is no origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an origin is written http://HOST, https://HOST or with :PORT behind it, and no path")]
+pub struct BadOrigin;
+
+/// Whether a request with these headers may open a tunnel.
+///
+/// Programs other than browsers send no Origin: they are let in. A browser's must be the page's own host and port, or
+/// one of `others`.
+#[must_use]
+pub fn allowed(headers: &HeaderMap, others: &[Origin]) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let origin = match (origins.next(), origins.next()) {
+        (None, _) => return true,
+        (Some(only), None) => only,
+        (Some(_), Some(_)) => return false,
+    };
+    let Some(origin) = text(origin).and_then(|text| text.parse::<Origin>().ok()) else { return false };
+    others.contains(&origin) || headers.get(header::HOST).and_then(text).is_some_and(|host| origin.is_at(host))
+}
+
+fn text(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
+}
+
+impl Origin {
+    /// Whether a Host header names this origin's host and port.
+    fn is_at(&self, host: &str) -> bool {
+        split_port(host, self.default_port())
+            .is_some_and(|(name, port)| name.eq_ignore_ascii_case(&self.host) && port == self.port)
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.scheme == "https" { 443 } else { 80 }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = BadOrigin;
+
+    fn from_str(text: &str) -> Result<Self, BadOrigin> {
+        let (scheme, rest) = text.split_once("://").ok_or(BadOrigin)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let default_port = match scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(BadOrigin),
+        };
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err(BadOrigin);
+        }
+        let (host, port) = split_port(rest, default_port).ok_or(BadOrigin)?;
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
+    }
+}
+
+/// Host and port of `HOST` or `HOST:PORT`; an IPv6 address stands in brackets.
+fn split_port(text: &str, default: u16) -> Option<(&str, u16)> {
+    let name_end = match text.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, rest) = text.split_at_checked(name_end)?;
+    let port = match rest.strip_prefix(':') {
+        Some(port) => port.parse().ok()?,
+        None if rest.is_empty() => default,
+        None => return None,
+    };
+    (!host.is_empty()).then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &str, origins: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        for origin in origins {
+            headers.append(header::ORIGIN, origin.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn host_and_port_must_be_equal() {
+        let cases = [
+            ("127.0.0.1:8033", "http://127.0.0.1:8033", true),
+            ("chat.example", "https://chat.example", true),
+            ("chat.example", "http://chat.example", true),
+            ("chat.example:443", "https://chat.example", true),
+            ("chat.example:80", "https://chat.example", false),
+            ("Chat.Example", "http://chat.example:80", true),
+            ("[::1]:8033", "http://[::1]:8033", true),
+            ("[::1]", "http://[::1]", true),
+            ("chat.example", "http://chat.example:8033", false),
+            ("chat.example", "http://evil.example", false),
+            ("chat.example", "http://chat.example.evil.example", false),
+            ("chat.example", "http://chat.example@evil.example", false),
+            ("chat.example", "null", false),
+            ("chat.example", "", false),
+            ("chat.example", "file://chat.example", false),
+        ];
+        for (host, origin, expected) in cases {
+            assert_eq!(allowed(&headers(host, &[origin]), &[]), expected, "{origin} at {host}");
+        }
+    }
+
+    #[test]
+    fn a_program_without_origin_is_let_in_and_two_origins_are_not() {
+        assert!(allowed(&headers("chat.example", &[]), &[]));
+        assert!(!allowed(&headers("chat.example", &["http://chat.example", "http://chat.example"]), &[]));
+    }
+
+    #[test]
+    fn named_origins_are_let_in() {
+        let others = ["http://127.0.0.1:8080".parse().unwrap(), "https://www.example".parse().unwrap()];
+        assert!(allowed(&headers("127.0.0.1", &["http://127.0.0.1:8080"]), &others));
+        assert!(allowed(&headers("127.0.0.1", &["https://www.example:443"]), &others));
+        assert!(!allowed(&headers("127.0.0.1", &["http://www.example"]), &others));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for text in ["example.org", "http://", "http://example.org/", "ftp://example.org", "http://a:b", "http://a:1:2"] {
+            assert_eq!(text.parse::<Origin>(), Err(BadOrigin), "{text}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `Backlog`: bytes that a socket has not taken yet. It holds no memory while it is empty.
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::AsyncWrite;
+
+/// Bytes in the order in which they have to go out.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    bytes: Vec<u8>,
+    /// How many of them have gone out.
+    sent: usize,
+}
+
+impl Backlog {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Puts bytes behind the others.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Writes what is here until all is out or the socket takes no more; the socket's waker is set when it does not.
+    pub(super) fn poll_write<W: AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_empty() {
+            ready!(self.poll_write_some(socket, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes as much as the socket takes at once.
+    pub(super) fn poll_write_some<W: AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let rest = self.bytes.get(self.sent..).unwrap_or_default();
+        match ready!(Pin::new(socket).poll_write(cx, rest))? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            count => self.sent += count,
+        }
+        if self.sent >= self.bytes.len() {
+            self.clear();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes `bytes` at once, behind what is here, and keeps what the socket does not take.
+    pub(super) fn write_or_keep<W: AsyncWrite + Unpin>(
+        &mut self,
+        mut bytes: &[u8],
+        socket: &mut W,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        while self.is_empty() && !bytes.is_empty() {
+            match Pin::new(&mut *socket).poll_write(cx, bytes) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => bytes = bytes.get(count..).unwrap_or_default(),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        self.push(bytes);
+        Ok(())
+    }
+
+    /// Forgets what is here, since nobody will take it.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::pipe::pipe;
+
+    #[test]
+    fn what_is_not_taken_is_kept_in_order_and_let_go_of() {
+        let (mut near, mut far) = pipe(4);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut backlog = Backlog::default();
+        backlog.write_or_keep(b"abcdef", &mut near, &mut cx).unwrap();
+        backlog.write_or_keep(b"gh", &mut near, &mut cx).unwrap();
+        assert!(backlog.poll_write(&mut near, &mut cx).is_pending());
+        let mut got = Vec::new();
+        while got.len() < 8 {
+            let mut buffer = [0; 3];
+            let mut into = tokio::io::ReadBuf::new(&mut buffer);
+            assert!(tokio::io::AsyncRead::poll_read(Pin::new(&mut far), &mut cx, &mut into).is_ready());
+            got.extend_from_slice(into.filled());
+            let _ = backlog.poll_write(&mut near, &mut cx);
+        }
+        assert_eq!(got, b"abcdefgh");
+        assert!(backlog.is_empty() && backlog.bytes.capacity() == 0);
+    }
+}

@@ -1,0 +1,209 @@
+//! A tunnel: one WebSocket and one connection to the upstream, driven by one task until either ends.
+//!
+//! What comes in, what goes out and when it ends is decided by parts without I/O ([`inbound`], [`outbound`],
+//! [`heartbeat`], [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
+//! before is still waiting: a side that is ahead is not read.
+
+mod backlog;
+mod finish;
+mod follower;
+mod heartbeat;
+mod inbound;
+mod outbound;
+mod scratch;
+
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use self::backlog::Backlog;
+use self::heartbeat::{Beat, Heartbeat, PERIOD};
+use self::inbound::Inbound;
+use self::outbound::Outbound;
+use self::scratch::Scratch;
+use crate::close::End;
+use crate::metrics::TunnelMetrics;
+
+/// A client that does not read its answers to pings is not read any further once so many bytes of them wait.
+const MAX_ANSWERS: usize = 4096;
+
+/// Both connections, and what is on the way between them.
+#[derive(Debug)]
+pub struct Tunnel<C, U> {
+    client: C,
+    upstream: U,
+    /// What the client sent together with its request.
+    early: Bytes,
+    inbound: Inbound,
+    outbound: Outbound,
+    to_client: Backlog,
+    to_upstream: Backlog,
+    /// Bytes of answers to control frames that may be in `to_client`.
+    answers: usize,
+    /// The upstream takes nothing any more; what it has still sent is read.
+    upstream_deaf: bool,
+    heartbeat: Heartbeat,
+    metrics: Arc<TunnelMetrics>,
+}
+
+impl<C, U> Tunnel<C, U>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    /// A tunnel between a WebSocket whose handshake is done and an upstream. `early` is what the client has sent since.
+    #[must_use]
+    pub fn new(client: C, early: Bytes, upstream: U, metrics: Arc<TunnelMetrics>) -> Self {
+        Self {
+            client,
+            upstream,
+            early,
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            to_client: Backlog::default(),
+            to_upstream: Backlog::default(),
+            answers: 0,
+            upstream_deaf: false,
+            heartbeat: Heartbeat::default(),
+            metrics,
+        }
+    }
+
+    /// Passes packets both ways until one side ends or `shutdown` is over, then closes both sides in good order.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> End {
+        let end = self.drive(shutdown).await;
+        self.finish(end).await;
+        end
+    }
+
+    async fn drive(&mut self, shutdown: impl Future<Output = ()>) -> End {
+        let mut shutdown = pin!(shutdown);
+        let mut period = pin!(sleep(PERIOD));
+        poll_fn(|cx| {
+            if shutdown.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Shutdown);
+            }
+            if let Err(end) = self.beat(period.as_mut(), cx) {
+                return Poll::Ready(end);
+            }
+            match scratch::with(|scratch| self.move_all(scratch, cx)) {
+                Ok(()) => Poll::Pending,
+                Err(end) => Poll::Ready(end),
+            }
+        })
+        .await
+    }
+
+    /// Pings the client when a period is over.
+    fn beat(&mut self, mut period: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Result<(), End> {
+        while period.as_mut().poll(cx).is_ready() {
+            period.as_mut().reset(Instant::now() + PERIOD);
+            match self.heartbeat.period_over(self.to_upstream.is_empty()) {
+                Beat::Dead => return Err(End::ClientDead),
+                Beat::Ping => self.to_client.push(&outbound::ping()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what has arrived until neither side has more, or takes more.
+    fn move_all(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
+        let early = mem::take(&mut self.early);
+        if !early.is_empty() {
+            self.take_from_client(&early, &mut scratch.packets, &mut scratch.answers, cx)?;
+        }
+        loop {
+            let from_client = self.move_from_client(scratch, cx)?;
+            let from_upstream = self.move_from_upstream(scratch, cx)?;
+            if !from_client && !from_upstream {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the client once and writes its packets to the upstream; whether there was something.
+    fn move_from_client(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<bool, End> {
+        if !self.to_upstream.is_empty() {
+            match self.to_upstream.poll_write(&mut self.upstream, cx) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => self.upstream_takes_no_more(),
+            }
+        }
+        if self.answers > MAX_ANSWERS {
+            return Ok(false);
+        }
+        let mut into = ReadBuf::new(&mut scratch.from_client);
+        match Pin::new(&mut self.client).poll_read(cx, &mut into) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(())) if into.filled().is_empty() => return Err(End::ClientGone),
+            Poll::Ready(Err(_)) => return Err(End::ClientGone),
+            Poll::Ready(Ok(())) => {}
+        }
+        self.heartbeat.alive();
+        self.take_from_client(into.filled(), &mut scratch.packets, &mut scratch.answers, cx)?;
+        Ok(true)
+    }
+
+    fn take_from_client(
+        &mut self,
+        bytes: &[u8],
+        packets: &mut Vec<u8>,
+        answers: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        packets.clear();
+        answers.clear();
+        let taken = self.inbound.take(bytes, packets, answers);
+        if !packets.is_empty() && !self.upstream_deaf {
+            self.metrics.from_client(packets.len(), taken.unwrap_or_default());
+            if self.to_upstream.write_or_keep(packets, &mut self.upstream, cx).is_err() {
+                self.upstream_takes_no_more();
+            }
+        }
+        if !answers.is_empty() {
+            self.answers += answers.len();
+            self.to_client.push(answers);
+        }
+        taken.map(|_| ())
+    }
+
+    /// Reads the upstream once and writes its packets to the client; whether there was something.
+    fn move_from_upstream(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<bool, End> {
+        if !self.to_client.is_empty() {
+            match self.to_client.poll_write(&mut self.client, cx) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Ok(())) => self.answers = 0,
+                Poll::Ready(Err(_)) => return Err(End::ClientGone),
+            }
+        }
+        let mut into = ReadBuf::new(self.outbound.room(&mut scratch.from_upstream));
+        let count = match Pin::new(&mut self.upstream).poll_read(cx, &mut into) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(())) => into.filled().len(),
+            Poll::Ready(Err(_)) => return Err(End::UpstreamBroke),
+        };
+        if count == 0 {
+            return Err(if self.outbound.at_boundary() { End::UpstreamEnded } else { End::UpstreamCut });
+        }
+        let taken = self.outbound.take(&mut scratch.from_upstream, count).map_err(End::UpstreamFraming)?;
+        self.metrics.from_upstream(count, taken.packets);
+        if taken.packets > 0 {
+            self.to_client
+                .write_or_keep(taken.message, &mut self.client, cx)
+                .map_err(|_| End::ClientGone)?;
+        }
+        Ok(true)
+    }
+
+    fn upstream_takes_no_more(&mut self) {
+        self.upstream_deaf = true;
+        self.to_upstream.clear();
+    }
+}

@@ -1,0 +1,177 @@
+//! Server to client: any bytes in, messages of whole packets out. No I/O.
+use mig33_codec::{FrameError, MAX_PACKET, Scanner};
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    CloseFrame, Frame, FrameHeader,
+    coding::{Data, OpCode},
+};
+
+/// Bytes of the longest frame header that a server writes (RFC 6455 section 5.2): two and a length of eight.
+const HEADER_ROOM: usize = 10;
+/// The most that is read from an upstream at once.
+const READ: usize = 64 * 1024;
+/// Bytes of the buffer that [`Outbound::take`] works in.
+pub(super) const BUFFER: usize = HEADER_ROOM + MAX_PACKET + READ;
+
+/// Puts together whole packets. It holds the beginning of one that has not come in full, and nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Outbound {
+    packets: Scanner,
+    partial: Vec<u8>,
+}
+
+/// What a read from the upstream made.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken<'a> {
+    /// Packets that are in it.
+    pub(super) packets: usize,
+    /// One WebSocket message with all of them; empty when none is whole yet.
+    pub(super) message: &'a [u8],
+}
+
+impl Outbound {
+    /// Where in the shared buffer the upstream's next bytes belong.
+    pub(super) fn room<'a>(&self, buffer: &'a mut [u8]) -> &'a mut [u8] {
+        let start = HEADER_ROOM + self.partial.len();
+        // a message never gets longer than the longest packet
+        let length = READ.min(MAX_PACKET - self.partial.len());
+        buffer.get_mut(start..start + length).unwrap_or_default()
+    }
+
+    /// Takes the bytes that were read into [`room`](Self::room): `count` of them.
+    ///
+    /// # Errors
+    /// The upstream sent what is no packet.
+    pub(super) fn take<'a>(&mut self, buffer: &'a mut [u8], count: usize) -> Result<Taken<'a>, FrameError> {
+        let start = HEADER_ROOM + self.partial.len();
+        let end = start + count;
+        let scan = self.packets.advance(buffer.get(start..end).unwrap_or_default())?;
+        if scan.packets == 0 {
+            self.partial.extend_from_slice(buffer.get(start..end).unwrap_or_default());
+            return Ok(Taken { packets: 0, message: &[] });
+        }
+        let whole = start + scan.whole;
+        if let Some(front) = buffer.get_mut(HEADER_ROOM..start) {
+            front.copy_from_slice(&self.partial);
+        }
+        self.partial = buffer.get(whole..end).unwrap_or_default().to_vec();
+        let (header, header_len) = binary_header(whole - HEADER_ROOM);
+        let message_start = HEADER_ROOM - header_len;
+        if let Some(front) = buffer.get_mut(message_start..HEADER_ROOM) {
+            front.copy_from_slice(header.get(..header_len).unwrap_or_default());
+        }
+        Ok(Taken { packets: scan.packets, message: buffer.get(message_start..whole).unwrap_or_default() })
+    }
+
+    /// Whether the upstream stands between two packets.
+    pub(super) const fn at_boundary(&self) -> bool {
+        self.packets.at_boundary()
+    }
+}
+
+/// The header of a binary message of `length` bytes, and how long it is.
+fn binary_header(length: usize) -> ([u8; HEADER_ROOM], usize) {
+    let header = FrameHeader { opcode: OpCode::Data(Data::Binary), ..FrameHeader::default() };
+    let mut bytes = [0; HEADER_ROOM];
+    let mut rest = bytes.as_mut_slice();
+    header.format(length as u64, &mut rest).expect("there is room for the longest header");
+    let left = rest.len();
+    (bytes, HEADER_ROOM - left)
+}
+
+/// A ping, ready to be sent.
+pub(super) fn ping() -> Vec<u8> {
+    bytes_of(Frame::ping(Vec::new()))
+}
+
+/// A close, ready to be sent.
+pub(super) fn close(frame: CloseFrame) -> Vec<u8> {
+    bytes_of(Frame::close(Some(frame)))
+}
+
+fn bytes_of(frame: Frame) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(frame.len());
+    frame.format(&mut bytes).expect("writing to memory does not fail");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn packet(length: usize) -> Vec<u8> {
+        let mut packet = vec![2, 1, 244, 0, 0];
+        packet.extend(u32::try_from(length).unwrap().to_be_bytes());
+        packet.extend((0..length).map(|at| at as u8));
+        packet
+    }
+
+    /// Feeds a stream in chunks; the messages' payloads.
+    fn messages(stream: &[u8], chunks: &[usize]) -> (Outbound, Vec<Vec<u8>>) {
+        let mut outbound = Outbound::default();
+        let mut buffer = vec![0; BUFFER];
+        let mut messages = Vec::new();
+        let mut rest = stream;
+        let mut sizes = chunks.iter().copied().cycle();
+        while !rest.is_empty() {
+            let room = outbound.room(&mut buffer);
+            let count = sizes.next().unwrap().min(room.len()).min(rest.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            let taken = outbound.take(&mut buffer, count).unwrap();
+            if taken.packets > 0 {
+                let mut cursor = std::io::Cursor::new(taken.message);
+                let (header, length) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
+                assert_eq!(header.opcode, OpCode::Data(Data::Binary));
+                assert!(header.is_final && header.mask.is_none());
+                let payload = &taken.message[cursor.position() as usize..];
+                assert_eq!(payload.len() as u64, length);
+                messages.push(payload.to_vec());
+            }
+        }
+        (outbound, messages)
+    }
+
+    #[test]
+    fn all_whole_packets_of_a_read_are_one_message() {
+        let stream = [packet(0), packet(3), packet(200)].concat();
+        let (outbound, got) = messages(&stream, &[stream.len()]);
+        assert_eq!(got, [stream]);
+        assert_eq!(outbound.partial.capacity(), 0, "nothing is held at rest");
+    }
+
+    #[test]
+    fn the_largest_packet_behind_a_small_one_makes_no_message_over_the_limit() {
+        let stream = [packet(10), packet(MAX_PACKET - 9), packet(10)].concat();
+        let (_, got) = messages(&stream, &[20, READ]);
+        assert!(got.iter().all(|message| message.len() <= MAX_PACKET));
+        assert_eq!(got.concat(), stream);
+    }
+
+    #[test]
+    fn bytes_that_are_no_packet_are_an_error() {
+        let mut buffer = vec![0; BUFFER];
+        let mut outbound = Outbound::default();
+        outbound.room(&mut buffer)[..4].copy_from_slice(b"HTTP");
+        assert!(outbound.take(&mut buffer, 4).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_bytes_in_messages_of_whole_packets(
+            lengths in prop::collection::vec(prop_oneof![0..300_usize, 60_000..100_000_usize], 1..12),
+            chunks in prop::collection::vec(prop_oneof![1..20_usize, 1..3000_usize, 50_000..70_000_usize], 1..12),
+        ) {
+            let stream: Vec<u8> = lengths.iter().flat_map(|length| packet(*length)).collect();
+            let (outbound, got) = messages(&stream, &chunks);
+            prop_assert!(outbound.at_boundary());
+            for message in &got {
+                let mut scanner = Scanner::new();
+                let scan = scanner.advance(message).unwrap();
+                prop_assert!(scanner.at_boundary() && scan.whole == message.len());
+            }
+            prop_assert_eq!(got.concat(), stream);
+        }
+    }
+}
