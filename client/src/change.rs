@@ -1,0 +1,170 @@
+//! `Change`: everything that can happen to the state, one at a time.
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::state::{
+    Account, ChatId, Contact, Delivery, History, Link, Member, Membership, Message, Millis, Notice,
+    Presence, RoomEntry,
+};
+
+/// One step from a state to the next; [`State::apply`](crate::State::apply) carries it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// How it stands with the connection.
+    Link(Link),
+    /// Logged in, again or as somebody.
+    LoggedIn(Account),
+    /// Logged out: what was known is forgotten.
+    LoggedOut,
+    /// What others see of us.
+    OwnPresence(Presence),
+    /// The text beside it.
+    OwnStatusMessage(Rc<str>),
+    /// The whole contact list.
+    Contacts {
+        /// Groups by id.
+        groups: BTreeMap<u32, Rc<str>>,
+        /// Contacts by id.
+        contacts: BTreeMap<u32, Rc<Contact>>,
+    },
+    /// A contact is new or has changed.
+    Contact(Contact),
+    /// A contact is gone.
+    ContactGone(u32),
+    /// A contact's presence.
+    ContactPresence {
+        /// Whose.
+        id: u32,
+        /// What others see of them.
+        presence: Presence,
+    },
+    /// A contact's status message.
+    ContactStatusMessage {
+        /// Whose.
+        id: u32,
+        /// The text.
+        text: Rc<str>,
+    },
+    /// All who ask to become a contact.
+    ContactRequests(Vec<Rc<str>>),
+    /// One more asks.
+    ContactRequested(Rc<str>),
+    /// One asks no more.
+    ContactRequestGone(Rc<str>),
+    /// There is such a chat.
+    ChatKnown {
+        /// Which.
+        chat: ChatId,
+        /// Its name as its owner writes it.
+        name: Rc<str>,
+    },
+    /// The server's word on a chat.
+    ChatListed {
+        /// Which.
+        chat: ChatId,
+        /// When something last happened in it.
+        active: Millis,
+        /// Messages of others that were not read.
+        unread: u32,
+    },
+    /// A chat has been read.
+    ChatRead(ChatId),
+    /// A message is new; one whose guid is known changes nothing.
+    Message {
+        /// Where.
+        chat: ChatId,
+        /// What.
+        message: Message,
+        /// Whether it counts as unread.
+        unread: bool,
+    },
+    /// The server has accepted a message of ours.
+    MessageAccepted {
+        /// Where.
+        chat: ChatId,
+        /// Which.
+        guid: Rc<str>,
+        /// When.
+        time: Millis,
+    },
+    /// How far a message of ours got; never back, except to be sent again.
+    MessageDelivery {
+        /// Where.
+        chat: ChatId,
+        /// Which.
+        guid: Rc<str>,
+        /// How far.
+        delivery: Delivery,
+    },
+    /// A message is thrown away.
+    MessageGone {
+        /// Where.
+        chat: ChatId,
+        /// Which.
+        guid: Rc<str>,
+    },
+    /// Everything accepted before this time is dropped, since there is a gap after it.
+    MessagesBeforeGone {
+        /// Where.
+        chat: ChatId,
+        /// Before when.
+        time: Millis,
+    },
+    /// How much of what came before is there.
+    History {
+        /// Where.
+        chat: ChatId,
+        /// How much.
+        history: History,
+    },
+    /// Whether we are in a room.
+    Membership {
+        /// Which room.
+        chat: ChatId,
+        /// Whether.
+        membership: Membership,
+    },
+    /// Everybody in a room.
+    Members {
+        /// Which room.
+        chat: ChatId,
+        /// Who.
+        members: Vec<Member>,
+    },
+    /// Somebody came into a room.
+    MemberJoined {
+        /// Which room.
+        chat: ChatId,
+        /// Who.
+        member: Member,
+    },
+    /// Somebody left a room.
+    MemberLeft {
+        /// Which room.
+        chat: ChatId,
+        /// Who.
+        name: Rc<str>,
+    },
+    /// Rooms are being looked for.
+    DirectoryAsked {
+        /// What for.
+        search: Rc<str>,
+        /// Which page, from 1.
+        page: u8,
+    },
+    /// A page of rooms has come.
+    DirectoryPage {
+        /// Which page, from 1.
+        page: u8,
+        /// Pages that there are.
+        pages: u8,
+        /// The rooms.
+        rooms: Vec<RoomEntry>,
+    },
+    /// The rooms did not come.
+    DirectoryFailed,
+    /// Something to be seen.
+    Notice(Notice),
+    /// It has been seen.
+    NoticeGone(u32),
+}

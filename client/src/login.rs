@@ -1,0 +1,268 @@
+//! Registration, log-in by password or token, and what is asked for once it is done (spec/wire.md sections 3 and 8).
+use std::rc::Rc;
+
+use bytes::Bytes;
+use mig33_codec::packets::{self, Packet};
+use mig33_codec::values::Presence;
+use mig33_codec::{Secret, Text};
+
+use crate::action::{ActionId, Event};
+use crate::change::Change;
+use crate::pace::Pace;
+use crate::requests::{Purpose, Urgency};
+use crate::session::Session;
+use crate::state::{Account, Link, Millis, NoticeKind};
+
+/// The protocol version that clients of old said.
+const PROTOCOL_VERSION: u16 = 1;
+/// The number of REGISTER on a fresh connection (spec/wire.md section 1).
+const REGISTER_NUMBER: u16 = 2;
+/// How many chats are asked for after a log-in.
+const CHATS: u32 = 100;
+
+/// Who logs in, and how it is proven.
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) username: Rc<str>,
+    /// Kept only until there is a token.
+    password: Option<Secret<String>>,
+    token: Option<Secret<Bytes>>,
+    /// Mobile phone of an account that is still to be made; empty for none.
+    registration: Option<String>,
+    /// The session that the server gave, to be taken over after a lost connection.
+    session_id: Option<Text>,
+    /// The first log-in, not answered yet.
+    action: Option<ActionId>,
+}
+
+impl Login {
+    pub(crate) fn with_password(username: &str, password: &str, action: ActionId) -> Self {
+        Self {
+            username: username.trim().into(),
+            password: Some(Secret::new(password.into())),
+            token: None,
+            registration: None,
+            session_id: None,
+            action: Some(action),
+        }
+    }
+
+    pub(crate) fn registration(
+        username: &str,
+        password: &str,
+        mobile_phone: Option<&str>,
+        action: ActionId,
+    ) -> Self {
+        let registration = Some(mobile_phone.unwrap_or_default().trim().into());
+        Self {
+            registration,
+            ..Self::with_password(username, password, action)
+        }
+    }
+
+    pub(crate) fn with_token(username: &str, token: Bytes, action: ActionId) -> Self {
+        Self {
+            token: Some(Secret::new(token)),
+            password: None,
+            ..Self::with_password(username, "", action)
+        }
+    }
+
+    /// The action of a first log-in by password that is not answered yet: it is not tried again by itself.
+    pub(crate) fn first_try_by_password(&mut self) -> Option<ActionId> {
+        if self.token.is_none() {
+            self.action.take()
+        } else {
+            None
+        }
+    }
+}
+
+impl Session {
+    /// The connection is open: registers, or logs in.
+    pub(crate) fn start_login(&mut self, now: Millis) {
+        let Some(login) = &self.login else { return };
+        if let (Some(phone), Some(password)) = (&login.registration, &login.password) {
+            let packet = packets::NewRegistration {
+                service_type: Some(1),
+                username: Some((&*login.username).into()),
+                password: Some(Text::from(password.expose().as_str()).into()),
+                mobile_phone: (!phone.is_empty()).then(|| phone.as_str().into()),
+                user_agent: Some(self.config.user_agent.as_str().into()),
+                ..packets::NewRegistration::default()
+            };
+            self.requests.number_from(REGISTER_NUMBER);
+            return self.request(now, packet, Purpose::Register, Urgency::AtOnce);
+        }
+        self.send_login(now);
+    }
+
+    fn send_login(&mut self, now: Millis) {
+        let Some(login) = &self.login else { return };
+        let presence = self
+            .state
+            .account
+            .as_ref()
+            .map_or(Presence::AVAILABLE, |account| account.presence);
+        let (width, height) = self.config.screen;
+        let language = &self.config.language;
+        let packet = packets::Login {
+            protocol_version: Some(PROTOCOL_VERSION),
+            client_type: Some(self.config.client_type),
+            service_type: Some(1),
+            username: Some((&*login.username).into()),
+            user_agent: Some(self.config.user_agent.as_str().into()),
+            initial_presence: Some(presence),
+            screen_width: (width > 0).then_some(width),
+            screen_height: (height > 0).then_some(height),
+            language: (!language.is_empty()).then(|| language.as_str().into()),
+            session_id: login.session_id.clone(),
+            // an empty one asks for the first
+            resume_token: Some(login.token.clone().unwrap_or_default()),
+            ..packets::Login::default()
+        };
+        self.request(now, packet, Purpose::LogIn, Urgency::AtOnce);
+    }
+
+    /// The account is there: on to the log-in.
+    pub(crate) fn registered(&mut self, now: Millis) {
+        if let Some(login) = &mut self.login {
+            login.registration = None;
+        }
+        self.send_login(now);
+    }
+
+    /// The server wants the password proven.
+    pub(crate) fn challenged(&mut self, now: Millis, challenge: &packets::LoginChallenge) {
+        let Some(login) = &mut self.login else { return };
+        login.session_id.clone_from(&challenge.session_id);
+        let Some(password) = &login.password else {
+            return self.end(now, Some("Please log in again."), true);
+        };
+        let text = challenge.challenge.clone().unwrap_or_default();
+        let hash = self.config.hash.hash(&text.as_str(), password.expose());
+        let packet = packets::LoginResponse {
+            password_hash: Some(hash.into()),
+            ..Default::default()
+        };
+        self.request(now, packet, Purpose::Prove, Urgency::AtOnce);
+    }
+
+    /// Logged in: asks for what the server knows.
+    pub(crate) fn logged_in(&mut self, now: Millis, ok: &packets::LoginOk) {
+        let Some(login) = &mut self.login else { return };
+        let username: Rc<str> = match &ok.username {
+            Some(name) if !name.is_empty() => name.as_str().into(),
+            _ => login.username.clone(),
+        };
+        login.username = username.clone();
+        if let Some(token) = ok
+            .resume_token
+            .clone()
+            .filter(|token| !token.expose().is_empty())
+        {
+            login.password = None;
+            login.token = Some(token.clone());
+            self.event(Event::TokenChanged {
+                username: username.clone(),
+                token: Some(token),
+            });
+        }
+        let action = self.login.as_mut().and_then(|login| login.action.take());
+        if let Some(time) = ok.server_time {
+            self.ahead = time.cast_signed().saturating_sub(now.cast_signed());
+        }
+        self.has_chat_sync = ok.supports_chat_sync == Some(true);
+        self.requests.pace = if self.has_chat_sync {
+            Pace::BRISK
+        } else {
+            Pace::CAREFUL
+        };
+        self.backoff.reset();
+        self.start_keep_alive(now);
+
+        let known = self.state.account.clone();
+        let account = Account {
+            username,
+            presence: ok
+                .presence
+                .or(known.as_ref().map(|account| account.presence))
+                .unwrap_or(Presence::AVAILABLE),
+            status_message: known
+                .map_or_else(|| "".into(), |account| account.status_message.clone()),
+        };
+        self.change(Change::LoggedIn(account));
+        self.change(Change::Link(Link::Online));
+        if let Some(alert) = ok.alert.as_ref().filter(|alert| !alert.is_empty()) {
+            self.message_of_the_day(&alert.as_str());
+        }
+        self.ask_for_everything(now);
+        if let Some(action) = action {
+            self.answer(action, Ok(()));
+        }
+        self.event(Event::LoggedIn);
+    }
+
+    /// The server refused a step of the log-in: to the person when they asked for it, else it is tried again unless
+    /// the password itself is wrong.
+    pub(crate) fn login_refused(&mut self, now: Millis, step: &Purpose, text: &str) {
+        let action = self.login.as_mut().and_then(|login| login.action.take());
+        let by_token = self
+            .login
+            .as_ref()
+            .is_some_and(|login| login.token.is_some());
+        match action {
+            Some(action) if !by_token => {
+                self.end(now, None, false);
+                self.answer(action, Err(text.into()));
+            }
+            _ if matches!(step, Purpose::Prove) => self.end(now, Some(text), true),
+            _ => self.lose(now, Some(text)),
+        }
+    }
+
+    fn message_of_the_day(&mut self, text: &str) {
+        if self.last_motd.as_deref() != Some(text) {
+            self.last_motd = Some(text.into());
+            self.notice(NoticeKind::MessageOfTheDay, text, None);
+        }
+    }
+
+    fn ask_for_everything(&mut self, now: Millis) {
+        self.ask_contacts(now);
+        let packet = packets::GetContactRequests::default();
+        self.request(
+            now,
+            packet,
+            Purpose::ContactRequests { found: Vec::new() },
+            Urgency::Soon,
+        );
+        if self.has_chat_sync {
+            let packet = packets::GetChats {
+                version: Some(0),
+                limit: Some(CHATS),
+                ..Default::default()
+            };
+            self.request(now, packet, Purpose::Chats, Urgency::Soon);
+        }
+        self.rejoin_rooms(now);
+        self.send_waiting(now, |chat| !chat.is_room());
+    }
+
+    /// Asks for the contact list, unless that is under way.
+    pub(crate) fn ask_contacts(&mut self, now: Millis) {
+        let asked = |purpose: &Purpose| matches!(purpose, Purpose::Contacts { .. });
+        if !self.requests.outstanding().any(asked) {
+            let purpose = Purpose::Contacts {
+                groups: Default::default(),
+                contacts: Default::default(),
+            };
+            self.request(
+                now,
+                Packet::from(packets::GetContacts::default()),
+                purpose,
+                Urgency::Soon,
+            );
+        }
+    }
+}

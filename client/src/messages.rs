@@ -1,0 +1,457 @@
+//! Messages: writing, sending, sending again, and reading what arrives (spec/wire.md section 4).
+use std::rc::Rc;
+
+use bytes::Bytes;
+use mig33_codec::packets::{Message as MessagePacket, MessageStatusEvent};
+use mig33_codec::values::{ChatDestination, ContentType, MessageType, StatusEvent};
+
+use crate::action::{ActionId, Event};
+use crate::change::Change;
+use crate::outbox;
+use crate::requests::{Purpose, Urgency};
+use crate::session::Session;
+use crate::state::{Body, ChatId, Delivery, Link, Membership, Message, Millis};
+use crate::transcript;
+
+/// The most bytes that a text may have (spec/wire.md section 10).
+const MAX_TEXT: usize = 8 * 1024;
+/// The most bytes of a picture inside a packet; the rest of the packet's limit is for its other blocks.
+const MAX_PICTURE: usize = 350_000;
+/// What an emote begins with.
+const EMOTE: &str = "/me ";
+
+impl Session {
+    pub(crate) fn send_text(&mut self, now: Millis, action: ActionId, chat: ChatId, text: &str) {
+        let text = text.trim_end();
+        if text.trim().is_empty() {
+            return self.answer(action, Err("There is nothing to send.".into()));
+        }
+        if text.len() > MAX_TEXT {
+            return self.answer(
+                action,
+                Err("A message may have at most 8 KiB of text.".into()),
+            );
+        }
+        let body = text_body(text);
+        self.send(now, action, chat, body);
+    }
+
+    pub(crate) fn send_picture(
+        &mut self,
+        now: Millis,
+        action: ActionId,
+        chat: ChatId,
+        mime_type: &str,
+        bytes: Bytes,
+    ) {
+        if bytes.len() > MAX_PICTURE {
+            return self.answer(
+                action,
+                Err("The picture is too large: at most 350,000 bytes.".into()),
+            );
+        }
+        self.send(
+            now,
+            action,
+            chat,
+            Body::Picture {
+                mime_type: mime_type.into(),
+                bytes,
+            },
+        );
+    }
+
+    fn send(&mut self, now: Millis, action: ActionId, chat: ChatId, body: Body) {
+        let Some(account) = &self.state.account else {
+            return self.answer(action, Err("Not logged in.".into()));
+        };
+        let author = account.username.clone();
+        let guid = self.guid();
+        let message = Message {
+            guid: guid.clone(),
+            author,
+            own: true,
+            time: self.server_time(now),
+            body,
+            delivery: Delivery::Sending,
+        };
+        self.change(Change::Message {
+            chat: chat.clone(),
+            message,
+            unread: false,
+        });
+        self.send_message(now, &chat, &guid, Some(action));
+    }
+
+    /// Sends a message that stands in its chat, if the connection and, in a room, our membership allow it now; it is
+    /// sent later otherwise.
+    fn send_message(
+        &mut self,
+        now: Millis,
+        chat: &ChatId,
+        guid: &Rc<str>,
+        action: Option<ActionId>,
+    ) {
+        let Some(entry) = self.state.chats.get(chat) else {
+            return;
+        };
+        let membership = entry
+            .room
+            .as_ref()
+            .map_or(Membership::Inside, |room| room.membership.clone());
+        match membership {
+            Membership::Inside => {}
+            Membership::Joining => return,
+            Membership::Outside | Membership::Refused(_) => {
+                return self.message_failed(chat, guid, action, "You are not in this room.");
+            }
+        }
+        if self.state.link != Link::Online || self.is_under_way(guid) {
+            return;
+        }
+        let Some(at) = transcript::position(&entry.messages, guid) else {
+            return;
+        };
+        let Some(packet) = entry
+            .messages
+            .get(at)
+            .and_then(|message| outbox::packet(chat, &entry.name, message))
+        else {
+            return;
+        };
+        let purpose = Purpose::Send {
+            chat: chat.clone(),
+            guid: guid.clone(),
+            action,
+        };
+        self.request(now, packet, purpose, Urgency::Soon);
+    }
+
+    /// Sends everything that waits in these chats, in the order in which it was written.
+    pub(crate) fn send_waiting(&mut self, now: Millis, which: impl Fn(&ChatId) -> bool) {
+        let mut waiting: Vec<(Millis, ChatId, Rc<str>)> = Vec::new();
+        for chat in self.state.chats.values().filter(|chat| which(&chat.id)) {
+            let unsent = chat
+                .messages
+                .iter()
+                .filter(|message| message.own && message.delivery == Delivery::Sending);
+            waiting.extend(
+                unsent.map(|message| (message.time, chat.id.clone(), message.guid.clone())),
+            );
+        }
+        // of one time, those of one chat stay as they stand
+        waiting.sort_by_key(|(time, ..)| *time);
+        for (_, chat, guid) in waiting {
+            self.send_message(now, &chat, &guid, None);
+        }
+    }
+
+    pub(crate) fn retry(&mut self, now: Millis, action: ActionId, chat: &ChatId, guid: &Rc<str>) {
+        let delivery = Delivery::Sending;
+        self.change(Change::MessageDelivery {
+            chat: chat.clone(),
+            guid: guid.clone(),
+            delivery,
+        });
+        self.send_message(now, chat, guid, Some(action));
+    }
+
+    pub(crate) fn message_accepted(
+        &mut self,
+        chat: ChatId,
+        guid: Rc<str>,
+        time: Millis,
+        action: Option<ActionId>,
+    ) {
+        self.change(Change::MessageAccepted { chat, guid, time });
+        if let Some(action) = action {
+            self.answer(action, Ok(()));
+        }
+    }
+
+    pub(crate) fn message_failed(
+        &mut self,
+        chat: &ChatId,
+        guid: &Rc<str>,
+        action: Option<ActionId>,
+        reason: &str,
+    ) {
+        let delivery = Delivery::Failed(reason.into());
+        self.change(Change::MessageDelivery {
+            chat: chat.clone(),
+            guid: guid.clone(),
+            delivery,
+        });
+        if let Some(action) = action {
+            self.answer(action, Err(reason.into()));
+        }
+    }
+
+    fn is_under_way(&self, guid: &str) -> bool {
+        self.requests
+            .outstanding()
+            .any(|purpose| matches!(purpose, Purpose::Send { guid: sent, .. } if **sent == *guid))
+    }
+
+    /// A message came unasked: new, or again since it was not acknowledged.
+    pub(crate) fn message_arrived(&mut self, now: Millis, packet: &MessagePacket) {
+        let Some((chat, name, message)) = self.read_message(now, packet) else {
+            return;
+        };
+        let known = self.state.chats.get(&chat);
+        let newest = known.and_then(|chat| chat.newest());
+        let is_new =
+            known.is_none_or(|chat| transcript::position(&chat.messages, &message.guid).is_none());
+        let is_news = self
+            .no_news_until
+            .get(&chat)
+            .is_none_or(|until| message.time > *until);
+        let previous = packet
+            .previous_message_guid
+            .as_ref()
+            .filter(|guid| !guid.is_empty());
+        let gap = previous.is_some_and(|guid| {
+            known.is_none_or(|chat| transcript::position(&chat.messages, &guid.as_str()).is_none())
+        });
+        let (guid, time, own) = (message.guid.clone(), message.time, message.own);
+
+        self.change(Change::ChatKnown {
+            chat: chat.clone(),
+            name,
+        });
+        self.acknowledge(now, &chat, packet, own);
+        self.change(Change::Message {
+            chat: chat.clone(),
+            message,
+            unread: is_news,
+        });
+        if is_new && gap && self.has_chat_sync {
+            self.fill_gap(now, &chat, newest, time);
+        }
+        if is_new && is_news && !own {
+            self.event(Event::MessageReceived { chat, guid });
+        }
+    }
+
+    /// A packet as a message and where it belongs; nothing when it says neither.
+    pub(crate) fn read_message(
+        &self,
+        now: Millis,
+        packet: &MessagePacket,
+    ) -> Option<(ChatId, Rc<str>, Message)> {
+        let us = self.state.account.as_ref()?.username.clone();
+        let source: Rc<str> = packet
+            .source
+            .as_ref()
+            .map_or_else(|| "".into(), |source| source.as_str().into());
+        let destination: Rc<str> = packet
+            .destination
+            .as_ref()
+            .map_or_else(|| "".into(), |to| to.as_str().into());
+        let own = source.to_lowercase() == us.to_lowercase();
+        let (chat, name) = match packet.destination_type {
+            Some(ChatDestination::CHATROOM) => (ChatId::room(&destination), destination),
+            _ if own => (ChatId::private(&destination), destination),
+            _ => (ChatId::private(&source), source.clone()),
+        };
+        if name.is_empty() {
+            return None;
+        }
+        let time = packet.timestamp.unwrap_or_else(|| self.server_time(now));
+        let guid: Rc<str> = match &packet.guid {
+            Some(guid) if !guid.is_empty() => guid.as_str().into(),
+            // a server that gives no ids sends nothing twice: the time tells its messages apart
+            _ => format!(
+                "{time}-{source}-{}",
+                packet.content.as_ref().map_or(0, |content| content.len())
+            )
+            .into(),
+        };
+        let body = body(packet);
+        Some((
+            chat,
+            name,
+            Message {
+                guid,
+                author: source,
+                own,
+                time,
+                body,
+                delivery: Delivery::Sent,
+            },
+        ))
+    }
+
+    /// Something happened to a message of ours, or we have read a chat elsewhere.
+    pub(crate) fn status_arrived(&mut self, packet: &MessageStatusEvent) {
+        let (Some(guid), Some(event)) = (&packet.message_guid, packet.message_event_type) else {
+            return;
+        };
+        let guid: Rc<str> = guid.as_str().into();
+        let holds =
+            |chat: &&Rc<crate::state::Chat>| transcript::position(&chat.messages, &guid).is_some();
+        let Some(chat) = self
+            .state
+            .chats
+            .values()
+            .find(holds)
+            .map(|chat| chat.id.clone())
+        else {
+            return;
+        };
+        let own = self.state.chats.get(&chat).is_some_and(|chat| {
+            transcript::position(&chat.messages, &guid)
+                .and_then(|at| chat.messages.get(at))
+                .is_some_and(|m| m.own)
+        });
+        match event {
+            StatusEvent::RECEIVED if own => {
+                self.change(Change::MessageDelivery {
+                    chat,
+                    guid,
+                    delivery: Delivery::Received,
+                });
+            }
+            StatusEvent::READ if own => self.read_up_to(&chat, &guid),
+            StatusEvent::READ => self.change(Change::ChatRead(chat)),
+            _ => {}
+        }
+    }
+
+    /// The person has seen the chat: tells the author and our other sessions.
+    pub(crate) fn mark_read(&mut self, now: Millis, chat: &ChatId) {
+        let Some(entry) = self.state.chats.get(chat).filter(|entry| entry.unread > 0) else {
+            return;
+        };
+        let newest = entry
+            .messages
+            .iter()
+            .rev()
+            .find(|message| !message.own && !message.guid.is_empty());
+        let told = newest.map(|message| {
+            (
+                message.guid.clone(),
+                message.author.clone(),
+                entry.name.clone(),
+            )
+        });
+        self.change(Change::ChatRead(chat.clone()));
+        if let (Some((guid, author, name)), Link::Online, true) =
+            (told, &self.state.link, self.has_chat_sync)
+        {
+            self.tell(now, chat, &guid, &author, &name, StatusEvent::READ);
+        }
+    }
+
+    fn acknowledge(&mut self, now: Millis, chat: &ChatId, packet: &MessagePacket, own: bool) {
+        if own || chat.is_room() || !self.has_chat_sync {
+            return;
+        }
+        if let (Some(guid), Some(source)) = (&packet.guid, &packet.source) {
+            let us = self
+                .state
+                .account
+                .as_ref()
+                .map_or_else(|| "".into(), |account| account.username.clone());
+            self.tell(
+                now,
+                chat,
+                &guid.as_str(),
+                &source.as_str(),
+                &us,
+                StatusEvent::RECEIVED,
+            );
+        }
+    }
+
+    fn tell(
+        &mut self,
+        now: Millis,
+        chat: &ChatId,
+        guid: &str,
+        author: &str,
+        destination: &str,
+        event: StatusEvent,
+    ) {
+        let us = self
+            .state
+            .account
+            .as_ref()
+            .map_or_else(|| "".into(), |account| account.username.clone());
+        let destination = if chat.is_room() { destination } else { &us };
+        let packet = MessageStatusEvent {
+            message_type: Some(MessageType::MIG33),
+            message_source: Some(author.into()),
+            message_destination_type: Some(destination_type(chat)),
+            message_destination: Some(destination.into()),
+            message_guid: Some(guid.into()),
+            message_event_type: Some(event),
+            ..MessageStatusEvent::default()
+        };
+        self.request(now, packet, Purpose::Tell, Urgency::Later);
+    }
+
+    /// All of ours up to this one has been read.
+    fn read_up_to(&mut self, chat: &ChatId, guid: &str) {
+        let Some(entry) = self.state.chats.get(chat) else {
+            return;
+        };
+        let Some(last) = transcript::position(&entry.messages, guid) else {
+            return;
+        };
+        let read: Vec<Rc<str>> = entry
+            .messages
+            .iter()
+            .take(last + 1)
+            .filter(|message| {
+                message.own && matches!(message.delivery, Delivery::Sent | Delivery::Received)
+            })
+            .map(|message| message.guid.clone())
+            .collect();
+        for guid in read {
+            self.change(Change::MessageDelivery {
+                chat: chat.clone(),
+                guid,
+                delivery: Delivery::Read,
+            });
+        }
+    }
+}
+
+/// How the wire says what kind of chat it is.
+pub(crate) const fn destination_type(chat: &ChatId) -> ChatDestination {
+    if chat.is_room() {
+        ChatDestination::CHATROOM
+    } else {
+        ChatDestination::PRIVATE
+    }
+}
+
+/// What a packet says.
+pub(crate) fn body(packet: &MessagePacket) -> Body {
+    let content = packet.content.clone().unwrap_or_default();
+    let text = String::from_utf8_lossy(&content);
+    match packet.content_type.unwrap_or(ContentType::TEXT) {
+        ContentType::TEXT => text_body(&text),
+        ContentType::EMOTE => Body::Emote(text.strip_prefix(EMOTE).unwrap_or(&text).into()),
+        ContentType::EXISTING_FILE => Body::PictureAt(text.into()),
+        ContentType::IMAGE => {
+            let mime_type = packet
+                .mime_type
+                .as_ref()
+                .map_or_else(|| "image/jpeg".into(), |kind| kind.as_str().into());
+            Body::Picture {
+                mime_type,
+                bytes: content,
+            }
+        }
+        other => Body::Other(other.0),
+    }
+}
+
+fn text_body(text: &str) -> Body {
+    match text.strip_prefix(EMOTE) {
+        Some(emote) if !emote.trim().is_empty() => Body::Emote(emote.into()),
+        _ => Body::Text(text.into()),
+    }
+}

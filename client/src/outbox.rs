@@ -1,0 +1,94 @@
+//! What waits to be sent, as bytes that survive a reload: MESSAGE packets, back to back.
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use mig33_codec::packets::Message as MessagePacket;
+use mig33_codec::values::{ChatDestination, ContentType};
+use mig33_codec::{Decode, Decoder, Encode};
+
+use crate::state::{Body, ChatId, Delivery, Message, State};
+
+/// A message of ours as the packet that sends it. `None` for what is no message to be sent.
+pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<MessagePacket> {
+    let (content_type, content, mime_type) = match &message.body {
+        Body::Text(text) => (
+            ContentType::TEXT,
+            Bytes::copy_from_slice(text.as_bytes()),
+            None,
+        ),
+        Body::Emote(text) => (ContentType::TEXT, format!("/me {text}").into(), None),
+        Body::Picture { mime_type, bytes } => (
+            ContentType::IMAGE,
+            bytes.clone(),
+            Some((&**mime_type).into()),
+        ),
+        Body::PictureAt(_) | Body::Other(_) | Body::Joined | Body::Left => return None,
+    };
+    Some(MessagePacket {
+        message_type: Some(mig33_codec::values::MessageType::MIG33),
+        source: Some((&*message.author).into()),
+        destination_type: Some(if chat.is_room() {
+            ChatDestination::CHATROOM
+        } else {
+            ChatDestination::PRIVATE
+        }),
+        destination: Some(name.into()),
+        content_type: Some(content_type),
+        content: Some(content),
+        mime_type,
+        guid: Some((&*message.guid).into()),
+        ..MessagePacket::default()
+    })
+}
+
+/// Everything that waits to be sent or failed.
+pub(crate) fn keep(state: &State) -> Bytes {
+    let mut kept = BytesMut::new();
+    for chat in state.chats.values() {
+        for message in chat.messages.iter().filter(|message| is_unsent(message)) {
+            let Some(mut packet) = packet(&chat.id, &chat.name, message) else {
+                continue;
+            };
+            packet.timestamp = Some(message.time);
+            // it was checked against the limit when it was written
+            let _ = packet.encode_into(0, &mut kept);
+        }
+    }
+    kept.freeze()
+}
+
+/// Reads what [`keep`] wrote; what cannot be read is left out.
+pub(crate) fn restore(kept: Bytes) -> Vec<(ChatId, Rc<str>, Message)> {
+    let mut decoder = Decoder::new();
+    decoder.push(kept);
+    let mut messages = Vec::new();
+    while let Ok(Some(frame)) = decoder.next_frame() {
+        let Ok(packet) = MessagePacket::decode(&frame) else {
+            continue;
+        };
+        messages.extend(restored(packet));
+    }
+    messages
+}
+
+/// Whether it still has to reach the server.
+pub(crate) fn is_unsent(message: &Message) -> bool {
+    message.own && matches!(message.delivery, Delivery::Sending | Delivery::Failed(_))
+}
+
+fn restored(packet: MessagePacket) -> Option<(ChatId, Rc<str>, Message)> {
+    let name: Rc<str> = packet.destination.as_ref()?.as_str().into();
+    let chat = match packet.destination_type? {
+        ChatDestination::CHATROOM => ChatId::room(&name),
+        _ => ChatId::private(&name),
+    };
+    let message = Message {
+        guid: packet.guid.as_ref()?.as_str().into(),
+        author: packet.source.as_ref()?.as_str().into(),
+        own: true,
+        time: packet.timestamp?,
+        body: crate::messages::body(&packet),
+        delivery: Delivery::Sending,
+    };
+    Some((chat, name, message))
+}

@@ -1,0 +1,316 @@
+//! Requests: numbered when they go out, matched to their answers, given up after a time.
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use mig33_codec::packets::{Packet, Ping};
+use mig33_codec::{Encode, EncodeError};
+
+use crate::action::ActionId;
+use crate::pace::Pace;
+use crate::state::{ChatId, Contact, Millis, Presence, RoomEntry};
+
+/// Milliseconds that a request waits for its answer, counted anew at each packet of an answer that has several.
+pub(crate) const ANSWER_WITHIN: Millis = 20_000;
+
+/// The highest transaction number; the next one is 1 again (spec/wire.md section 1).
+const LAST_TRANSACTION: u16 = 32_767;
+
+/// What a request is for, with what its answer needs.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    KeepAlive,
+    Register,
+    LogIn,
+    Prove,
+    Contacts {
+        groups: BTreeMap<u32, Rc<str>>,
+        contacts: BTreeMap<u32, Rc<Contact>>,
+    },
+    ContactRequests {
+        found: Vec<Rc<str>>,
+    },
+    Chats,
+    History(HistoryRequest),
+    Send {
+        chat: ChatId,
+        guid: Rc<str>,
+        action: Option<ActionId>,
+    },
+    Directory {
+        action: ActionId,
+        page: u8,
+        found: Vec<RoomEntry>,
+    },
+    Join {
+        chat: ChatId,
+        action: Option<ActionId>,
+    },
+    Create {
+        name: String,
+        action: ActionId,
+    },
+    Upload {
+        action: ActionId,
+    },
+    /// Answered by OK or ERROR, with what follows when it was done.
+    Do {
+        action: ActionId,
+        then: Then,
+    },
+    /// Nobody waits for an answer.
+    Tell,
+}
+
+/// What follows when a request was done.
+#[derive(Clone, Debug)]
+pub(crate) enum Then {
+    RefreshContacts,
+    RequestGone(Rc<str>),
+    ContactGone(u32),
+    Presence(Presence),
+    StatusMessage(Rc<str>),
+    RoomLeft(ChatId),
+}
+
+/// A page of a chat's messages that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct HistoryRequest {
+    pub(crate) chat: ChatId,
+    /// Both inclusive, in milliseconds since 1970.
+    pub(crate) oldest: Millis,
+    pub(crate) latest: Millis,
+    pub(crate) limit: u32,
+    /// Pages of the same gap that came before this one; nothing when it fills no gap.
+    pub(crate) gap: Option<u32>,
+    pub(crate) found: Vec<crate::state::Message>,
+}
+
+/// How soon a request goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// Log-in and keep-alive: at once, and it does not count.
+    AtOnce,
+    /// What the person does.
+    Soon,
+    /// What nobody waits for.
+    Later,
+}
+
+#[derive(Debug)]
+struct Pending {
+    purpose: Purpose,
+    sent: Millis,
+    deadline: Millis,
+}
+
+/// The requests of one connection.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    next: u16,
+    pending: BTreeMap<u16, Pending>,
+    soon: VecDeque<(Packet, Purpose)>,
+    later: VecDeque<(Packet, Purpose)>,
+    pub(crate) pace: Pace,
+}
+
+impl Requests {
+    pub(crate) fn new() -> Self {
+        Self {
+            next: 1,
+            pending: BTreeMap::new(),
+            soon: VecDeque::new(),
+            later: VecDeque::new(),
+            pace: Pace::CAREFUL,
+        }
+    }
+
+    /// The number that the next request gets.
+    pub(crate) fn number_from(&mut self, next: u16) {
+        self.next = next;
+    }
+
+    /// Puts a request into its queue, or out at once.
+    ///
+    /// # Errors
+    /// The packet is too large.
+    pub(crate) fn add(
+        &mut self,
+        now: Millis,
+        packet: Packet,
+        purpose: Purpose,
+        urgency: Urgency,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        match urgency {
+            Urgency::AtOnce => self.send(now, &packet, purpose, out)?,
+            Urgency::Soon => self.soon.push_back((packet, purpose)),
+            Urgency::Later => self.later.push_back((packet, purpose)),
+        }
+        Ok(())
+    }
+
+    /// Sends what the pace allows.
+    ///
+    /// # Errors
+    /// A packet is too large: what it was for is given back.
+    pub(crate) fn flush(
+        &mut self,
+        now: Millis,
+        out: &mut BytesMut,
+    ) -> Result<(), (EncodeError, Purpose)> {
+        while !(self.soon.is_empty() && self.later.is_empty()) && self.pace.take(now) {
+            let Some((packet, purpose)) = self.soon.pop_front().or_else(|| self.later.pop_front())
+            else {
+                break;
+            };
+            self.send(now, &packet, purpose.clone(), out)
+                .map_err(|error| (error, purpose))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a keep-alive whose answer has to come within this many milliseconds.
+    pub(crate) fn keep_alive(&mut self, now: Millis, within: Millis, out: &mut BytesMut) {
+        let number = self.number();
+        if Ping::default().encode_into(number, out).is_ok() {
+            self.pending.insert(
+                number,
+                Pending {
+                    purpose: Purpose::KeepAlive,
+                    sent: now,
+                    deadline: now + within,
+                },
+            );
+        }
+    }
+
+    /// What a packet with this number answers; it stays until it is taken out.
+    pub(crate) fn get(&mut self, now: Millis, transaction: u16) -> Option<&mut Purpose> {
+        let pending = self.pending.get_mut(&transaction)?;
+        pending.deadline = now + ANSWER_WITHIN;
+        Some(&mut pending.purpose)
+    }
+
+    /// Takes out the request that was answered in full.
+    pub(crate) fn finish(&mut self, transaction: u16) -> Option<Purpose> {
+        self.pending
+            .remove(&transaction)
+            .map(|pending| pending.purpose)
+    }
+
+    /// Takes out what was not answered in time, with when it was sent.
+    pub(crate) fn overdue(&mut self, now: Millis) -> Vec<(Millis, Purpose)> {
+        let late: Vec<u16> = self
+            .pending
+            .iter()
+            .filter(|(_, p)| p.deadline <= now)
+            .map(|(n, _)| *n)
+            .collect();
+        late.iter()
+            .filter_map(|number| self.pending.remove(number))
+            .map(|p| (p.sent, p.purpose))
+            .collect()
+    }
+
+    /// Everything that was asked for and not answered.
+    pub(crate) fn outstanding(&self) -> impl Iterator<Item = &Purpose> {
+        let queued = self
+            .soon
+            .iter()
+            .chain(&self.later)
+            .map(|(_, purpose)| purpose);
+        self.pending
+            .values()
+            .map(|pending| &pending.purpose)
+            .chain(queued)
+    }
+
+    /// Ends all of it: what was for something is given back.
+    pub(crate) fn drain(&mut self) -> Vec<Purpose> {
+        let pending = std::mem::take(&mut self.pending)
+            .into_values()
+            .map(|pending| pending.purpose);
+        let queued = self
+            .soon
+            .drain(..)
+            .chain(self.later.drain(..))
+            .map(|(_, purpose)| purpose);
+        pending.chain(queued).collect()
+    }
+
+    /// When something is to be done next.
+    pub(crate) fn next_timeout(&self) -> Option<Millis> {
+        let overdue = self.pending.values().map(|pending| pending.deadline).min();
+        let paced = (!self.soon.is_empty() || !self.later.is_empty()).then(|| self.pace.ready_at());
+        overdue.into_iter().chain(paced).min()
+    }
+
+    fn send(
+        &mut self,
+        now: Millis,
+        packet: &Packet,
+        purpose: Purpose,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let number = self.number();
+        packet.encode_into(number, out)?;
+        if !matches!(purpose, Purpose::Tell) {
+            self.pending.insert(
+                number,
+                Pending {
+                    purpose,
+                    sent: now,
+                    deadline: now + ANSWER_WITHIN,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// The next number that no open request has.
+    fn number(&mut self) -> u16 {
+        loop {
+            let number = self.next;
+            self.next = if number >= LAST_TRANSACTION {
+                1
+            } else {
+                number + 1
+            };
+            if !self.pending.contains_key(&number) {
+                return number;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(requests: &mut Requests) -> u16 {
+        let mut out = BytesMut::new();
+        requests.keep_alive(0, 5, &mut out);
+        u16::from_be_bytes([out[3], out[4]])
+    }
+
+    #[test]
+    fn numbers_wrap_to_one_and_leave_out_those_still_open() {
+        let mut requests = Requests::new();
+        requests.number_from(LAST_TRANSACTION);
+        assert_eq!(sent(&mut requests), LAST_TRANSACTION);
+        assert_eq!(sent(&mut requests), 1);
+        requests.number_from(LAST_TRANSACTION);
+        assert_eq!(sent(&mut requests), 2);
+    }
+
+    #[test]
+    fn what_is_late_comes_out_once() {
+        let mut requests = Requests::new();
+        sent(&mut requests);
+        assert_eq!(requests.next_timeout(), Some(5));
+        assert!(requests.overdue(4).is_empty());
+        assert_eq!(requests.overdue(5).len(), 1);
+        assert!(requests.overdue(5).is_empty());
+    }
+}

@@ -1,0 +1,487 @@
+//! `Session`: one person's connection to a server, opened again when it is lost, and what is known because of it.
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use mig33_codec::packets::{Logout, Packet};
+use mig33_codec::{Decoder, Frame};
+
+use crate::action::{Action, ActionId, Event, Output};
+use crate::backoff::Backoff;
+use crate::change::Change;
+use crate::config::Config;
+use crate::login::Login;
+use crate::outbox;
+use crate::requests::{Purpose, Requests, Then, Urgency};
+use crate::state::{ChatId, Link, Membership, Millis, Notice, NoticeKind, State};
+
+/// Milliseconds between keep-alives (spec/wire.md section 3).
+const KEEP_ALIVE_EVERY: Millis = 60_000;
+/// Milliseconds in which a keep-alive has to be answered.
+const KEEP_ALIVE_WITHIN: Millis = 20_000;
+/// The same, when the person is looking and the connection may be long dead.
+const WAKE_WITHIN: Millis = 5_000;
+/// Milliseconds that opening a connection and logging in may take.
+const LOGGED_IN_WITHIN: Millis = 30_000;
+
+/// A client's session, sans-I/O; see the crate's front page for how it is driven.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) config: Config,
+    pub(crate) state: State,
+    pub(crate) requests: Requests,
+    pub(crate) login: Option<Login>,
+    pub(crate) backoff: Backoff,
+    /// The chat that is shown: its messages are loaded first.
+    pub(crate) shown: Option<ChatId>,
+    /// Messages of a room up to this time are no news: they were there before we came.
+    pub(crate) no_news_until: BTreeMap<ChatId, Millis>,
+    /// Milliseconds that the server's clock is ahead of ours.
+    pub(crate) ahead: i64,
+    /// Whether the server keeps history.
+    pub(crate) has_chat_sync: bool,
+    /// The message of the day that was shown last: it is not shown again after a reconnect.
+    pub(crate) last_motd: Option<Rc<str>>,
+    decoder: Decoder,
+    sending: BytesMut,
+    outputs: VecDeque<Output>,
+    events: VecDeque<Event>,
+    /// When the connection has to be logged in, or else is given up.
+    give_up_at: Millis,
+    keep_alive_at: Millis,
+    last_heard: Millis,
+    next_action: u32,
+    next_notice: u32,
+}
+
+impl Session {
+    /// A session that is not logged in.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            state: State::default(),
+            requests: Requests::new(),
+            login: None,
+            backoff: Backoff::default(),
+            shown: None,
+            no_news_until: BTreeMap::new(),
+            ahead: 0,
+            has_chat_sync: false,
+            last_motd: None,
+            decoder: Decoder::new(),
+            sending: BytesMut::new(),
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+            give_up_at: 0,
+            keep_alive_at: 0,
+            last_heard: 0,
+            next_action: 0,
+            next_notice: 0,
+        }
+    }
+
+    /// What is known. A copy is cheap.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Makes an account, then logs in to it on the same connection. The event that answers it tells how it ended.
+    pub fn register(
+        &mut self,
+        now: Millis,
+        username: &str,
+        password: &str,
+        mobile_phone: Option<&str>,
+    ) -> ActionId {
+        let action = self.action_id();
+        self.begin(
+            now,
+            Login::registration(username, password, mobile_phone, action),
+        );
+        action
+    }
+
+    /// Logs in with a password. The event that answers it tells how it ended.
+    pub fn log_in(&mut self, now: Millis, username: &str, password: &str) -> ActionId {
+        let action = self.action_id();
+        self.begin(now, Login::with_password(username, password, action));
+        action
+    }
+
+    /// Logs in with what [`Event::TokenChanged`] brought. The connection is tried until there is one.
+    pub fn log_in_with_token(&mut self, now: Millis, username: &str, token: Bytes) -> ActionId {
+        let action = self.action_id();
+        self.begin(now, Login::with_token(username, token, action));
+        action
+    }
+
+    /// Logs out: the server forgets the session and its token, the client everything.
+    pub fn log_out(&mut self, now: Millis) {
+        if self.state.link == Link::Online {
+            self.request(
+                now,
+                Packet::from(Logout::default()),
+                Purpose::Tell,
+                Urgency::AtOnce,
+            );
+        }
+        self.end(now, None, true);
+    }
+
+    /// Does what the person wants; [`Event::Answered`] tells how it ended.
+    pub fn act(&mut self, now: Millis, action: Action) -> ActionId {
+        let id = self.action_id();
+        self.carry_out(now, id, action);
+        self.flush(now);
+        id
+    }
+
+    /// The network is back, or the person looks at the page again: connects now, or finds out whether the connection
+    /// is still alive.
+    pub fn reconnect_now(&mut self, now: Millis) {
+        match self.state.link {
+            Link::Waiting { .. } => {
+                self.backoff.reset();
+                self.connect(now);
+            }
+            Link::Online => {
+                self.requests
+                    .keep_alive(now, WAKE_WITHIN, &mut self.sending);
+                self.flush(now);
+            }
+            Link::Idle | Link::Connecting | Link::LoggingIn => {}
+        }
+    }
+
+    /// What is to be done on the connection next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What has happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        match self.state.link {
+            Link::Idle => None,
+            Link::Waiting { until, .. } => Some(until),
+            Link::Connecting => Some(self.give_up_at),
+            Link::LoggingIn => self
+                .requests
+                .next_timeout()
+                .into_iter()
+                .chain([self.give_up_at])
+                .min(),
+            Link::Online => self
+                .requests
+                .next_timeout()
+                .into_iter()
+                .chain([self.keep_alive_at])
+                .min(),
+        }
+    }
+
+    /// Does what is due. Calling it early or late does no harm.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        match self.state.link {
+            Link::Idle => return,
+            Link::Waiting { until, .. } if until <= now => return self.connect(now),
+            Link::Waiting { .. } => return,
+            Link::Connecting | Link::LoggingIn if self.give_up_at <= now => {
+                return self.lose(now, Some("The server did not answer in time."));
+            }
+            Link::Connecting => return,
+            Link::Online if self.keep_alive_at <= now => {
+                self.keep_alive_at = now + KEEP_ALIVE_EVERY;
+                self.requests
+                    .keep_alive(now, KEEP_ALIVE_WITHIN, &mut self.sending);
+            }
+            Link::LoggingIn | Link::Online => {}
+        }
+        for (sent, purpose) in self.requests.overdue(now) {
+            // nothing at all since it was sent: the connection is dead, whatever the socket says
+            if self.last_heard < sent || matches!(purpose, Purpose::KeepAlive) {
+                return self.lose(now, Some("The server does not answer."));
+            }
+            self.refused(now, purpose, "The server did not answer in time.");
+        }
+        self.flush(now);
+    }
+
+    /// The connection that [`Output::Connect`] asked for is open.
+    pub fn connected(&mut self, now: Millis) {
+        if self.state.link != Link::Connecting {
+            return;
+        }
+        self.decoder = Decoder::new();
+        self.requests = Requests::new();
+        self.last_heard = now;
+        self.give_up_at = now + LOGGED_IN_WITHIN;
+        self.change(Change::Link(Link::LoggingIn));
+        self.start_login(now);
+        self.flush(now);
+    }
+
+    /// The connection is closed, or could not be opened; `reason` is what the other side said, for the person.
+    pub fn disconnected(&mut self, now: Millis, reason: Option<&str>) {
+        if matches!(
+            self.state.link,
+            Link::Connecting | Link::LoggingIn | Link::Online
+        ) {
+            self.lose(now, reason.filter(|reason| !reason.is_empty()));
+            // there is nothing left to be closed
+            self.outputs.retain(|output| *output != Output::Close);
+        }
+    }
+
+    /// Bytes have arrived.
+    pub fn handle_bytes(&mut self, now: Millis, bytes: Bytes) {
+        if !matches!(self.state.link, Link::LoggingIn | Link::Online) {
+            return;
+        }
+        self.last_heard = now;
+        self.decoder.push(bytes);
+        loop {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => self.handle_frame(now, &frame),
+                Ok(None) => break,
+                Err(_) => {
+                    return self.lose(now, Some("The server sent something that is no packet."));
+                }
+            }
+            if !matches!(self.state.link, Link::LoggingIn | Link::Online) {
+                return;
+            }
+        }
+        self.flush(now);
+    }
+
+    /// What waits to be sent, as bytes that can be kept over a reload; empty when nothing waits.
+    #[must_use]
+    pub fn outbox(&self) -> Bytes {
+        outbox::keep(&self.state)
+    }
+
+    /// Puts back what [`outbox`](Self::outbox) gave, before the same person's log-in.
+    pub fn restore_outbox(&mut self, kept: Bytes) {
+        for (chat, name, message) in outbox::restore(kept) {
+            self.change(Change::ChatKnown {
+                chat: chat.clone(),
+                name,
+            });
+            if chat.is_room() {
+                self.change(Change::Membership {
+                    chat: chat.clone(),
+                    membership: Membership::Joining,
+                });
+            }
+            self.change(Change::Message {
+                chat,
+                message,
+                unread: false,
+            });
+        }
+    }
+
+    fn handle_frame(&mut self, now: Millis, frame: &Frame) {
+        let read = if frame.transaction == 0 || self.requests.get(now, frame.transaction).is_none()
+        {
+            self.handle_arrival(now, frame)
+        } else {
+            self.handle_answer(now, frame)
+        };
+        if let Err(error) = read {
+            self.notice(
+                NoticeKind::Problem,
+                &format!("The server sent a packet that cannot be read: {error}."),
+                None,
+            );
+        }
+    }
+
+    fn begin(&mut self, now: Millis, login: Login) {
+        if matches!(
+            self.state.link,
+            Link::Connecting | Link::LoggingIn | Link::Online
+        ) {
+            self.outputs.push_back(Output::Close);
+        }
+        self.login = Some(login);
+        self.backoff.reset();
+        self.connect(now);
+    }
+
+    fn connect(&mut self, now: Millis) {
+        self.give_up_at = now + LOGGED_IN_WITHIN;
+        self.change(Change::Link(Link::Connecting));
+        self.outputs.push_back(Output::Connect);
+    }
+
+    /// The connection is gone: comes back later, unless it was the first try of a log-in by password.
+    pub(crate) fn lose(&mut self, now: Millis, reason: Option<&str>) {
+        self.sending.clear();
+        self.outputs.push_back(Output::Close);
+        for purpose in self.requests.drain() {
+            self.interrupted(purpose);
+        }
+        self.leave_rooms_for_now();
+        if let Some(action) = self.login.as_mut().and_then(Login::first_try_by_password) {
+            let reason = reason.unwrap_or("The server cannot be reached.");
+            self.login = None;
+            self.change(Change::Link(Link::Idle));
+            return self.answer(action, Err(reason.into()));
+        }
+        let delay = self.backoff.next_delay((self.config.random)());
+        let link = Link::Waiting {
+            until: now + delay,
+            reason: reason.map(Rc::from),
+        };
+        self.change(Change::Link(link));
+    }
+
+    /// Ends the session for good.
+    pub(crate) fn end(&mut self, now: Millis, reason: Option<&str>, forget_token: bool) {
+        self.flush(now);
+        if matches!(
+            self.state.link,
+            Link::Connecting | Link::LoggingIn | Link::Online
+        ) {
+            self.outputs.push_back(Output::Close);
+        }
+        for purpose in self.requests.drain() {
+            self.interrupted(purpose);
+        }
+        let username = self.login.take().map(|login| login.username);
+        let username = self
+            .state
+            .account
+            .as_ref()
+            .map(|account| account.username.clone())
+            .or(username);
+        if forget_token && let Some(username) = username {
+            self.events.push_back(Event::TokenChanged {
+                username,
+                token: None,
+            });
+        }
+        self.shown = None;
+        self.last_motd = None;
+        self.no_news_until.clear();
+        self.change(Change::Link(Link::Idle));
+        self.change(Change::LoggedOut);
+        self.event(Event::LoggedOut {
+            reason: reason.map(Rc::from),
+        });
+    }
+
+    /// Puts a request into its queue.
+    pub(crate) fn request(
+        &mut self,
+        now: Millis,
+        packet: impl Into<Packet>,
+        purpose: Purpose,
+        urgency: Urgency,
+    ) {
+        let spare = purpose.clone();
+        if let Err(error) =
+            self.requests
+                .add(now, packet.into(), purpose, urgency, &mut self.sending)
+        {
+            self.refused(now, spare, &error.to_string());
+        }
+    }
+
+    /// A request of the person's that is answered by OK or ERROR.
+    pub(crate) fn ask(
+        &mut self,
+        now: Millis,
+        packet: impl Into<Packet>,
+        action: ActionId,
+        then: Then,
+    ) {
+        self.ask_with(now, packet, action, Purpose::Do { action, then });
+    }
+
+    /// A request of the person's that makes sense only now.
+    pub(crate) fn ask_with(
+        &mut self,
+        now: Millis,
+        packet: impl Into<Packet>,
+        action: ActionId,
+        purpose: Purpose,
+    ) {
+        if self.state.link != Link::Online {
+            return self.answer(
+                action,
+                Err("Not connected. Try again once the connection is back.".into()),
+            );
+        }
+        self.request(now, packet, purpose, Urgency::Soon);
+    }
+
+    /// Sends what the pace allows, as one output.
+    pub(crate) fn flush(&mut self, now: Millis) {
+        if self.state.link == Link::Online {
+            while let Err((error, purpose)) = self.requests.flush(now, &mut self.sending) {
+                self.refused(now, purpose, &error.to_string());
+            }
+        }
+        if !self.sending.is_empty() {
+            self.outputs
+                .push_back(Output::Send(self.sending.split().freeze()));
+        }
+    }
+
+    pub(crate) fn change(&mut self, change: Change) {
+        self.state.apply(change);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn answer(&mut self, action: ActionId, result: Result<(), Rc<str>>) {
+        self.events.push_back(Event::Answered { action, result });
+    }
+
+    pub(crate) fn notice(&mut self, kind: NoticeKind, text: &str, url: Option<&str>) {
+        self.next_notice += 1;
+        let notice = Notice {
+            id: self.next_notice,
+            kind,
+            text: text.into(),
+            url: url.map(Rc::from),
+        };
+        self.change(Change::Notice(notice));
+    }
+
+    pub(crate) fn start_keep_alive(&mut self, now: Millis) {
+        self.keep_alive_at = now + KEEP_ALIVE_EVERY;
+    }
+
+    /// The server's time.
+    pub(crate) const fn server_time(&self, now: Millis) -> Millis {
+        now.saturating_add_signed(self.ahead)
+    }
+
+    /// A new id of a message: a version 4 UUID.
+    pub(crate) fn guid(&mut self) -> Rc<str> {
+        let number = u128::from_be_bytes((self.config.random)());
+        let versioned = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+        let digits = format!("{versioned:032x}");
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32]
+            .map(|range| digits.get(range).unwrap_or_default());
+        parts.join("-").into()
+    }
+
+    fn action_id(&mut self) -> ActionId {
+        self.next_action = self.next_action.wrapping_add(1);
+        ActionId(self.next_action)
+    }
+}
