@@ -66,7 +66,7 @@ pub(crate) const TRUNK: Tool = Tool {
     source: Source::Crate {
         package: "trunk",
         args: &["--locked", "--no-default-features"],
-        minutes: 6,
+        minutes: 5,
     },
 };
 
@@ -78,7 +78,7 @@ pub(crate) const WASM_BINDGEN: Tool = Tool {
     source: Source::Crate {
         package: "wasm-bindgen-cli",
         args: &["--no-default-features", "--bin=wasm-bindgen"],
-        minutes: 4,
+        minutes: 2,
     },
 };
 
