@@ -18,11 +18,7 @@ impl Session {
             Command::ERROR => {
                 let error = packets::Error::decode(frame)?;
                 if let Some(purpose) = self.requests.finish(number) {
-                    self.refused(
-                        now,
-                        purpose,
-                        &error.description.unwrap_or_default().as_str(),
-                    );
+                    self.refused(now, purpose, &error.description.unwrap_or_default().as_str());
                 }
             }
             Command::OK => {
@@ -71,9 +67,7 @@ impl Session {
                 }
             }
             (Command::CONTACT_REQUEST, Purpose::ContactRequests { found }) => {
-                found.push(string(
-                    packets::ContactRequest::decode(frame)?.username.as_ref(),
-                ));
+                found.push(string(packets::ContactRequest::decode(frame)?.username.as_ref()));
             }
             (Command::CHAT, Purpose::Chats) => self.chat_listed(&packets::Chat::decode(frame)?),
             (Command::CHAT_LIST_VERSION, Purpose::Chats) => {
@@ -106,11 +100,8 @@ impl Session {
             }
             (Command::GET_CHATROOMS_COMPLETE, Purpose::Directory { .. }) => {
                 let complete = packets::GetChatroomsComplete::decode(frame)?;
-                if let Some(Purpose::Directory {
-                    action,
-                    page,
-                    found: rooms,
-                }) = self.requests.finish(number)
+                if let Some(Purpose::Directory { action, page, found: rooms }) =
+                    self.requests.finish(number)
                 {
                     let pages = complete.number_of_pages.unwrap_or(1);
                     self.change(Change::DirectoryPage { page, pages, rooms });
@@ -156,16 +147,8 @@ impl Session {
             }
             Purpose::Chats => self.chats_are_listed(now),
             Purpose::History(request) => self.history_came(now, request, None),
-            Purpose::Directory {
-                action,
-                page,
-                found: rooms,
-            } => {
-                self.change(Change::DirectoryPage {
-                    page,
-                    pages: 1,
-                    rooms,
-                });
+            Purpose::Directory { action, page, found: rooms } => {
+                self.change(Change::DirectoryPage { page, pages: 1, rooms });
                 self.answer(action, Ok(()));
             }
             Purpose::KeepAlive
@@ -183,20 +166,15 @@ impl Session {
             Then::ContactGone(id) => self.change(Change::ContactGone(id)),
             Then::Presence(presence) => self.change(Change::OwnPresence(presence)),
             Then::StatusMessage(text) => self.change(Change::OwnStatusMessage(text)),
-            Then::RoomLeft(chat) => self.change(Change::Membership {
-                chat,
-                membership: Membership::Outside,
-            }),
+            Then::RoomLeft(chat) => {
+                self.change(Change::Membership { chat, membership: Membership::Outside })
+            }
         }
     }
 
     /// The server said no, or nothing in time.
     pub(crate) fn refused(&mut self, now: Millis, purpose: Purpose, text: &str) {
-        let text = if text.is_empty() {
-            "The server refused it without a reason."
-        } else {
-            text
-        };
+        let text = if text.is_empty() { "The server refused it without a reason." } else { text };
         match purpose {
             Purpose::Register | Purpose::LogIn | Purpose::Prove => {
                 self.login_refused(now, &purpose, text)
@@ -237,10 +215,7 @@ impl Session {
             Purpose::Create { action, .. }
             | Purpose::Upload { action }
             | Purpose::Do { action, .. }
-            | Purpose::Join {
-                action: Some(action),
-                ..
-            } => self.answer(action, Err(LOST.into())),
+            | Purpose::Join { action: Some(action), .. } => self.answer(action, Err(LOST.into())),
             Purpose::History(request) => self.history_failed(&request),
             Purpose::Join { action: None, .. }
             | Purpose::Register

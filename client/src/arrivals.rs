@@ -55,10 +55,7 @@ impl Session {
             Command::CHATROOM_NOTIFICATION => {
                 let packet = packets::ChatroomNotification::decode(frame)?;
                 // some servers put the room first and the text fourth (spec/wire.md section 9)
-                let text = frame
-                    .block(4)
-                    .map(mig33_codec::Text::from_bytes)
-                    .or(packet.text);
+                let text = frame.block(4).map(mig33_codec::Text::from_bytes).or(packet.text);
                 self.notice(NoticeKind::System, &string(text.as_ref()), None);
             }
             Command::FILE_RECEIVED => {
@@ -67,33 +64,20 @@ impl Session {
             }
             Command::ALERT => {
                 let packet = packets::Alert::decode(frame)?;
-                let (title, text) = (
-                    string(packet.title.as_ref()),
-                    string(packet.content.as_ref()),
-                );
-                let text = if title.is_empty() {
-                    text.to_string()
-                } else {
-                    format!("{title}: {text}")
-                };
+                let (title, text) =
+                    (string(packet.title.as_ref()), string(packet.content.as_ref()));
+                let text =
+                    if title.is_empty() { text.to_string() } else { format!("{title}: {text}") };
                 self.notice(NoticeKind::Alert, &text, None);
             }
             Command::NOTIFICATION => {
                 let packet = packets::Notification::decode(frame)?;
                 let url = packet.url.as_ref().map(|url| url.as_str().into_owned());
-                self.notice(
-                    NoticeKind::System,
-                    &string(packet.text.as_ref()),
-                    url.as_deref(),
-                );
+                self.notice(NoticeKind::System, &string(packet.text.as_ref()), url.as_deref());
             }
             Command::ERROR => {
                 let packet = packets::Error::decode(frame)?;
-                self.notice(
-                    NoticeKind::Problem,
-                    &string(packet.description.as_ref()),
-                    None,
-                );
+                self.notice(NoticeKind::Problem, &string(packet.description.as_ref()), None);
             }
             Command::SESSION_TERMINATED => {
                 let packet = packets::SessionTerminated::decode(frame)?;
@@ -120,17 +104,10 @@ impl Session {
         let in_chat =
             |message: &Rc<Message>| matches!(&message.body, Body::PictureAt(at) if *at == url);
         let source = ChatId::private(&string(packet.source.as_ref()));
-        let shown = self
-            .state
-            .chats
-            .get(&source)
-            .is_some_and(|chat| chat.messages.iter().any(in_chat));
+        let shown =
+            self.state.chats.get(&source).is_some_and(|chat| chat.messages.iter().any(in_chat));
         if !shown && !self.has_chat_sync {
-            self.notice(
-                NoticeKind::System,
-                &string(packet.text.as_ref()),
-                Some(&*url),
-            );
+            self.notice(NoticeKind::System, &string(packet.text.as_ref()), Some(&*url));
         }
     }
 
@@ -141,26 +118,16 @@ impl Session {
         let entries = |list: &Option<mig33_codec::List<';'>>| {
             list.as_ref().map(|list| list.entries()).unwrap_or_default()
         };
-        let lower = |names: Vec<String>| {
-            names
-                .iter()
-                .map(|name| name.to_lowercase())
-                .collect::<Vec<_>>()
-        };
-        let (administrators, muted) = (
-            lower(entries(&packet.administrator_list)),
-            lower(entries(&packet.muted_list)),
-        );
+        let lower =
+            |names: Vec<String>| names.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+        let (administrators, muted) =
+            (lower(entries(&packet.administrator_list)), lower(entries(&packet.muted_list)));
         let mut names = entries(&packet.participant_list);
         // whether the other two lists are part of the first one differs between servers
-        for name in entries(&packet.administrator_list)
-            .into_iter()
-            .chain(entries(&packet.muted_list))
+        for name in
+            entries(&packet.administrator_list).into_iter().chain(entries(&packet.muted_list))
         {
-            if !names
-                .iter()
-                .any(|known| known.to_lowercase() == name.to_lowercase())
-            {
+            if !names.iter().any(|known| known.to_lowercase() == name.to_lowercase()) {
                 names.push(name);
             }
         }
@@ -174,10 +141,7 @@ impl Session {
             .collect();
         let name: Rc<str> = name.as_str().into();
         let chat = ChatId::room(&name);
-        self.change(Change::ChatKnown {
-            chat: chat.clone(),
-            name,
-        });
+        self.change(Change::ChatKnown { chat: chat.clone(), name });
         self.change(Change::Members { chat, members });
     }
 
@@ -195,23 +159,13 @@ impl Session {
             muted: kind == ParticipantType::MUTED,
         };
         let here = |session: &Self| {
-            let room = session
-                .state
-                .chats
-                .get(&chat)
-                .and_then(|chat| chat.room.as_ref());
+            let room = session.state.chats.get(&chat).and_then(|chat| chat.room.as_ref());
             room.is_some_and(|room| room.members.contains_key(&*name.to_lowercase()))
         };
         let was_here = here(self);
         let change = match status {
-            ChatUserStatus::JOINED => Change::MemberJoined {
-                chat: chat.clone(),
-                member,
-            },
-            ChatUserStatus::LEFT => Change::MemberLeft {
-                chat: chat.clone(),
-                name: name.clone(),
-            },
+            ChatUserStatus::JOINED => Change::MemberJoined { chat: chat.clone(), member },
+            ChatUserStatus::LEFT => Change::MemberLeft { chat: chat.clone(), name: name.clone() },
             _ => return Ok(()),
         };
         self.change(change);
@@ -219,19 +173,9 @@ impl Session {
             let body = if was_here { Body::Left } else { Body::Joined };
             let guid = self.guid();
             let time = self.server_time(now);
-            let message = Message {
-                guid,
-                author: name,
-                own: false,
-                time,
-                body,
-                delivery: Delivery::Sent,
-            };
-            self.change(Change::Message {
-                chat,
-                message,
-                unread: false,
-            });
+            let message =
+                Message { guid, author: name, own: false, time, body, delivery: Delivery::Sent };
+            self.change(Change::Message { chat, message, unread: false });
         }
         Ok(())
     }
@@ -245,21 +189,12 @@ fn user_status(frame: &Frame) -> Result<Option<UserStatus>, DecodeError> {
     if first.len() > 1 {
         let text = |id| string(frame.block(id).map(mig33_codec::Text::from_bytes).as_ref());
         let status = frame.block(3).and_then(|status| status.last().copied());
-        return Ok(status.map(|status| {
-            (
-                ChatUserStatus(status),
-                text(1),
-                text(2),
-                ParticipantType::NORMAL,
-            )
-        }));
+        return Ok(status
+            .map(|status| (ChatUserStatus(status), text(1), text(2), ParticipantType::NORMAL)));
     }
     let packet = packets::ChatroomUserStatus::decode(frame)?;
     let kind = packet.participant_type.unwrap_or(ParticipantType::NORMAL);
-    let (room, name) = (
-        string(packet.chatroom_name.as_ref()),
-        string(packet.username.as_ref()),
-    );
+    let (room, name) = (string(packet.chatroom_name.as_ref()), string(packet.username.as_ref()));
     Ok(packet.status.map(|status| (status, room, name, kind)))
 }
 

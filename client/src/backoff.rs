@@ -14,9 +14,7 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// Milliseconds to wait before the next attempt.
     pub(crate) fn next_delay(&mut self, random: [u8; 16]) -> u64 {
-        let span = FIRST
-            .saturating_mul(1 << self.attempts.min(16))
-            .min(LONGEST);
+        let span = FIRST.saturating_mul(1 << self.attempts.min(16)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let [a, b, c, d, ..] = random;
         u64::from(u32::from_be_bytes([a, b, c, d])) * span / u64::from(u32::MAX)

@@ -26,10 +26,7 @@ impl Session {
     pub(crate) fn open_chat(&mut self, now: Millis, action: ActionId, chat: &ChatId) {
         self.shown = Some(chat.clone());
         let name = self.contact_name(chat);
-        self.change(Change::ChatKnown {
-            chat: chat.clone(),
-            name,
-        });
+        self.change(Change::ChatKnown { chat: chat.clone(), name });
         if let Some(entry) = self.state.chats.get(chat)
             && entry.history == History::More
             && entry.messages.len() < PREVIEW as usize
@@ -47,13 +44,8 @@ impl Session {
         if entry.history != History::More || !self.can_ask_history() {
             return;
         }
-        let latest = entry
-            .oldest()
-            .map_or(Millis::MAX, |oldest| oldest.saturating_sub(1));
-        self.change(Change::History {
-            chat: chat.clone(),
-            history: History::Loading,
-        });
+        let latest = entry.oldest().map_or(Millis::MAX, |oldest| oldest.saturating_sub(1));
+        self.change(Change::History { chat: chat.clone(), history: History::Loading });
         self.ask_history(now, page(chat, 0, latest, PAGE), Urgency::Soon);
     }
 
@@ -84,19 +76,10 @@ impl Session {
         if name.is_empty() {
             return;
         }
-        self.change(Change::ChatKnown {
-            chat: chat.clone(),
-            name,
-        });
-        let (active, unread) = (
-            packet.timestamp.unwrap_or(0),
-            packet.unread_message_count.unwrap_or(0),
-        );
-        self.change(Change::ChatListed {
-            chat,
-            active,
-            unread,
-        });
+        self.change(Change::ChatKnown { chat: chat.clone(), name });
+        let (active, unread) =
+            (packet.timestamp.unwrap_or(0), packet.unread_message_count.unwrap_or(0));
+        self.change(Change::ChatListed { chat, active, unread });
     }
 
     /// All chats are listed: loads what is new in them, the one that is shown first, then those of late.
@@ -108,13 +91,7 @@ impl Session {
             .filter(|chat| {
                 chat.active > chat.newest().unwrap_or(0) || Some(&chat.id) == self.shown.as_ref()
             })
-            .map(|chat| {
-                (
-                    Some(&chat.id) == self.shown.as_ref(),
-                    chat.active,
-                    chat.id.clone(),
-                )
-            })
+            .map(|chat| (Some(&chat.id) == self.shown.as_ref(), chat.active, chat.id.clone()))
             .collect();
         behind.sort_by(|a, b| b.cmp(a));
         for (shown, _, chat) in behind.into_iter().take(PREVIEWS) {
@@ -129,30 +106,15 @@ impl Session {
 
     /// A page of a chat's messages is complete.
     pub(crate) fn history_came(&mut self, now: Millis, request: HistoryRequest, sent: Option<u32>) {
-        let HistoryRequest {
-            chat,
-            oldest,
-            limit,
-            gap,
-            found,
-            ..
-        } = request;
+        let HistoryRequest { chat, oldest, limit, gap, found, .. } = request;
         let first = found.first().map(|message| message.time);
         let is_full = sent.unwrap_or(found.len() as u32) >= limit;
         for message in found {
-            self.change(Change::Message {
-                chat: chat.clone(),
-                message,
-                unread: false,
-            });
+            self.change(Change::Message { chat: chat.clone(), message, unread: false });
         }
         match (gap, first) {
             (None, _) => {
-                let history = if is_full {
-                    History::More
-                } else {
-                    History::Complete
-                };
+                let history = if is_full { History::More } else { History::Complete };
                 self.change(Change::History { chat, history });
             }
             (Some(pages), Some(first)) if is_full && first > oldest => {
@@ -168,24 +130,13 @@ impl Session {
 
     pub(crate) fn history_failed(&mut self, request: &HistoryRequest) {
         if request.gap.is_none() {
-            self.change(Change::History {
-                chat: request.chat.clone(),
-                history: History::More,
-            });
+            self.change(Change::History { chat: request.chat.clone(), history: History::More });
         }
     }
 
     fn preview(&mut self, now: Millis, chat: &ChatId) {
-        if self
-            .state
-            .chats
-            .get(chat)
-            .is_some_and(|chat| chat.history == History::More)
-        {
-            self.change(Change::History {
-                chat: chat.clone(),
-                history: History::Loading,
-            });
+        if self.state.chats.get(chat).is_some_and(|chat| chat.history == History::More) {
+            self.change(Change::History { chat: chat.clone(), history: History::Loading });
             self.ask_history(now, page(chat, 0, Millis::MAX, PREVIEW), Urgency::Later);
         }
     }
@@ -196,10 +147,7 @@ impl Session {
                 if asked.chat == *chat && asked.oldest <= oldest && asked.latest >= latest)
         };
         if oldest <= latest && self.can_ask_history() && !self.requests.outstanding().any(same) {
-            let request = HistoryRequest {
-                gap: Some(pages),
-                ..page(chat, oldest, latest, PAGE)
-            };
+            let request = HistoryRequest { gap: Some(pages), ..page(chat, oldest, latest, PAGE) };
             self.ask_history(now, request, Urgency::Soon);
         }
     }
@@ -238,12 +186,5 @@ impl Session {
 }
 
 fn page(chat: &ChatId, oldest: Millis, latest: Millis, limit: u32) -> HistoryRequest {
-    HistoryRequest {
-        chat: chat.clone(),
-        oldest,
-        latest,
-        limit,
-        gap: None,
-        found: Vec::new(),
-    }
+    HistoryRequest { chat: chat.clone(), oldest, latest, limit, gap: None, found: Vec::new() }
 }

@@ -54,10 +54,7 @@ impl Login {
         action: ActionId,
     ) -> Self {
         let registration = Some(mobile_phone.unwrap_or_default().trim().into());
-        Self {
-            registration,
-            ..Self::with_password(username, password, action)
-        }
+        Self { registration, ..Self::with_password(username, password, action) }
     }
 
     pub(crate) fn with_token(username: &str, token: Bytes, action: ActionId) -> Self {
@@ -70,11 +67,7 @@ impl Login {
 
     /// The action of a first log-in by password that is not answered yet: it is not tried again by itself.
     pub(crate) fn first_try_by_password(&mut self) -> Option<ActionId> {
-        if self.token.is_none() {
-            self.action.take()
-        } else {
-            None
-        }
+        if self.token.is_none() { self.action.take() } else { None }
     }
 }
 
@@ -99,11 +92,8 @@ impl Session {
 
     fn send_login(&mut self, now: Millis) {
         let Some(login) = &self.login else { return };
-        let presence = self
-            .state
-            .account
-            .as_ref()
-            .map_or(Presence::AVAILABLE, |account| account.presence);
+        let presence =
+            self.state.account.as_ref().map_or(Presence::AVAILABLE, |account| account.presence);
         let (width, height) = self.config.screen;
         let language = &self.config.language;
         let packet = packets::Login {
@@ -141,10 +131,8 @@ impl Session {
         };
         let text = challenge.challenge.clone().unwrap_or_default();
         let hash = self.config.hash.hash(&text.as_str(), password.expose());
-        let packet = packets::LoginResponse {
-            password_hash: Some(hash.into()),
-            ..Default::default()
-        };
+        let packet =
+            packets::LoginResponse { password_hash: Some(hash.into()), ..Default::default() };
         self.request(now, packet, Purpose::Prove, Urgency::AtOnce);
     }
 
@@ -156,28 +144,17 @@ impl Session {
             _ => login.username.clone(),
         };
         login.username = username.clone();
-        if let Some(token) = ok
-            .resume_token
-            .clone()
-            .filter(|token| !token.expose().is_empty())
-        {
+        if let Some(token) = ok.resume_token.clone().filter(|token| !token.expose().is_empty()) {
             login.password = None;
             login.token = Some(token.clone());
-            self.event(Event::TokenChanged {
-                username: username.clone(),
-                token: Some(token),
-            });
+            self.event(Event::TokenChanged { username: username.clone(), token: Some(token) });
         }
         let action = self.login.as_mut().and_then(|login| login.action.take());
         if let Some(time) = ok.server_time {
             self.ahead = time.cast_signed().saturating_sub(now.cast_signed());
         }
         self.has_chat_sync = ok.supports_chat_sync == Some(true);
-        self.requests.pace = if self.has_chat_sync {
-            Pace::BRISK
-        } else {
-            Pace::CAREFUL
-        };
+        self.requests.pace = if self.has_chat_sync { Pace::BRISK } else { Pace::CAREFUL };
         self.backoff.reset();
         self.start_keep_alive(now);
 
@@ -207,10 +184,7 @@ impl Session {
     /// the password itself is wrong.
     pub(crate) fn login_refused(&mut self, now: Millis, step: &Purpose, text: &str) {
         let action = self.login.as_mut().and_then(|login| login.action.take());
-        let by_token = self
-            .login
-            .as_ref()
-            .is_some_and(|login| login.token.is_some());
+        let by_token = self.login.as_ref().is_some_and(|login| login.token.is_some());
         match action {
             Some(action) if !by_token => {
                 self.end(now, None, false);
@@ -231,18 +205,10 @@ impl Session {
     fn ask_for_everything(&mut self, now: Millis) {
         self.ask_contacts(now);
         let packet = packets::GetContactRequests::default();
-        self.request(
-            now,
-            packet,
-            Purpose::ContactRequests { found: Vec::new() },
-            Urgency::Soon,
-        );
+        self.request(now, packet, Purpose::ContactRequests { found: Vec::new() }, Urgency::Soon);
         if self.has_chat_sync {
-            let packet = packets::GetChats {
-                version: Some(0),
-                limit: Some(CHATS),
-                ..Default::default()
-            };
+            let packet =
+                packets::GetChats { version: Some(0), limit: Some(CHATS), ..Default::default() };
             self.request(now, packet, Purpose::Chats, Urgency::Soon);
         }
         self.rejoin_rooms(now);
@@ -253,10 +219,8 @@ impl Session {
     pub(crate) fn ask_contacts(&mut self, now: Millis) {
         let asked = |purpose: &Purpose| matches!(purpose, Purpose::Contacts { .. });
         if !self.requests.outstanding().any(asked) {
-            let purpose = Purpose::Contacts {
-                groups: Default::default(),
-                contacts: Default::default(),
-            };
+            let purpose =
+                Purpose::Contacts { groups: Default::default(), contacts: Default::default() };
             self.request(
                 now,
                 Packet::from(packets::GetContacts::default()),

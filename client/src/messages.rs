@@ -27,10 +27,7 @@ impl Session {
             return self.answer(action, Err("There is nothing to send.".into()));
         }
         if text.len() > MAX_TEXT {
-            return self.answer(
-                action,
-                Err("A message may have at most 8 KiB of text.".into()),
-            );
+            return self.answer(action, Err("A message may have at most 8 KiB of text.".into()));
         }
         let body = text_body(text);
         self.send(now, action, chat, body);
@@ -45,20 +42,10 @@ impl Session {
         bytes: Bytes,
     ) {
         if bytes.len() > MAX_PICTURE {
-            return self.answer(
-                action,
-                Err("The picture is too large: at most 350,000 bytes.".into()),
-            );
+            return self
+                .answer(action, Err("The picture is too large: at most 350,000 bytes.".into()));
         }
-        self.send(
-            now,
-            action,
-            chat,
-            Body::Picture {
-                mime_type: mime_type.into(),
-                bytes,
-            },
-        );
+        self.send(now, action, chat, Body::Picture { mime_type: mime_type.into(), bytes });
     }
 
     fn send(&mut self, now: Millis, action: ActionId, chat: ChatId, body: Body) {
@@ -75,11 +62,7 @@ impl Session {
             body,
             delivery: Delivery::Sending,
         };
-        self.change(Change::Message {
-            chat: chat.clone(),
-            message,
-            unread: false,
-        });
+        self.change(Change::Message { chat: chat.clone(), message, unread: false });
         self.send_message(now, &chat, &guid, Some(action));
     }
 
@@ -95,10 +78,8 @@ impl Session {
         let Some(entry) = self.state.chats.get(chat) else {
             return;
         };
-        let membership = entry
-            .room
-            .as_ref()
-            .map_or(Membership::Inside, |room| room.membership.clone());
+        let membership =
+            entry.room.as_ref().map_or(Membership::Inside, |room| room.membership.clone());
         match membership {
             Membership::Inside => {}
             Membership::Joining => return,
@@ -112,18 +93,12 @@ impl Session {
         let Some(at) = transcript::position(&entry.messages, guid) else {
             return;
         };
-        let Some(packet) = entry
-            .messages
-            .get(at)
-            .and_then(|message| outbox::packet(chat, &entry.name, message))
+        let Some(packet) =
+            entry.messages.get(at).and_then(|message| outbox::packet(chat, &entry.name, message))
         else {
             return;
         };
-        let purpose = Purpose::Send {
-            chat: chat.clone(),
-            guid: guid.clone(),
-            action,
-        };
+        let purpose = Purpose::Send { chat: chat.clone(), guid: guid.clone(), action };
         self.request(now, packet, purpose, Urgency::Soon);
     }
 
@@ -148,11 +123,7 @@ impl Session {
 
     pub(crate) fn retry(&mut self, now: Millis, action: ActionId, chat: &ChatId, guid: &Rc<str>) {
         let delivery = Delivery::Sending;
-        self.change(Change::MessageDelivery {
-            chat: chat.clone(),
-            guid: guid.clone(),
-            delivery,
-        });
+        self.change(Change::MessageDelivery { chat: chat.clone(), guid: guid.clone(), delivery });
         self.send_message(now, chat, guid, Some(action));
     }
 
@@ -177,11 +148,7 @@ impl Session {
         reason: &str,
     ) {
         let delivery = Delivery::Failed(reason.into());
-        self.change(Change::MessageDelivery {
-            chat: chat.clone(),
-            guid: guid.clone(),
-            delivery,
-        });
+        self.change(Change::MessageDelivery { chat: chat.clone(), guid: guid.clone(), delivery });
         if let Some(action) = action {
             self.answer(action, Err(reason.into()));
         }
@@ -202,29 +169,16 @@ impl Session {
         let newest = known.and_then(|chat| chat.newest());
         let is_new =
             known.is_none_or(|chat| transcript::position(&chat.messages, &message.guid).is_none());
-        let is_news = self
-            .no_news_until
-            .get(&chat)
-            .is_none_or(|until| message.time > *until);
-        let previous = packet
-            .previous_message_guid
-            .as_ref()
-            .filter(|guid| !guid.is_empty());
+        let is_news = self.no_news_until.get(&chat).is_none_or(|until| message.time > *until);
+        let previous = packet.previous_message_guid.as_ref().filter(|guid| !guid.is_empty());
         let gap = previous.is_some_and(|guid| {
             known.is_none_or(|chat| transcript::position(&chat.messages, &guid.as_str()).is_none())
         });
         let (guid, time, own) = (message.guid.clone(), message.time, message.own);
 
-        self.change(Change::ChatKnown {
-            chat: chat.clone(),
-            name,
-        });
+        self.change(Change::ChatKnown { chat: chat.clone(), name });
         self.acknowledge(now, &chat, packet, own);
-        self.change(Change::Message {
-            chat: chat.clone(),
-            message,
-            unread: is_news,
-        });
+        self.change(Change::Message { chat: chat.clone(), message, unread: is_news });
         if is_new && gap && self.has_chat_sync {
             self.fill_gap(now, &chat, newest, time);
         }
@@ -240,14 +194,10 @@ impl Session {
         packet: &MessagePacket,
     ) -> Option<(ChatId, Rc<str>, Message)> {
         let us = self.state.account.as_ref()?.username.clone();
-        let source: Rc<str> = packet
-            .source
-            .as_ref()
-            .map_or_else(|| "".into(), |source| source.as_str().into());
-        let destination: Rc<str> = packet
-            .destination
-            .as_ref()
-            .map_or_else(|| "".into(), |to| to.as_str().into());
+        let source: Rc<str> =
+            packet.source.as_ref().map_or_else(|| "".into(), |source| source.as_str().into());
+        let destination: Rc<str> =
+            packet.destination.as_ref().map_or_else(|| "".into(), |to| to.as_str().into());
         let own = source.to_lowercase() == us.to_lowercase();
         let (chat, name) = match packet.destination_type {
             Some(ChatDestination::CHATROOM) => (ChatId::room(&destination), destination),
@@ -271,14 +221,7 @@ impl Session {
         Some((
             chat,
             name,
-            Message {
-                guid,
-                author: source,
-                own,
-                time,
-                body,
-                delivery: Delivery::Sent,
-            },
+            Message { guid, author: source, own, time, body, delivery: Delivery::Sent },
         ))
     }
 
@@ -290,13 +233,7 @@ impl Session {
         let guid: Rc<str> = guid.as_str().into();
         let holds =
             |chat: &&Rc<crate::state::Chat>| transcript::position(&chat.messages, &guid).is_some();
-        let Some(chat) = self
-            .state
-            .chats
-            .values()
-            .find(holds)
-            .map(|chat| chat.id.clone())
-        else {
+        let Some(chat) = self.state.chats.values().find(holds).map(|chat| chat.id.clone()) else {
             return;
         };
         let own = self.state.chats.get(&chat).is_some_and(|chat| {
@@ -306,11 +243,7 @@ impl Session {
         });
         match event {
             StatusEvent::RECEIVED if own => {
-                self.change(Change::MessageDelivery {
-                    chat,
-                    guid,
-                    delivery: Delivery::Received,
-                });
+                self.change(Change::MessageDelivery { chat, guid, delivery: Delivery::Received });
             }
             StatusEvent::READ if own => self.read_up_to(&chat, &guid),
             StatusEvent::READ => self.change(Change::ChatRead(chat)),
@@ -323,18 +256,10 @@ impl Session {
         let Some(entry) = self.state.chats.get(chat).filter(|entry| entry.unread > 0) else {
             return;
         };
-        let newest = entry
-            .messages
-            .iter()
-            .rev()
-            .find(|message| !message.own && !message.guid.is_empty());
-        let told = newest.map(|message| {
-            (
-                message.guid.clone(),
-                message.author.clone(),
-                entry.name.clone(),
-            )
-        });
+        let newest =
+            entry.messages.iter().rev().find(|message| !message.own && !message.guid.is_empty());
+        let told = newest
+            .map(|message| (message.guid.clone(), message.author.clone(), entry.name.clone()));
         self.change(Change::ChatRead(chat.clone()));
         if let (Some((guid, author, name)), Link::Online, true) =
             (told, &self.state.link, self.has_chat_sync)
@@ -353,14 +278,7 @@ impl Session {
                 .account
                 .as_ref()
                 .map_or_else(|| "".into(), |account| account.username.clone());
-            self.tell(
-                now,
-                chat,
-                &guid.as_str(),
-                &source.as_str(),
-                &us,
-                StatusEvent::RECEIVED,
-            );
+            self.tell(now, chat, &guid.as_str(), &source.as_str(), &us, StatusEvent::RECEIVED);
         }
     }
 
@@ -420,11 +338,7 @@ impl Session {
 
 /// How the wire says what kind of chat it is.
 pub(crate) const fn destination_type(chat: &ChatId) -> ChatDestination {
-    if chat.is_room() {
-        ChatDestination::CHATROOM
-    } else {
-        ChatDestination::PRIVATE
-    }
+    if chat.is_room() { ChatDestination::CHATROOM } else { ChatDestination::PRIVATE }
 }
 
 /// What a packet says.
@@ -440,10 +354,7 @@ pub(crate) fn body(packet: &MessagePacket) -> Body {
                 .mime_type
                 .as_ref()
                 .map_or_else(|| "image/jpeg".into(), |kind| kind.as_str().into());
-            Body::Picture {
-                mime_type,
-                bytes: content,
-            }
+            Body::Picture { mime_type, bytes: content }
         }
         other => Body::Other(other.0),
     }

@@ -11,17 +11,11 @@ use crate::state::{Body, ChatId, Delivery, Message, State};
 /// A message of ours as the packet that sends it. `None` for what is no message to be sent.
 pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<MessagePacket> {
     let (content_type, content, mime_type) = match &message.body {
-        Body::Text(text) => (
-            ContentType::TEXT,
-            Bytes::copy_from_slice(text.as_bytes()),
-            None,
-        ),
+        Body::Text(text) => (ContentType::TEXT, Bytes::copy_from_slice(text.as_bytes()), None),
         Body::Emote(text) => (ContentType::TEXT, format!("/me {text}").into(), None),
-        Body::Picture { mime_type, bytes } => (
-            ContentType::IMAGE,
-            bytes.clone(),
-            Some((&**mime_type).into()),
-        ),
+        Body::Picture { mime_type, bytes } => {
+            (ContentType::IMAGE, bytes.clone(), Some((&**mime_type).into()))
+        }
         Body::PictureAt(_) | Body::Other(_) | Body::Joined | Body::Left => return None,
     };
     Some(MessagePacket {

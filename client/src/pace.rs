@@ -18,12 +18,7 @@ impl Pace {
     pub(crate) const BRISK: Self = Self::new(40, 100);
 
     const fn new(burst: u32, interval: u64) -> Self {
-        Self {
-            burst,
-            interval,
-            tokens: burst,
-            since: 0,
-        }
+        Self { burst, interval, tokens: burst, since: 0 }
     }
 
     /// Takes a token if there is one.
@@ -40,11 +35,7 @@ impl Pace {
 
     /// When the next token is there.
     pub(crate) fn ready_at(&self) -> Millis {
-        if self.tokens > 0 {
-            0
-        } else {
-            self.since.saturating_add(self.interval)
-        }
+        if self.tokens > 0 { 0 } else { self.since.saturating_add(self.interval) }
     }
 
     fn refill(&mut self, now: Millis) {
@@ -67,17 +58,10 @@ mod tests {
     #[test]
     fn within_any_ten_seconds_a_careful_client_stays_below_the_limit() {
         let mut pace = Pace::CAREFUL;
-        let sent: Vec<Millis> = (1_000..60_000)
-            .step_by(10)
-            .filter(|now| pace.take(*now))
-            .collect();
+        let sent: Vec<Millis> = (1_000..60_000).step_by(10).filter(|now| pace.take(*now)).collect();
         let most = sent
             .iter()
-            .map(|from| {
-                sent.iter()
-                    .filter(|at| (*from..from + 10_000).contains(at))
-                    .count()
-            })
+            .map(|from| sent.iter().filter(|at| (*from..from + 10_000).contains(at)).count())
             .max();
         assert_eq!(most, Some(17));
         assert!(sent.len() > 60);

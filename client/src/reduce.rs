@@ -15,12 +15,7 @@ impl State {
         match change {
             Change::Link(link) => self.link = link,
             Change::LoggedIn(account) => self.account = Some(Rc::new(account)),
-            Change::LoggedOut => {
-                *self = Self {
-                    link: self.link.clone(),
-                    ..Self::default()
-                }
-            }
+            Change::LoggedOut => *self = Self { link: self.link.clone(), ..Self::default() },
             Change::OwnPresence(presence) => {
                 if let Some(account) = &mut self.account {
                     Rc::make_mut(account).presence = presence;
@@ -59,10 +54,7 @@ impl State {
             Change::DirectoryAsked { search, page } => {
                 let directory = Rc::make_mut(&mut self.directory);
                 if page <= 1 || directory.search != search {
-                    *directory = Directory {
-                        search,
-                        ..Directory::default()
-                    };
+                    *directory = Directory { search, ..Directory::default() };
                 }
                 directory.loading = true;
             }
@@ -86,31 +78,21 @@ impl State {
                     entry.name = name;
                 }
             }
-            Change::ChatListed {
-                chat,
-                active,
-                unread,
-            } => {
+            Change::ChatListed { chat, active, unread } => {
                 let entry = self.chat_mut(&chat);
                 entry.active = entry.active.max(active);
                 entry.unread = unread;
             }
             Change::ChatRead(chat) => self.chat_mut(&chat).unread = 0,
-            Change::Message {
-                chat,
-                message,
-                unread,
-            } => self.add_message(&chat, message, unread),
+            Change::Message { chat, message, unread } => self.add_message(&chat, message, unread),
             Change::MessageAccepted { chat, guid, time } => {
                 let entry = self.chat_mut(&chat);
                 entry.active = entry.active.max(time);
                 transcript::accept(Rc::make_mut(&mut entry.messages), &guid, time);
             }
-            Change::MessageDelivery {
-                chat,
-                guid,
-                delivery,
-            } => self.set_delivery(&chat, &guid, delivery),
+            Change::MessageDelivery { chat, guid, delivery } => {
+                self.set_delivery(&chat, &guid, delivery)
+            }
             Change::MessageGone { chat, guid } => {
                 Rc::make_mut(&mut self.chat_mut(&chat).messages)
                     .retain(|message| message.guid != guid);
@@ -136,9 +118,7 @@ impl State {
                     .collect();
             }
             Change::MemberJoined { chat, member } => {
-                self.room_mut(&chat)
-                    .members
-                    .insert(member.name.to_lowercase().into(), member);
+                self.room_mut(&chat).members.insert(member.name.to_lowercase().into(), member);
             }
             Change::MemberLeft { chat, name } => {
                 self.room_mut(&chat).members.remove(&*name.to_lowercase());
@@ -182,11 +162,7 @@ impl State {
 
     fn contact_requests_without<'a>(&mut self, names: impl Iterator<Item = &'a Rc<str>>) {
         let names: Vec<String> = names.map(|name| name.to_lowercase()).collect();
-        if self
-            .contact_requests
-            .iter()
-            .any(|name| names.contains(&name.to_lowercase()))
-        {
+        if self.contact_requests.iter().any(|name| names.contains(&name.to_lowercase())) {
             Rc::make_mut(&mut self.contact_requests)
                 .retain(|name| !names.contains(&name.to_lowercase()));
         }
@@ -194,11 +170,7 @@ impl State {
 
     fn chat_mut(&mut self, id: &ChatId) -> &mut Chat {
         let chats = Rc::make_mut(&mut self.chats);
-        Rc::make_mut(
-            chats
-                .entry(id.clone())
-                .or_insert_with(|| Rc::new(Chat::new(id))),
-        )
+        Rc::make_mut(chats.entry(id.clone()).or_insert_with(|| Rc::new(Chat::new(id))))
     }
 
     fn room_mut(&mut self, id: &ChatId) -> &mut Room {
@@ -236,11 +208,7 @@ impl Member {
     /// Somebody without rights or restrictions.
     #[must_use]
     pub const fn normal(name: Rc<str>) -> Self {
-        Self {
-            name,
-            administrator: false,
-            muted: false,
-        }
+        Self { name, administrator: false, muted: false }
     }
 }
 
@@ -292,10 +260,7 @@ mod tests {
     fn what_did_not_change_is_the_same_allocation() {
         let mut state = state();
         let bob = ChatId::private("Bob");
-        state.apply(Change::ChatKnown {
-            chat: bob.clone(),
-            name: "Bob".into(),
-        });
+        state.apply(Change::ChatKnown { chat: bob.clone(), name: "Bob".into() });
         let before = state.clone();
         state.apply(Change::Message {
             chat: bob,
@@ -304,10 +269,7 @@ mod tests {
         });
         assert!(!Rc::ptr_eq(&before.chats, &state.chats));
         assert!(Rc::ptr_eq(&before.contacts, &state.contacts));
-        state.apply(Change::Contacts {
-            groups: BTreeMap::new(),
-            contacts: BTreeMap::new(),
-        });
+        state.apply(Change::Contacts { groups: BTreeMap::new(), contacts: BTreeMap::new() });
         assert!(Rc::ptr_eq(&before.contacts, &state.contacts));
         assert_eq!(state.unread(), 1);
     }
@@ -318,11 +280,7 @@ mod tests {
         let bob = ChatId::private("bob");
         for _ in 0..2 {
             let message = message("1", false, Delivery::Sent);
-            state.apply(Change::Message {
-                chat: bob.clone(),
-                message,
-                unread: true,
-            });
+            state.apply(Change::Message { chat: bob.clone(), message, unread: true });
         }
         assert_eq!(state.unread(), 1);
         state.apply(Change::ChatRead(bob));
@@ -345,11 +303,7 @@ mod tests {
             (Delivery::Read, Delivery::Read),
             (Delivery::Received, Delivery::Read),
         ] {
-            state.apply(Change::MessageDelivery {
-                chat: bob.clone(),
-                guid: "1".into(),
-                delivery,
-            });
+            state.apply(Change::MessageDelivery { chat: bob.clone(), guid: "1".into(), delivery });
             assert_eq!(state.chats[&bob].messages[0].delivery, expected);
         }
     }
@@ -360,12 +314,6 @@ mod tests {
         state.apply(Change::Link(Link::Online));
         state.apply(Change::ContactRequested("eve".into()));
         state.apply(Change::LoggedOut);
-        assert_eq!(
-            state,
-            State {
-                link: Link::Online,
-                ..State::default()
-            }
-        );
+        assert_eq!(state, State { link: Link::Online, ..State::default() });
     }
 }

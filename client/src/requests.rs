@@ -164,8 +164,7 @@ impl Requests {
             else {
                 break;
             };
-            self.send(now, &packet, purpose.clone(), out)
-                .map_err(|error| (error, purpose))?;
+            self.send(now, &packet, purpose.clone(), out).map_err(|error| (error, purpose))?;
         }
         Ok(())
     }
@@ -176,11 +175,7 @@ impl Requests {
         if Ping::default().encode_into(number, out).is_ok() {
             self.pending.insert(
                 number,
-                Pending {
-                    purpose: Purpose::KeepAlive,
-                    sent: now,
-                    deadline: now + within,
-                },
+                Pending { purpose: Purpose::KeepAlive, sent: now, deadline: now + within },
             );
         }
     }
@@ -194,19 +189,13 @@ impl Requests {
 
     /// Takes out the request that was answered in full.
     pub(crate) fn finish(&mut self, transaction: u16) -> Option<Purpose> {
-        self.pending
-            .remove(&transaction)
-            .map(|pending| pending.purpose)
+        self.pending.remove(&transaction).map(|pending| pending.purpose)
     }
 
     /// Takes out what was not answered in time, with when it was sent.
     pub(crate) fn overdue(&mut self, now: Millis) -> Vec<(Millis, Purpose)> {
-        let late: Vec<u16> = self
-            .pending
-            .iter()
-            .filter(|(_, p)| p.deadline <= now)
-            .map(|(n, _)| *n)
-            .collect();
+        let late: Vec<u16> =
+            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(n, _)| *n).collect();
         late.iter()
             .filter_map(|number| self.pending.remove(number))
             .map(|p| (p.sent, p.purpose))
@@ -215,27 +204,15 @@ impl Requests {
 
     /// Everything that was asked for and not answered.
     pub(crate) fn outstanding(&self) -> impl Iterator<Item = &Purpose> {
-        let queued = self
-            .soon
-            .iter()
-            .chain(&self.later)
-            .map(|(_, purpose)| purpose);
-        self.pending
-            .values()
-            .map(|pending| &pending.purpose)
-            .chain(queued)
+        let queued = self.soon.iter().chain(&self.later).map(|(_, purpose)| purpose);
+        self.pending.values().map(|pending| &pending.purpose).chain(queued)
     }
 
     /// Ends all of it: what was for something is given back.
     pub(crate) fn drain(&mut self) -> Vec<Purpose> {
-        let pending = std::mem::take(&mut self.pending)
-            .into_values()
-            .map(|pending| pending.purpose);
-        let queued = self
-            .soon
-            .drain(..)
-            .chain(self.later.drain(..))
-            .map(|(_, purpose)| purpose);
+        let pending =
+            std::mem::take(&mut self.pending).into_values().map(|pending| pending.purpose);
+        let queued = self.soon.drain(..).chain(self.later.drain(..)).map(|(_, purpose)| purpose);
         pending.chain(queued).collect()
     }
 
@@ -256,14 +233,8 @@ impl Requests {
         let number = self.number();
         packet.encode_into(number, out)?;
         if !matches!(purpose, Purpose::Tell) {
-            self.pending.insert(
-                number,
-                Pending {
-                    purpose,
-                    sent: now,
-                    deadline: now + ANSWER_WITHIN,
-                },
-            );
+            self.pending
+                .insert(number, Pending { purpose, sent: now, deadline: now + ANSWER_WITHIN });
         }
         Ok(())
     }
@@ -272,11 +243,7 @@ impl Requests {
     fn number(&mut self) -> u16 {
         loop {
             let number = self.next;
-            self.next = if number >= LAST_TRANSACTION {
-                1
-            } else {
-                number + 1
-            };
+            self.next = if number >= LAST_TRANSACTION { 1 } else { number + 1 };
             if !self.pending.contains_key(&number) {
                 return number;
             }

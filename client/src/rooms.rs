@@ -10,23 +10,11 @@ use crate::state::{ChatId, Link, Membership, Millis, NoticeKind};
 impl Session {
     pub(crate) fn join_room(&mut self, now: Millis, action: Option<ActionId>, name: &str) {
         let chat = ChatId::room(name);
-        self.change(Change::ChatKnown {
-            chat: chat.clone(),
-            name: name.into(),
-        });
-        if self
-            .state
-            .chats
-            .get(&chat)
-            .is_some_and(|chat| chat.newest().is_none())
-        {
-            self.no_news_until
-                .insert(chat.clone(), self.server_time(now));
+        self.change(Change::ChatKnown { chat: chat.clone(), name: name.into() });
+        if self.state.chats.get(&chat).is_some_and(|chat| chat.newest().is_none()) {
+            self.no_news_until.insert(chat.clone(), self.server_time(now));
         }
-        self.change(Change::Membership {
-            chat: chat.clone(),
-            membership: Membership::Joining,
-        });
+        self.change(Change::Membership { chat: chat.clone(), membership: Membership::Joining });
         if self.state.link == Link::Online {
             self.send_join(now, chat, action);
         } else if let Some(action) = action {
@@ -44,10 +32,7 @@ impl Session {
     /// The connection is lost: we are in no room until it is back.
     pub(crate) fn leave_rooms_for_now(&mut self) {
         for chat in self.rooms_with(|membership| *membership == Membership::Inside) {
-            self.change(Change::Membership {
-                chat,
-                membership: Membership::Joining,
-            });
+            self.change(Change::Membership { chat, membership: Membership::Joining });
         }
     }
 
@@ -56,10 +41,7 @@ impl Session {
         let Some(Purpose::Join { chat, action }) = self.requests.finish(number) else {
             return;
         };
-        self.change(Change::Membership {
-            chat: chat.clone(),
-            membership: Membership::Inside,
-        });
+        self.change(Change::Membership { chat: chat.clone(), membership: Membership::Inside });
         self.send_waiting(now, |waiting| *waiting == chat);
         if let Some(action) = action {
             self.answer(action, Ok(()));
@@ -68,17 +50,10 @@ impl Session {
 
     pub(crate) fn join_refused(&mut self, chat: &ChatId, action: Option<ActionId>, text: &str) {
         let membership = Membership::Refused(text.into());
-        self.change(Change::Membership {
-            chat: chat.clone(),
-            membership,
-        });
+        self.change(Change::Membership { chat: chat.clone(), membership });
         match action {
             Some(action) => self.answer(action, Err(text.into())),
-            None => self.notice(
-                NoticeKind::Problem,
-                &format!("{}: {text}", chat.key()),
-                None,
-            ),
+            None => self.notice(NoticeKind::Problem, &format!("{}: {text}", chat.key()), None),
         }
         self.fail_waiting(chat, text);
     }
@@ -87,10 +62,7 @@ impl Session {
         let Some(entry) = self.state.chats.get(&chat) else {
             return self.answer(action, Ok(()));
         };
-        let inside = entry
-            .room
-            .as_ref()
-            .is_some_and(|room| room.membership == Membership::Inside);
+        let inside = entry.room.as_ref().is_some_and(|room| room.membership == Membership::Inside);
         if self.state.link == Link::Online && inside {
             let packet = packets::LeaveChatroom {
                 chatroom_name: Some((&*entry.name).into()),
@@ -99,10 +71,7 @@ impl Session {
             return self.ask(now, packet, action, Then::RoomLeft(chat));
         }
         // while the connection is down the server has let us go already
-        self.change(Change::Membership {
-            chat,
-            membership: Membership::Outside,
-        });
+        self.change(Change::Membership { chat, membership: Membership::Outside });
         self.answer(action, Ok(()));
     }
 
@@ -114,15 +83,10 @@ impl Session {
             }
             return;
         }
-        let name = self
-            .state
-            .chats
-            .get(&chat)
-            .map_or_else(|| chat.key().into(), |chat| chat.name.clone());
-        let packet = packets::JoinChatroom {
-            chatroom_name: Some((&*name).into()),
-            ..Default::default()
-        };
+        let name =
+            self.state.chats.get(&chat).map_or_else(|| chat.key().into(), |chat| chat.name.clone());
+        let packet =
+            packets::JoinChatroom { chatroom_name: Some((&*name).into()), ..Default::default() };
         self.request(now, packet, Purpose::Join { chat, action }, Urgency::Soon);
     }
 
@@ -130,10 +94,8 @@ impl Session {
         let Some(entry) = self.state.chats.get(chat) else {
             return;
         };
-        let waiting = entry
-            .messages
-            .iter()
-            .filter(|message| message.delivery == crate::Delivery::Sending);
+        let waiting =
+            entry.messages.iter().filter(|message| message.delivery == crate::Delivery::Sending);
         let guids: Vec<_> = waiting.map(|message| message.guid.clone()).collect();
         for guid in guids {
             self.message_failed(chat, &guid, None, text);
@@ -142,11 +104,8 @@ impl Session {
 
     fn rooms_with(&self, which: impl Fn(&Membership) -> bool) -> Vec<ChatId> {
         let rooms = self.state.chats.values();
-        let rooms = rooms.filter(|chat| {
-            chat.room
-                .as_ref()
-                .is_some_and(|room| which(&room.membership))
-        });
+        let rooms =
+            rooms.filter(|chat| chat.room.as_ref().is_some_and(|room| which(&room.membership)));
         rooms.map(|chat| chat.id.clone()).collect()
     }
 }

@@ -96,10 +96,7 @@ impl Session {
         mobile_phone: Option<&str>,
     ) -> ActionId {
         let action = self.action_id();
-        self.begin(
-            now,
-            Login::registration(username, password, mobile_phone, action),
-        );
+        self.begin(now, Login::registration(username, password, mobile_phone, action));
         action
     }
 
@@ -120,12 +117,7 @@ impl Session {
     /// Logs out: the server forgets the session and its token, the client everything.
     pub fn log_out(&mut self, now: Millis) {
         if self.state.link == Link::Online {
-            self.request(
-                now,
-                Packet::from(Logout::default()),
-                Purpose::Tell,
-                Urgency::AtOnce,
-            );
+            self.request(now, Packet::from(Logout::default()), Purpose::Tell, Urgency::AtOnce);
         }
         self.end(now, None, true);
     }
@@ -147,8 +139,7 @@ impl Session {
                 self.connect(now);
             }
             Link::Online => {
-                self.requests
-                    .keep_alive(now, WAKE_WITHIN, &mut self.sending);
+                self.requests.keep_alive(now, WAKE_WITHIN, &mut self.sending);
                 self.flush(now);
             }
             Link::Idle | Link::Connecting | Link::LoggingIn => {}
@@ -172,18 +163,12 @@ impl Session {
             Link::Idle => None,
             Link::Waiting { until, .. } => Some(until),
             Link::Connecting => Some(self.give_up_at),
-            Link::LoggingIn => self
-                .requests
-                .next_timeout()
-                .into_iter()
-                .chain([self.give_up_at])
-                .min(),
-            Link::Online => self
-                .requests
-                .next_timeout()
-                .into_iter()
-                .chain([self.keep_alive_at])
-                .min(),
+            Link::LoggingIn => {
+                self.requests.next_timeout().into_iter().chain([self.give_up_at]).min()
+            }
+            Link::Online => {
+                self.requests.next_timeout().into_iter().chain([self.keep_alive_at]).min()
+            }
         }
     }
 
@@ -199,8 +184,7 @@ impl Session {
             Link::Connecting => return,
             Link::Online if self.keep_alive_at <= now => {
                 self.keep_alive_at = now + KEEP_ALIVE_EVERY;
-                self.requests
-                    .keep_alive(now, KEEP_ALIVE_WITHIN, &mut self.sending);
+                self.requests.keep_alive(now, KEEP_ALIVE_WITHIN, &mut self.sending);
             }
             Link::LoggingIn | Link::Online => {}
         }
@@ -230,10 +214,7 @@ impl Session {
 
     /// The connection is closed, or could not be opened; `reason` is what the other side said, for the person.
     pub fn disconnected(&mut self, now: Millis, reason: Option<&str>) {
-        if matches!(
-            self.state.link,
-            Link::Connecting | Link::LoggingIn | Link::Online
-        ) {
+        if matches!(self.state.link, Link::Connecting | Link::LoggingIn | Link::Online) {
             self.lose(now, reason.filter(|reason| !reason.is_empty()));
             // there is nothing left to be closed
             self.outputs.retain(|output| *output != Output::Close);
@@ -271,21 +252,14 @@ impl Session {
     /// Puts back what [`outbox`](Self::outbox) gave, before the same person's log-in.
     pub fn restore_outbox(&mut self, kept: Bytes) {
         for (chat, name, message) in outbox::restore(kept) {
-            self.change(Change::ChatKnown {
-                chat: chat.clone(),
-                name,
-            });
+            self.change(Change::ChatKnown { chat: chat.clone(), name });
             if chat.is_room() {
                 self.change(Change::Membership {
                     chat: chat.clone(),
                     membership: Membership::Joining,
                 });
             }
-            self.change(Change::Message {
-                chat,
-                message,
-                unread: false,
-            });
+            self.change(Change::Message { chat, message, unread: false });
         }
     }
 
@@ -306,10 +280,7 @@ impl Session {
     }
 
     fn begin(&mut self, now: Millis, login: Login) {
-        if matches!(
-            self.state.link,
-            Link::Connecting | Link::LoggingIn | Link::Online
-        ) {
+        if matches!(self.state.link, Link::Connecting | Link::LoggingIn | Link::Online) {
             self.outputs.push_back(Output::Close);
         }
         self.login = Some(login);
@@ -338,46 +309,31 @@ impl Session {
             return self.answer(action, Err(reason.into()));
         }
         let delay = self.backoff.next_delay((self.config.random)());
-        let link = Link::Waiting {
-            until: now + delay,
-            reason: reason.map(Rc::from),
-        };
+        let link = Link::Waiting { until: now + delay, reason: reason.map(Rc::from) };
         self.change(Change::Link(link));
     }
 
     /// Ends the session for good.
     pub(crate) fn end(&mut self, now: Millis, reason: Option<&str>, forget_token: bool) {
         self.flush(now);
-        if matches!(
-            self.state.link,
-            Link::Connecting | Link::LoggingIn | Link::Online
-        ) {
+        if matches!(self.state.link, Link::Connecting | Link::LoggingIn | Link::Online) {
             self.outputs.push_back(Output::Close);
         }
         for purpose in self.requests.drain() {
             self.interrupted(purpose);
         }
         let username = self.login.take().map(|login| login.username);
-        let username = self
-            .state
-            .account
-            .as_ref()
-            .map(|account| account.username.clone())
-            .or(username);
+        let username =
+            self.state.account.as_ref().map(|account| account.username.clone()).or(username);
         if forget_token && let Some(username) = username {
-            self.events.push_back(Event::TokenChanged {
-                username,
-                token: None,
-            });
+            self.events.push_back(Event::TokenChanged { username, token: None });
         }
         self.shown = None;
         self.last_motd = None;
         self.no_news_until.clear();
         self.change(Change::Link(Link::Idle));
         self.change(Change::LoggedOut);
-        self.event(Event::LoggedOut {
-            reason: reason.map(Rc::from),
-        });
+        self.event(Event::LoggedOut { reason: reason.map(Rc::from) });
     }
 
     /// Puts a request into its queue.
@@ -390,8 +346,7 @@ impl Session {
     ) {
         let spare = purpose.clone();
         if let Err(error) =
-            self.requests
-                .add(now, packet.into(), purpose, urgency, &mut self.sending)
+            self.requests.add(now, packet.into(), purpose, urgency, &mut self.sending)
         {
             self.refused(now, spare, &error.to_string());
         }
@@ -433,8 +388,7 @@ impl Session {
             }
         }
         if !self.sending.is_empty() {
-            self.outputs
-                .push_back(Output::Send(self.sending.split().freeze()));
+            self.outputs.push_back(Output::Send(self.sending.split().freeze()));
         }
     }
 
@@ -452,12 +406,8 @@ impl Session {
 
     pub(crate) fn notice(&mut self, kind: NoticeKind, text: &str, url: Option<&str>) {
         self.next_notice += 1;
-        let notice = Notice {
-            id: self.next_notice,
-            kind,
-            text: text.into(),
-            url: url.map(Rc::from),
-        };
+        let notice =
+            Notice { id: self.next_notice, kind, text: text.into(), url: url.map(Rc::from) };
         self.change(Change::Notice(notice));
     }
 

@@ -319,9 +319,7 @@ impl State {
     #[must_use]
     pub fn contact(&self, username: &str) -> Option<&Rc<Contact>> {
         let key = username.to_lowercase();
-        self.contacts
-            .values()
-            .find(|contact| contact.username.to_lowercase() == key)
+        self.contacts.values().find(|contact| contact.username.to_lowercase() == key)
     }
 
     /// Messages of others that were not read, in all chats.

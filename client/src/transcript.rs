@@ -47,9 +47,7 @@ pub(crate) fn oldest(messages: &[Rc<Message>]) -> Option<Millis> {
 }
 
 fn accepted(messages: &[Rc<Message>]) -> impl DoubleEndedIterator<Item = &Rc<Message>> {
-    messages
-        .iter()
-        .filter(|message| !is_unsent(message) && !message.guid.is_empty())
+    messages.iter().filter(|message| !is_unsent(message) && !message.guid.is_empty())
 }
 
 fn place(messages: &mut Vec<Rc<Message>>, message: Rc<Message>) {
@@ -57,9 +55,7 @@ fn place(messages: &mut Vec<Rc<Message>>, message: Rc<Message>) {
         messages.push(message);
         return;
     }
-    let after = messages
-        .iter()
-        .rposition(|other| !is_unsent(other) && other.time <= message.time);
+    let after = messages.iter().rposition(|other| !is_unsent(other) && other.time <= message.time);
     messages.insert(after.map_or(0, |at| at + 1), message);
 }
 
@@ -107,9 +103,6 @@ mod tests {
         insert(&mut messages, message("x", 5, Delivery::Sending));
         assert!(!insert(&mut messages, message("x", 7, Delivery::Sent)));
         assert_eq!(messages.len(), 1);
-        assert_eq!(
-            (messages[0].time, &messages[0].delivery),
-            (7, &Delivery::Sent)
-        );
+        assert_eq!((messages[0].time, &messages[0].delivery), (7, &Delivery::Sent));
     }
 }

@@ -14,12 +14,9 @@ impl Session {
     pub(crate) fn carry_out(&mut self, now: Millis, id: ActionId, action: Action) {
         match action {
             Action::SendText { chat, text } => self.send_text(now, id, chat, &text),
-            Action::SendPicture {
-                chat,
-                mime_type,
-                bytes,
-                ..
-            } => self.send_picture(now, id, chat, &mime_type, bytes),
+            Action::SendPicture { chat, mime_type, bytes, .. } => {
+                self.send_picture(now, id, chat, &mime_type, bytes)
+            }
             Action::Retry { chat, guid } => self.retry(now, id, &chat, &guid),
             Action::Discard { chat, guid } => {
                 self.change(Change::MessageGone { chat, guid });
@@ -59,10 +56,8 @@ impl Session {
                 self.ask(now, packet, id, Then::RequestGone(username));
             }
             Action::RemoveContact { id: contact } => {
-                let packet = packets::RemoveContact {
-                    contact_id: Some(contact),
-                    ..Default::default()
-                };
+                let packet =
+                    packets::RemoveContact { contact_id: Some(contact), ..Default::default() };
                 self.ask(now, packet, id, Then::ContactGone(contact));
             }
             Action::AddGroup { name } => {
@@ -81,10 +76,7 @@ impl Session {
                 self.ask(now, packet, id, Then::RefreshContacts);
             }
             Action::RemoveGroup { id: group } => {
-                let packet = packets::RemoveGroup {
-                    group_id: Some(group),
-                    ..Default::default()
-                };
+                let packet = packets::RemoveGroup { group_id: Some(group), ..Default::default() };
                 self.ask(now, packet, id, Then::RefreshContacts);
             }
             Action::MoveContact { id: contact, group } => {
@@ -96,10 +88,8 @@ impl Session {
                 self.ask(now, packet, id, Then::RefreshContacts);
             }
             Action::SetPresence(presence) => {
-                let packet = packets::SetPresence {
-                    presence: Some(presence),
-                    ..Default::default()
-                };
+                let packet =
+                    packets::SetPresence { presence: Some(presence), ..Default::default() };
                 self.ask(now, packet, id, Then::Presence(presence));
             }
             Action::SetStatusMessage(text) => {
@@ -119,10 +109,7 @@ impl Session {
                     description: Some(description.trim().into()),
                     ..Default::default()
                 };
-                let purpose = Purpose::Create {
-                    name: name.trim().into(),
-                    action: id,
-                };
+                let purpose = Purpose::Create { name: name.trim().into(), action: id };
                 self.ask_with(now, packet, id, purpose);
             }
             Action::RequestUpload { chat } => {
@@ -153,21 +140,9 @@ impl Session {
             ..Default::default()
         };
         if self.state.link == Link::Online {
-            self.change(Change::DirectoryAsked {
-                search: search.into(),
-                page,
-            });
+            self.change(Change::DirectoryAsked { search: search.into(), page });
         }
-        self.ask_with(
-            now,
-            packet,
-            id,
-            Purpose::Directory {
-                action: id,
-                page,
-                found: Vec::new(),
-            },
-        );
+        self.ask_with(now, packet, id, Purpose::Directory { action: id, page, found: Vec::new() });
     }
 }
 

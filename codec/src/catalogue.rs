@@ -91,15 +91,10 @@ pub const fn value_sets() -> &'static [ValueSet] {
 }
 
 pub(crate) fn packet(command: Command) -> Option<&'static PacketInfo> {
-    let at = packets::TABLE
-        .binary_search_by_key(&command, |packet| packet.command)
-        .ok()?;
+    let at = packets::TABLE.binary_search_by_key(&command, |packet| packet.command).ok()?;
     packets::TABLE.get(at)
 }
 
 pub(crate) fn other(command: Command) -> Option<&'static str> {
-    packets::OTHER
-        .iter()
-        .find(|(number, _)| *number == command.0)
-        .map(|(_, name)| *name)
+    packets::OTHER.iter().find(|(number, _)| *number == command.0).map(|(_, name)| *name)
 }

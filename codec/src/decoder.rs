@@ -58,11 +58,7 @@ impl Decoder {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let frame = if self.held == 0 {
-            self.frame_in_chunk()
-        } else {
-            self.frame_across_chunks()
-        };
+        let frame = if self.held == 0 { self.frame_in_chunk() } else { self.frame_across_chunks() };
         if let Err(error) = frame {
             self.failed = Some(error);
         }
@@ -79,10 +75,7 @@ impl Decoder {
         }
         match self.held + self.chunk.len() {
             0 => Ok(()),
-            count => Err(FrameError::Truncated {
-                offset: self.offset + count as u64,
-                count,
-            }),
+            count => Err(FrameError::Truncated { offset: self.offset + count as u64, count }),
         }
     }
 
@@ -144,21 +137,14 @@ impl Decoder {
         packet.advance(HEADER_LEN);
         check_blocks(&packet, self.offset + HEADER_LEN as u64)?;
         self.offset += header.packet_len() as u64;
-        Ok(Frame::from_checked(
-            header.command,
-            header.transaction,
-            packet,
-        ))
+        Ok(Frame::from_checked(header.command, header.transaction, packet))
     }
 
     fn check_first(&self, first: u8) -> Result<(), FrameError> {
         if first == crate::MAGIC {
             return Ok(());
         }
-        Err(FrameError::BadMagic {
-            offset: self.offset,
-            found: first,
-        })
+        Err(FrameError::BadMagic { offset: self.offset, found: first })
     }
 
     /// Moves the chunk's next bytes to those of the packet that is being read.
@@ -183,11 +169,7 @@ impl Decoder {
 
     fn held_header(&self) -> [u8; HEADER_LEN] {
         let mut header = [0; HEADER_LEN];
-        let held = self
-            .parts
-            .iter()
-            .map(|part| part.as_ref())
-            .chain([self.tail.as_ref()]);
+        let held = self.parts.iter().map(|part| part.as_ref()).chain([self.tail.as_ref()]);
         for (to, from) in header.iter_mut().zip(held.flatten()) {
             *to = *from;
         }
@@ -219,14 +201,8 @@ mod tests {
         let mut decoder = Decoder::new();
         decoder.push(Bytes::from_static(&PING));
         decoder.push(Bytes::from_static(&[3]));
-        assert_eq!(
-            decoder.next_frame().unwrap().unwrap().command,
-            Command::PING
-        );
-        let error = FrameError::BadMagic {
-            offset: 9,
-            found: 3,
-        };
+        assert_eq!(decoder.next_frame().unwrap().unwrap().command, Command::PING);
+        let error = FrameError::BadMagic { offset: 9, found: 3 };
         assert_eq!(decoder.next_frame(), Err(error));
         decoder.push(Bytes::from_static(&PING));
         assert_eq!(decoder.next_frame(), Err(error));
@@ -243,13 +219,7 @@ mod tests {
         decoder.push(Bytes::from_static(&[0; 3]));
         assert_eq!(decoder.next_frame(), Ok(None));
         assert!(decoder.tail.capacity() < 128);
-        assert_eq!(
-            decoder.finish(),
-            Err(FrameError::Truncated {
-                offset: 12,
-                count: 12
-            })
-        );
+        assert_eq!(decoder.finish(), Err(FrameError::Truncated { offset: 12, count: 12 }));
     }
 
     #[test]
@@ -267,12 +237,7 @@ mod tests {
     fn a_length_over_the_limit_is_refused_at_the_header() {
         let mut decoder = Decoder::new();
         let length = MAX_PARAMS as u32 + 1;
-        decoder.push(Bytes::from(
-            [&[2, 0, 2, 0, 4][..], &length.to_be_bytes()].concat(),
-        ));
-        assert_eq!(
-            decoder.next_frame(),
-            Err(FrameError::TooLong { offset: 5, length })
-        );
+        decoder.push(Bytes::from([&[2, 0, 2, 0, 4][..], &length.to_be_bytes()].concat()));
+        assert_eq!(decoder.next_frame(), Err(FrameError::TooLong { offset: 5, length }));
     }
 }

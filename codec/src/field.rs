@@ -26,9 +26,7 @@ pub(crate) fn read_integer(content: &[u8], max: u64) -> Result<u64, FieldProblem
     if !matches!(content.len(), 1 | 2 | 4 | 8) {
         return Err(FieldProblem::IntegerLength);
     }
-    let value = content
-        .iter()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let value = content.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
     if value > max {
         return Err(FieldProblem::OutOfRange { value, max });
     }
@@ -152,10 +150,7 @@ mod tests {
         assert_eq!(u16::read(Bytes::from_static(&[1, 0])), Ok(256));
         assert_eq!(
             u8::read(Bytes::from_static(&[1, 0])),
-            Err(FieldProblem::OutOfRange {
-                value: 256,
-                max: 255
-            })
+            Err(FieldProblem::OutOfRange { value: 256, max: 255 })
         );
         for length in [0, 3, 5, 6, 7, 9] {
             assert_eq!(

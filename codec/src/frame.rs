@@ -41,20 +41,12 @@ impl Frame {
             return Err(FrameError::TooLong { offset: 5, length });
         }
         check_blocks(&params, HEADER_LEN as u64)?;
-        Ok(Self {
-            command,
-            transaction,
-            params,
-        })
+        Ok(Self { command, transaction, params })
     }
 
     /// A frame whose blocks the caller has just written or checked.
     pub(crate) const fn from_checked(command: Command, transaction: u16, params: Bytes) -> Self {
-        Self {
-            command,
-            transaction,
-            params,
-        }
+        Self { command, transaction, params }
     }
 
     /// PARAMS: the blocks, back to back.
@@ -66,17 +58,13 @@ impl Frame {
     /// The blocks in the order in which they came.
     #[must_use]
     pub fn blocks(&self) -> Blocks {
-        Blocks {
-            rest: self.params.clone(),
-        }
+        Blocks { rest: self.params.clone() }
     }
 
     /// The content of the first block with this id.
     #[must_use]
     pub fn block(&self, id: u16) -> Option<Bytes> {
-        self.blocks()
-            .find(|block| block.id == id)
-            .map(|block| block.content)
+        self.blocks().find(|block| block.id == id).map(|block| block.content)
     }
 
     /// Bytes of the whole packet, header included.
@@ -118,11 +106,7 @@ impl Frame {
         for block in &blocks {
             block.write_to(&mut params);
         }
-        Self {
-            command: self.command,
-            transaction: self.transaction,
-            params: params.freeze(),
-        }
+        Self { command: self.command, transaction: self.transaction, params: params.freeze() }
     }
 }
 
@@ -198,17 +182,11 @@ impl Header {
     pub fn read(bytes: &[u8; HEADER_LEN], offset: u64) -> Result<Self, FrameError> {
         let [magic, c1, c2, t1, t2, l1, l2, l3, l4] = *bytes;
         if magic != MAGIC {
-            return Err(FrameError::BadMagic {
-                offset,
-                found: magic,
-            });
+            return Err(FrameError::BadMagic { offset, found: magic });
         }
         let length = u32::from_be_bytes([l1, l2, l3, l4]);
         if length as usize > MAX_PARAMS {
-            return Err(FrameError::TooLong {
-                offset: offset + 5,
-                length,
-            });
+            return Err(FrameError::TooLong { offset: offset + 5, length });
         }
         Ok(Self {
             command: Command(u16::from_be_bytes([c1, c2])),
@@ -238,10 +216,7 @@ pub(crate) fn check_blocks(params: &[u8], offset: u64) -> Result<(), FrameError>
         let rest = params.get(at..).unwrap_or_default();
         let here = offset + at as u64;
         let Some((id, length)) = block_header(rest) else {
-            return Err(FrameError::TrailingBytes {
-                offset: here,
-                count: rest.len(),
-            });
+            return Err(FrameError::TrailingBytes { offset: here, count: rest.len() });
         };
         if length > rest.len() - BLOCK_HEADER_LEN {
             let available = rest.len() - BLOCK_HEADER_LEN;
@@ -259,10 +234,7 @@ pub(crate) fn check_blocks(params: &[u8], offset: u64) -> Result<(), FrameError>
 
 fn block_header(bytes: &[u8]) -> Option<(u16, usize)> {
     let [i1, i2, l1, l2, l3, l4] = *bytes.first_chunk::<BLOCK_HEADER_LEN>()?;
-    Some((
-        u16::from_be_bytes([i1, i2]),
-        u32::from_be_bytes([l1, l2, l3, l4]) as usize,
-    ))
+    Some((u16::from_be_bytes([i1, i2]), u32::from_be_bytes([l1, l2, l3, l4]) as usize))
 }
 
 #[cfg(test)]
@@ -270,10 +242,7 @@ mod tests {
     use super::*;
 
     fn block(id: u16, content: &'static [u8]) -> Block {
-        Block {
-            id,
-            content: Bytes::from_static(content),
-        }
+        Block { id, content: Bytes::from_static(content) }
     }
 
     #[test]
@@ -295,11 +264,7 @@ mod tests {
             .for_each(|b| b.write_to(&mut params));
         let frame = Frame::new(Command::OK, 3, params.freeze()).unwrap();
         let ids = |order| {
-            frame
-                .in_order(order)
-                .blocks()
-                .map(|b| (b.id, b.content[0]))
-                .collect::<Vec<_>>()
+            frame.in_order(order).blocks().map(|b| (b.id, b.content[0])).collect::<Vec<_>>()
         };
         assert_eq!(ids(Order::Ascending), [(1, b'a'), (1, b'c'), (2, b'b')]);
         assert_eq!(ids(Order::Descending), [(2, b'b'), (1, b'a'), (1, b'c')]);
@@ -310,28 +275,17 @@ mod tests {
         let overrun = Bytes::from_static(&[0, 1, 0, 0, 0, 9, b'x']);
         assert_eq!(
             Frame::new(Command::OK, 0, overrun),
-            Err(FrameError::BlockOverrun {
-                offset: 9,
-                block: 1,
-                length: 9,
-                available: 1
-            })
+            Err(FrameError::BlockOverrun { offset: 9, block: 1, length: 9, available: 1 })
         );
         let trailing = Bytes::from_static(&[0, 1, 0, 0, 0, 0, 1, 2]);
         assert_eq!(
             Frame::new(Command::OK, 0, trailing),
-            Err(FrameError::TrailingBytes {
-                offset: 15,
-                count: 2
-            })
+            Err(FrameError::TrailingBytes { offset: 15, count: 2 })
         );
         let long = Bytes::from(alloc::vec![0; MAX_PARAMS + 1]);
         assert_eq!(
             Frame::new(Command::OK, 0, long),
-            Err(FrameError::TooLong {
-                offset: 5,
-                length: MAX_PARAMS as u32 + 1
-            })
+            Err(FrameError::TooLong { offset: 5, length: MAX_PARAMS as u32 + 1 })
         );
     }
 }

@@ -35,24 +35,15 @@ impl HashKind {
 /// SHA-1 over `challenge + password`, the 20 bytes as five big-endian words, XORed together.
 #[must_use]
 pub fn sha1fold(challenge: &str, password: &str) -> u32 {
-    let digest = Sha1::new()
-        .chain_update(challenge)
-        .chain_update(password)
-        .finalize();
-    digest
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .fold(0, |folded, word| folded ^ u32::from_be_bytes(*word))
+    let digest = Sha1::new().chain_update(challenge).chain_update(password).finalize();
+    digest.as_chunks::<4>().0.iter().fold(0, |folded, word| folded ^ u32::from_be_bytes(*word))
 }
 
 /// `h = 31·h + c` over the UTF-16 code units of `challenge + password`, wrapping at 32 bits, from 0.
 #[must_use]
 pub fn javahash(challenge: &str, password: &str) -> u32 {
     let units = challenge.encode_utf16().chain(password.encode_utf16());
-    units.fold(0u32, |hash, unit| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(unit))
-    })
+    units.fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
 }
 
 /// [`javahash`] over `challenge + lowercase(password)`.

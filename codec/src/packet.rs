@@ -41,16 +41,9 @@ pub trait Encode {
     fn encode_into(&self, transaction: u16, out: &mut BytesMut) -> Result<(), EncodeError> {
         let length = self.params_len();
         if length > MAX_PARAMS {
-            return Err(EncodeError {
-                command: self.command(),
-                length,
-            });
+            return Err(EncodeError { command: self.command(), length });
         }
-        let header = Header {
-            command: self.command(),
-            transaction,
-            length: length as u32,
-        };
+        let header = Header { command: self.command(), transaction, length: length as u32 };
         out.reserve(header.packet_len());
         header.write_to(out);
         self.write_params(out);
@@ -64,18 +57,11 @@ pub trait Encode {
     fn encode(&self, transaction: u16) -> Result<Frame, EncodeError> {
         let length = self.params_len();
         if length > MAX_PARAMS {
-            return Err(EncodeError {
-                command: self.command(),
-                length,
-            });
+            return Err(EncodeError { command: self.command(), length });
         }
         let mut params = BytesMut::with_capacity(length);
         self.write_params(&mut params);
-        Ok(Frame::from_checked(
-            self.command(),
-            transaction,
-            params.freeze(),
-        ))
+        Ok(Frame::from_checked(self.command(), transaction, params.freeze()))
     }
 }
 
@@ -90,10 +76,7 @@ pub struct Extra {
 
 impl Extra {
     /// Nothing besides the known fields.
-    pub const NONE: Self = Self {
-        blocks: Vec::new(),
-        widths: Vec::new(),
-    };
+    pub const NONE: Self = Self { blocks: Vec::new(), widths: Vec::new() };
 
     /// Blocks with an unknown id, and those that repeat an id, in wire order.
     #[must_use]
@@ -106,10 +89,7 @@ impl Extra {
     }
 
     fn width(&self, id: u16) -> Option<usize> {
-        self.widths
-            .iter()
-            .find(|(of, _)| *of == id)
-            .map(|(_, bytes)| usize::from(*bytes))
+        self.widths.iter().find(|(of, _)| *of == id).map(|(_, bytes)| usize::from(*bytes))
     }
 
     fn blocks_len(&self) -> usize {
@@ -125,13 +105,8 @@ pub(crate) fn read_field<F: Field>(
     extra: &mut Extra,
 ) -> Result<Option<F>, DecodeError> {
     let (id, length) = (block.id, block.content.len());
-    let fail = |problem: FieldProblem| DecodeError {
-        command,
-        block: id,
-        field: name,
-        length,
-        problem,
-    };
+    let fail =
+        |problem: FieldProblem| DecodeError { command, block: id, field: name, length, problem };
     let value = F::read(block.content).map_err(fail)?;
     if F::WIDTH != 0 && F::WIDTH != length {
         // an integer has at most eight bytes
@@ -152,9 +127,7 @@ fn kept_width<F: Field>(id: u16, value: &F, extra: &Extra) -> Option<usize> {
     if F::WIDTH == 0 || extra.widths.is_empty() {
         return None;
     }
-    extra
-        .width(id)
-        .filter(|width| *width >= 8 || value.integer() < 1 << (8 * width))
+    extra.width(id).filter(|width| *width >= 8 || value.integer() < 1 << (8 * width))
 }
 
 /// Writes blocks by ascending id: known fields as they are given, the kept blocks between them.

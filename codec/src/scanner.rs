@@ -103,10 +103,7 @@ impl Scanner {
     fn check_magic(&self) -> Result<(), FrameError> {
         match self.header {
             [crate::MAGIC, ..] => Ok(()),
-            [found, ..] => Err(FrameError::BadMagic {
-                offset: self.offset,
-                found,
-            }),
+            [found, ..] => Err(FrameError::BadMagic { offset: self.offset, found }),
         }
     }
 }
@@ -118,18 +115,15 @@ mod tests {
     use super::*;
 
     /// PING, then OK with one block of two bytes.
-    const TWO: [u8; 26] = [
-        2, 0, 2, 0, 4, 0, 0, 0, 0, 2, 0, 1, 0, 2, 0, 0, 0, 8, 0, 1, 0, 0, 0, 2, b'h', b'i',
-    ];
+    const TWO: [u8; 26] =
+        [2, 0, 2, 0, 4, 0, 0, 0, 0, 2, 0, 1, 0, 2, 0, 0, 0, 8, 0, 1, 0, 0, 0, 2, b'h', b'i'];
 
     #[test]
     fn every_cut_in_two_finds_the_same_packets() {
         for cut in 0..=TWO.len() {
             let mut scanner = Scanner::new();
             let mut commands = Vec::new();
-            let first = scanner
-                .advance_with(&TWO[..cut], |h| commands.push(h.command.0))
-                .unwrap();
+            let first = scanner.advance_with(&TWO[..cut], |h| commands.push(h.command.0)).unwrap();
             assert_eq!(
                 first.whole,
                 match cut {
@@ -139,9 +133,7 @@ mod tests {
                 }
             );
             assert_eq!(scanner.at_boundary(), [0, 9, 26].contains(&cut));
-            let second = scanner
-                .advance_with(&TWO[cut..], |h| commands.push(h.command.0))
-                .unwrap();
+            let second = scanner.advance_with(&TWO[cut..], |h| commands.push(h.command.0)).unwrap();
             assert_eq!(first.packets + second.packets, 2);
             assert_eq!(commands, [2, 1]);
             assert!(scanner.at_boundary());
@@ -153,21 +145,12 @@ mod tests {
     fn bad_bytes_are_seen_at_once() {
         let mut scanner = Scanner::new();
         scanner.advance(&TWO).unwrap();
-        assert_eq!(
-            scanner.advance(b"G"),
-            Err(FrameError::BadMagic {
-                offset: 26,
-                found: b'G'
-            })
-        );
+        assert_eq!(scanner.advance(b"G"), Err(FrameError::BadMagic { offset: 26, found: b'G' }));
         let mut scanner = Scanner::new();
         scanner.advance(&[2, 0, 2, 0]).unwrap();
         assert_eq!(
             scanner.advance(&[4, 0xff, 0, 0, 0]),
-            Err(FrameError::TooLong {
-                offset: 5,
-                length: 0xff00_0000
-            })
+            Err(FrameError::TooLong { offset: 5, length: 0xff00_0000 })
         );
     }
 }

@@ -106,10 +106,7 @@ impl<const SEPARATOR: char> List<SEPARATOR> {
     #[must_use]
     pub fn entries(&self) -> Vec<String> {
         let text = self.0.as_str();
-        text.split([SEPARATOR, '\n'])
-            .filter(|entry| !entry.is_empty())
-            .map(String::from)
-            .collect()
+        text.split([SEPARATOR, '\n']).filter(|entry| !entry.is_empty()).map(String::from).collect()
     }
 }
 
@@ -149,10 +146,7 @@ impl StringArray {
         if self.0.is_empty() {
             return Vec::new();
         }
-        self.0
-            .split(|byte| *byte == 0)
-            .map(|entry| Text(self.0.slice_ref(entry)))
-            .collect()
+        self.0.split(|byte| *byte == 0).map(|entry| Text(self.0.slice_ref(entry))).collect()
     }
 }
 
@@ -206,11 +200,7 @@ impl U64Array {
 
     /// The values in order.
     pub fn values(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .map(|value| u64::from_be_bytes(*value))
+        self.0.as_chunks::<8>().0.iter().map(|value| u64::from_be_bytes(*value))
     }
 }
 
@@ -237,14 +227,8 @@ mod tests {
     fn lists_allow_one_more_separator_and_line_feeds() {
         let list = List::<';'>::from_bytes(Bytes::from_static(b"a;b;"));
         assert_eq!(list.entries(), ["a", "b"]);
-        assert_eq!(
-            List::<';'>::from_bytes(Bytes::from_static(b"a\nb")).entries(),
-            ["a", "b"]
-        );
-        assert_eq!(
-            List::<';'>::from_iter(["a", "b"]).as_bytes().as_ref(),
-            b"a;b"
-        );
+        assert_eq!(List::<';'>::from_bytes(Bytes::from_static(b"a\nb")).entries(), ["a", "b"]);
+        assert_eq!(List::<';'>::from_iter(["a", "b"]).as_bytes().as_ref(), b"a;b");
         assert!(List::<';'>::default().entries().is_empty());
     }
 

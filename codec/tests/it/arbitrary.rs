@@ -26,18 +26,9 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
 pub(crate) fn fitting_frame() -> impl Strategy<Value = Frame> {
     let known = proptest::sample::select(mig33_codec::catalogue());
     (known, any::<u16>()).prop_flat_map(|(packet, transaction)| {
-        let ids: Vec<u16> = packet
-            .fields
-            .iter()
-            .map(|field| field.id)
-            .chain([900, 2000])
-            .collect();
+        let ids: Vec<u16> = packet.fields.iter().map(|field| field.id).chain([900, 2000]).collect();
         let block = proptest::sample::select(ids).prop_flat_map(|id| {
-            let kind = packet
-                .fields
-                .iter()
-                .find(|field| field.id == id)
-                .map(|field| field.kind);
+            let kind = packet.fields.iter().find(|field| field.id == id).map(|field| field.kind);
             fitting_content(kind).prop_map(move |content| (id, content))
         });
         vec(block, 0..10).prop_map(move |blocks| frame(packet.command, transaction, &blocks))
@@ -54,11 +45,7 @@ fn any_command() -> impl Strategy<Value = Command> {
 fn fitting_content(kind: Option<FieldKind>) -> BoxedStrategy<Vec<u8>> {
     let integer = |max: u64| {
         (0..=max, proptest::sample::select(vec![1usize, 2, 4, 8])).prop_map(|(value, width)| {
-            let value = if width < 8 {
-                value & ((1 << (8 * width)) - 1)
-            } else {
-                value
-            };
+            let value = if width < 8 { value & ((1 << (8 * width)) - 1) } else { value };
             value.to_be_bytes()[8 - width..].to_vec()
         })
     };
@@ -82,11 +69,8 @@ fn fitting_content(kind: Option<FieldKind>) -> BoxedStrategy<Vec<u8>> {
 
 /// One packet of a kind, with every field.
 pub(crate) fn full_frame(packet: &PacketInfo) -> Frame {
-    let blocks: Vec<(u16, Vec<u8>)> = packet
-        .fields
-        .iter()
-        .map(|field| (field.id, sample(field)))
-        .collect();
+    let blocks: Vec<(u16, Vec<u8>)> =
+        packet.fields.iter().map(|field| (field.id, sample(field))).collect();
     frame(packet.command, 7, &blocks)
 }
 

@@ -7,13 +7,8 @@ use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Order};
 const LOGIN_J2ME: &str = include_str!("../../../spec/captures/login-j2me-4.20.hex");
 
 fn capture(text: &str) -> Bytes {
-    let digits = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .flat_map(str::split_whitespace);
-    digits
-        .map(|pair| u8::from_str_radix(pair, 16).expect("a pair of hex digits"))
-        .collect()
+    let digits = text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
+    digits.map(|pair| u8::from_str_radix(pair, 16).expect("a pair of hex digits")).collect()
 }
 
 fn only_frame(bytes: Bytes) -> Frame {
@@ -58,9 +53,6 @@ fn handset_log_in_is_written_to_the_same_bytes_in_the_same_order() {
     let frame = only_frame(bytes.clone());
     assert_eq!(frame.to_bytes(), bytes);
     let typed = Login::decode(&frame).unwrap();
-    let written = typed
-        .encode(frame.transaction)
-        .unwrap()
-        .in_order(Order::Descending);
+    let written = typed.encode(frame.transaction).unwrap().in_order(Order::Descending);
     assert_eq!(written.to_bytes(), bytes);
 }

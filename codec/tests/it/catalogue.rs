@@ -5,9 +5,7 @@ use mig33_codec::{Command, Direction, FieldKind, catalogue, value_sets};
 use toml::{Table, Value};
 
 fn spec() -> Table {
-    include_str!("../../../spec/packets.toml")
-        .parse()
-        .expect("spec/packets.toml is TOML")
+    include_str!("../../../spec/packets.toml").parse().expect("spec/packets.toml is TOML")
 }
 
 fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
@@ -43,12 +41,7 @@ fn lines_of_the_spec() -> Vec<String> {
             text(packet, "dir").expect("a direction"),
             text(packet, "seed"),
         ));
-        for field in packet
-            .get("fields")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for field in packet.get("fields").and_then(Value::as_array).into_iter().flatten() {
             let field = field.as_table().expect("a field");
             lines.push(format!(
                 "{name}.{} {} {} {:?}",
@@ -74,10 +67,7 @@ fn lines_of_the_table() -> Vec<String> {
         lines.push(format!("{number} {name} {direction} {:?}", packet.seed));
         for field in packet.fields {
             let kind = kind_name(field.kind);
-            lines.push(format!(
-                "{name}.{} {} {kind} {:?}",
-                field.id, field.name, field.values
-            ));
+            lines.push(format!("{name}.{} {} {kind} {:?}", field.id, field.name, field.values));
         }
     }
     lines
@@ -87,11 +77,7 @@ fn lines_of_the_table() -> Vec<String> {
 fn packets_and_fields_are_those_of_the_spec() {
     let (spec, table) = (lines_of_the_spec(), lines_of_the_table());
     assert_eq!(table, spec);
-    assert!(
-        spec.len() > 500,
-        "only {} lines were read of the spec",
-        spec.len()
-    );
+    assert!(spec.len() > 500, "only {} lines were read of the spec", spec.len());
 }
 
 #[test]
@@ -105,22 +91,13 @@ fn values_are_those_of_the_spec() {
             let set = set.as_table().expect("a set").iter();
             (
                 name.as_str(),
-                set.map(|(k, v)| (k.as_str(), v.as_integer().expect("a number")))
-                    .collect(),
+                set.map(|(k, v)| (k.as_str(), v.as_integer().expect("a number"))).collect(),
             )
         })
         .collect();
     let of_table: BTreeMap<&str, BTreeMap<&str, i64>> = value_sets()
         .iter()
-        .map(|set| {
-            (
-                set.name,
-                set.entries
-                    .iter()
-                    .map(|(k, v)| (*k, i64::from(*v)))
-                    .collect(),
-            )
-        })
+        .map(|set| (set.name, set.entries.iter().map(|(k, v)| (*k, i64::from(*v))).collect()))
         .collect();
     assert_eq!(of_table, of_spec);
 }
@@ -133,9 +110,7 @@ fn other_commands_have_the_names_of_the_spec() {
         let number = u16::try_from(number.as_integer().expect("a number")).expect("16 bits");
         assert_eq!(Command(number).name(), Some(name.as_str()));
     }
-    let named = (0..=u16::MAX)
-        .filter(|number| Command(*number).name().is_some())
-        .count();
+    let named = (0..=u16::MAX).filter(|number| Command(*number).name().is_some()).count();
     assert_eq!(named, other.len() + catalogue().len());
 }
 

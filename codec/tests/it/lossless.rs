@@ -14,11 +14,7 @@ fn every_packet_with_every_field_comes_back() {
         let frame = full_frame(packet);
         let typed = Packet::decode(&frame).unwrap();
         assert_eq!(typed.command(), packet.command);
-        assert!(
-            !matches!(typed, Packet::Other(_)),
-            "{} is not typed",
-            packet.name
-        );
+        assert!(!matches!(typed, Packet::Other(_)), "{} is not typed", packet.name);
         assert_eq!(typed.encode(7).unwrap(), frame, "{}", packet.name);
     }
 }
@@ -30,18 +26,10 @@ fn every_packet_cut_everywhere_is_incomplete() {
         for cut in 0..bytes.len() {
             let mut decoder = Decoder::new();
             decoder.push(bytes.slice(..cut));
-            assert_eq!(
-                decoder.next_frame(),
-                Ok(None),
-                "{} cut at {cut}",
-                packet.name
-            );
+            assert_eq!(decoder.next_frame(), Ok(None), "{} cut at {cut}", packet.name);
             let expected = match cut {
                 0 => Ok(()),
-                _ => Err(FrameError::Truncated {
-                    offset: cut as u64,
-                    count: cut,
-                }),
+                _ => Err(FrameError::Truncated { offset: cut as u64, count: cut }),
             };
             assert_eq!(decoder.finish(), expected, "{} cut at {cut}", packet.name);
         }
@@ -74,11 +62,7 @@ fn every_packet_with_its_params_cut_everywhere_is_whole_blocks_or_an_error() {
                     "{} cut at {cut}: {error}",
                     packet.name
                 );
-                assert!(
-                    error.offset() < 9 + cut as u64,
-                    "{} cut at {cut}: {error}",
-                    packet.name
-                );
+                assert!(error.offset() < 9 + cut as u64, "{} cut at {cut}: {error}", packet.name);
             }
         }
     }
@@ -87,11 +71,7 @@ fn every_packet_with_its_params_cut_everywhere_is_whole_blocks_or_an_error() {
 #[test]
 fn integers_of_another_width_are_read_and_written_as_they_came() {
     // the 2.x handset sent its presence as four bytes
-    let came = frame(
-        Command::LOGIN,
-        1,
-        &[(5, b"be1".to_vec()), (9, vec![0, 0, 0, 4])],
-    );
+    let came = frame(Command::LOGIN, 1, &[(5, b"be1".to_vec()), (9, vec![0, 0, 0, 4])]);
     let mut login = Login::decode(&came).unwrap();
     assert_eq!(login.initial_presence.map(|presence| presence.0), Some(4));
     assert_eq!(login.encode(1).unwrap(), came);
@@ -100,10 +80,7 @@ fn integers_of_another_width_are_read_and_written_as_they_came() {
     login = Login::decode(&came).unwrap();
     assert_eq!(login.encode(1).unwrap(), came);
     login.screen_width = Some(1440);
-    assert_eq!(
-        login.encode(1).unwrap(),
-        frame(Command::LOGIN, 1, &[(12, vec![0, 0, 5, 0xa0])])
-    );
+    assert_eq!(login.encode(1).unwrap(), frame(Command::LOGIN, 1, &[(12, vec![0, 0, 5, 0xa0])]));
 }
 
 #[test]
@@ -113,13 +90,7 @@ fn a_value_that_does_not_fit_is_named_by_packet_block_and_length() {
         (error.command, error.block, error.field, error.length),
         (Command::LOGIN, 9, "initial_presence", 4)
     );
-    assert_eq!(
-        error.problem,
-        FieldProblem::OutOfRange {
-            value: 256,
-            max: 255
-        }
-    );
+    assert_eq!(error.problem, FieldProblem::OutOfRange { value: 256, max: 255 });
     assert_eq!(
         error.to_string(),
         "LOGIN (200), block 9 (initial_presence) of 4 bytes: the value 256 is over 255"
@@ -130,11 +101,8 @@ fn a_value_that_does_not_fit_is_named_by_packet_block_and_length() {
 
 #[test]
 fn the_first_of_a_repeated_block_wins_and_the_rest_is_kept() {
-    let came = frame(
-        Command::MESSAGE,
-        6,
-        &[(4, b"bob".to_vec()), (4, b"eve".to_vec()), (77, vec![1])],
-    );
+    let came =
+        frame(Command::MESSAGE, 6, &[(4, b"bob".to_vec()), (4, b"eve".to_vec()), (77, vec![1])]);
     let message = Message::decode(&came).unwrap();
     assert_eq!(message.destination, Some("bob".into()));
     assert_eq!(message.extra.blocks().len(), 2);
@@ -143,21 +111,13 @@ fn the_first_of_a_repeated_block_wins_and_the_rest_is_kept() {
 
 #[test]
 fn a_packet_over_the_limit_is_not_written() {
-    let message = Message {
-        content: Some(Bytes::from(vec![0; MAX_PARAMS])),
-        ..Message::default()
-    };
+    let message = Message { content: Some(Bytes::from(vec![0; MAX_PARAMS])), ..Message::default() };
     let mut out = bytes::BytesMut::new();
     let error = message.encode_into(1, &mut out).unwrap_err();
-    assert_eq!(
-        (error.command, error.length),
-        (Command::MESSAGE, MAX_PARAMS + 6)
-    );
+    assert_eq!((error.command, error.length), (Command::MESSAGE, MAX_PARAMS + 6));
     assert!(out.is_empty());
-    let message = Message {
-        content: Some(Bytes::from(vec![0; MAX_PARAMS - 6])),
-        ..Message::default()
-    };
+    let message =
+        Message { content: Some(Bytes::from(vec![0; MAX_PARAMS - 6])), ..Message::default() };
     assert_eq!(message.encode(1).unwrap().params().len(), MAX_PARAMS);
 }
 

@@ -9,10 +9,8 @@ use crate::arbitrary::{any_frame, frame, stream};
 /// The chunks that these lengths cut a stream into; the last one takes the rest.
 fn chunks(bytes: &Bytes, lengths: &[usize]) -> Vec<Bytes> {
     let mut rest = bytes.clone();
-    let mut chunks: Vec<Bytes> = lengths
-        .iter()
-        .map(|length| rest.split_to((*length).min(rest.len())))
-        .collect();
+    let mut chunks: Vec<Bytes> =
+        lengths.iter().map(|length| rest.split_to((*length).min(rest.len()))).collect();
     chunks.push(rest);
     chunks
 }
@@ -40,11 +38,7 @@ fn large_packets_across_many_chunks_come_whole() {
     for length in [1, 7, 255, 256, 257, 1460, 65_536] {
         let bytes = stream(&frames);
         let lengths = vec![length; bytes.len() / length];
-        assert_eq!(
-            decode(&chunks(&bytes, &lengths)).unwrap(),
-            frames,
-            "chunks of {length}"
-        );
+        assert_eq!(decode(&chunks(&bytes, &lengths)).unwrap(), frames, "chunks of {length}");
     }
 }
 

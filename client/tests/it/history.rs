@@ -1,0 +1,126 @@
+//! History: pages, gaps, the list of chats.
+use mig33_client::{Action, ChatId, History, Millis};
+use mig33_codec::packets::{self, Packet};
+use mig33_codec::values::ChatDestination;
+
+use crate::stage::{START, Stage, bytes, message};
+
+fn bob() -> ChatId {
+    ChatId::private("bob")
+}
+
+/// Answers the oldest GET_MESSAGES with messages of these times, and says what was asked for.
+fn answer(
+    stage: &mut Stage,
+    times: impl Iterator<Item = Millis>,
+) -> (Option<Millis>, Option<Millis>, Option<u32>) {
+    let (number, asked) = stage.take::<packets::GetMessages>();
+    assert_eq!(asked.chat_id, Some("bob".into()));
+    let mut packets: Vec<Packet> = times
+        .map(|time| Packet::from(message("bob", &format!("m{}", time - START), time, None)))
+        .collect();
+    let sent = packets.len() as u32;
+    packets.push(packets::EndMessages { messages_sent: Some(sent), ..Default::default() }.into());
+    let bytes = bytes(number, &packets);
+    stage.session.handle_bytes(stage.now, bytes);
+    stage.wait(0);
+    (asked.oldest_timestamp, asked.latest_timestamp, asked.limit)
+}
+
+fn times(stage: &Stage) -> Vec<Millis> {
+    stage.messages(&bob()).iter().map(|message| message.time - START).collect()
+}
+
+fn live(stage: &mut Stage, time: Millis, previous: Millis) {
+    stage.push(message("bob", &format!("m{time}"), START + time, Some(&format!("m{previous}"))));
+}
+
+#[test]
+fn opening_a_chat_loads_its_newest_page_and_scrolling_the_ones_before_until_the_first() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    assert_eq!(answer(&mut stage, START + 51..=START + 100), (None, None, Some(50)));
+    assert_eq!(stage.session.state().chats[&bob()].history, History::More);
+    stage.act(Action::LoadOlder { chat: bob() });
+    stage.act(Action::LoadOlder { chat: bob() }); // asked for once
+    assert_eq!(answer(&mut stage, START + 20..=START + 50), (None, Some(START + 50), Some(50)));
+    assert!(stage.try_take::<packets::GetMessages>().is_none());
+    assert_eq!(stage.session.state().chats[&bob()].history, History::Complete);
+    assert_eq!(times(&stage), (20..=100).collect::<Vec<_>>());
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn a_previous_guid_that_is_not_known_makes_the_client_fetch_the_gap() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 2);
+    live(&mut stage, 3, 2);
+    assert!(stage.try_take::<packets::GetMessages>().is_none(), "there is no gap");
+    live(&mut stage, 9, 8);
+    assert_eq!(
+        answer(&mut stage, START + 4..=START + 8),
+        (Some(START + 4), Some(START + 8), Some(50))
+    );
+    assert_eq!(times(&stage), (1..=9).collect::<Vec<_>>());
+}
+
+#[test]
+fn after_a_reconnect_everything_since_is_fetched_page_by_page() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 10);
+    stage.cut_and_wait();
+    stage.accept();
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, crate::stage::login_ok());
+    stage.settle(); // the chat that is shown is asked for even when it is not listed
+    assert_eq!(answer(&mut stage, START + 61..=START + 110), (Some(START + 11), None, Some(50)));
+    assert_eq!(
+        answer(&mut stage, START + 11..=START + 60),
+        (Some(START + 11), Some(START + 60), Some(50))
+    );
+    assert_eq!(times(&stage), (1..=110).collect::<Vec<_>>());
+    assert!(stage.try_take::<packets::GetMessages>().is_none());
+}
+
+#[test]
+fn a_gap_that_is_too_long_is_not_shown_as_if_it_were_none() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 10);
+    live(&mut stage, 10_000, 9_999);
+    for page in 0..10 {
+        let latest = START + 9_999 - page * 50;
+        assert_eq!(answer(&mut stage, latest - 49..=latest).1, Some(latest));
+    }
+    assert!(stage.try_take::<packets::GetMessages>().is_none());
+    assert_eq!(times(&stage)[0], 9_500);
+    assert_eq!(stage.session.state().chats[&bob()].history, History::More);
+}
+
+#[test]
+fn listed_chats_have_their_unread_count_and_their_last_messages() {
+    let mut stage = Stage::online();
+    stage.cut_and_wait();
+    stage.accept();
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, crate::stage::login_ok());
+    let (number, _) = stage.take::<packets::GetChats>();
+    let chat = packets::Chat {
+        chat_id: Some("bob".into()),
+        chat_type: Some(ChatDestination::PRIVATE),
+        unread_message_count: Some(3),
+        timestamp: Some(START + 9),
+        ..Default::default()
+    };
+    stage.reply(number, chat);
+    stage.reply(number, packets::ChatListVersion::default());
+    assert_eq!(stage.session.state().unread(), 3);
+    assert_eq!(answer(&mut stage, START + 1..=START + 9), (None, None, Some(20)));
+    let chat = &stage.session.state().chats[&bob()];
+    assert_eq!((chat.unread, chat.last_message().unwrap().time), (3, START + 9));
+    // and it is not loaded again when the person looks at it
+    stage.act(Action::OpenChat { chat: bob() });
+    assert!(stage.try_take::<packets::GetMessages>().is_none());
+}

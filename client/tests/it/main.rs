@@ -1,0 +1,8 @@
+//! A session joined to a scripted server in memory, on virtual time.
+mod contacts;
+mod history;
+mod login;
+mod messages;
+mod reconnect;
+mod rooms;
+mod stage;

@@ -1,0 +1,248 @@
+//! Private messages: sent once, shown once, whatever the connection does.
+use bytes::Bytes;
+use mig33_client::{Action, Body, ChatId, Delivery, Event};
+use mig33_codec::packets;
+use mig33_codec::values::{ChatDestination, ContentType, StatusEvent};
+
+use crate::stage::{START, Stage, error, message, ok};
+
+fn bob() -> ChatId {
+    ChatId::private("Bob")
+}
+
+fn say(stage: &mut Stage, text: &str) {
+    stage.act(Action::SendText { chat: bob(), text: text.into() });
+}
+
+#[test]
+fn a_message_is_shown_at_once_and_takes_the_servers_time() {
+    let mut stage = Stage::online();
+    say(&mut stage, "hello");
+    assert_eq!(stage.messages(&bob())[0].delivery, Delivery::Sending);
+    let (number, sent) = stage.take::<packets::Message>();
+    assert_eq!(sent.content, Some(Bytes::from_static(b"hello")));
+    assert_eq!(sent.destination_type, Some(ChatDestination::PRIVATE));
+    assert_eq!(sent.content_type, Some(ContentType::TEXT));
+    let guid = sent.guid.unwrap();
+    assert_eq!(guid.len(), 36);
+    assert_eq!(&guid.as_str()[14..15], "4");
+    stage.reply(number, ok(&guid.as_str(), START + 77));
+    let [shown] = &stage.messages(&bob())[..] else { panic!("one") };
+    assert_eq!((shown.time, &shown.delivery), (START + 77, &Delivery::Sent));
+}
+
+#[test]
+fn what_was_not_acknowledged_is_sent_again_with_the_same_guid_in_order() {
+    let mut stage = Stage::online();
+    for text in ["one", "two", "three"] {
+        say(&mut stage, text);
+    }
+    let (number, first) = stage.take::<packets::Message>();
+    stage.reply(number, ok(&first.guid.clone().unwrap().as_str(), START + 1));
+    let guids: Vec<_> =
+        [stage.take::<packets::Message>().1, stage.take().1].map(|sent| sent.guid).to_vec();
+    stage.cut_and_wait();
+    say(&mut stage, "four"); // while it is down
+    stage.come_online();
+    let again: Vec<packets::Message> = (0..3).map(|_| stage.take().1).collect();
+    assert_eq!(
+        again.iter().map(|sent| sent.content.clone().unwrap()).collect::<Vec<_>>(),
+        ["two", "three", "four"]
+    );
+    assert_eq!(again[..2].iter().map(|sent| sent.guid.clone()).collect::<Vec<_>>(), guids);
+    assert!(stage.try_take::<packets::Message>().is_none());
+    assert_eq!(stage.texts(&bob()), ["one", "two", "three", "four"]);
+}
+
+#[test]
+fn what_waits_survives_a_reload() {
+    let mut stage = Stage::online();
+    say(&mut stage, "one");
+    let guid = stage.take::<packets::Message>().1.guid;
+    stage.cut();
+    say(&mut stage, "/me waves");
+    let kept = stage.session.outbox();
+
+    let mut stage = Stage::new();
+    stage.session.restore_outbox(kept);
+    stage.session.log_in_with_token(stage.now, "alice", Bytes::from_static(b"token"));
+    stage.come_online();
+    let sent = stage.take::<packets::Message>().1;
+    assert_eq!((sent.content.as_deref(), sent.guid), (Some(&b"one"[..]), guid));
+    assert_eq!(stage.take::<packets::Message>().1.content.as_deref(), Some(&b"/me waves"[..]));
+    assert_eq!(stage.messages(&bob()).len(), 2);
+}
+
+#[test]
+fn nothing_waits_when_all_is_sent() {
+    let mut stage = Stage::online();
+    assert!(stage.session.outbox().is_empty());
+    say(&mut stage, "one");
+    assert!(!stage.session.outbox().is_empty());
+    let (number, sent) = stage.take::<packets::Message>();
+    stage.reply(number, ok(&sent.guid.unwrap().as_str(), START));
+    assert!(stage.session.outbox().is_empty());
+}
+
+#[test]
+fn a_refused_message_stays_and_can_be_sent_again_or_thrown_away() {
+    let mut stage = Stage::online();
+    say(&mut stage, "one");
+    let (number, sent) = stage.take::<packets::Message>();
+    stage.reply(number, error("Not a contact."));
+    let guid = stage.messages(&bob())[0].guid.clone();
+    assert_eq!(stage.messages(&bob())[0].delivery, Delivery::Failed("Not a contact.".into()));
+
+    stage.act(Action::Retry { chat: bob(), guid: guid.clone() });
+    let (number, again) = stage.take::<packets::Message>();
+    assert_eq!(again.guid, sent.guid);
+    stage.reply(number, error("Not a contact."));
+    stage.act(Action::Discard { chat: bob(), guid });
+    assert!(stage.messages(&bob()).is_empty());
+}
+
+#[test]
+fn no_answer_in_time_is_a_failure_that_can_be_retried() {
+    let mut stage = Stage::online();
+    say(&mut stage, "one");
+    stage.take::<packets::Message>();
+    stage.wait(5_000);
+    stage.push(packets::Pong::default()); // the connection lives
+    stage.wait(15_000);
+    assert_eq!(
+        stage.messages(&bob())[0].delivery,
+        Delivery::Failed("The server did not answer in time.".into())
+    );
+    assert_eq!(stage.closes, 0);
+}
+
+#[test]
+fn an_arrival_is_shown_once_acknowledged_each_time_and_counted_once() {
+    let mut stage = Stage::online();
+    for _ in 0..2 {
+        stage.push(message("Bob", "m1", START + 5, None));
+        let (_, status) = stage.take::<packets::MessageStatusEvent>();
+        assert_eq!(status.message_event_type, Some(StatusEvent::RECEIVED));
+        assert_eq!(
+            (status.message_guid, status.message_source),
+            (Some("m1".into()), Some("Bob".into()))
+        );
+        assert_eq!(status.message_destination, Some("alice".into()));
+    }
+    let chat = &stage.session.state().chats[&bob()];
+    assert_eq!((chat.messages.len(), chat.unread, &*chat.name), (1, 1, "Bob"));
+    let news =
+        stage.events.iter().filter(|event| matches!(event, Event::MessageReceived { .. })).count();
+    assert_eq!(news, 1);
+}
+
+#[test]
+fn reading_tells_the_author_once() {
+    let mut stage = Stage::online();
+    stage.push(message("Bob", "m1", START + 5, None));
+    stage.push(message("Bob", "m2", START + 6, Some("m1")));
+    stage.sent.clear();
+    stage.act(Action::MarkRead { chat: bob() });
+    stage.act(Action::MarkRead { chat: bob() });
+    let (_, status) = stage.take::<packets::MessageStatusEvent>();
+    assert_eq!(
+        (status.message_event_type, status.message_guid),
+        (Some(StatusEvent::READ), Some("m2".into()))
+    );
+    assert!(stage.try_take::<packets::MessageStatusEvent>().is_none());
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn what_happens_to_our_messages_is_shown_and_reading_elsewhere_counts_here() {
+    let mut stage = Stage::online();
+    let mut guids = Vec::new();
+    for text in ["one", "two"] {
+        say(&mut stage, text);
+        let (number, sent) = stage.take::<packets::Message>();
+        let guid = sent.guid.unwrap();
+        stage.reply(number, ok(&guid.as_str(), START + guids.len() as u64));
+        guids.push(guid);
+    }
+    let status = |guid: &mig33_codec::Text, event| packets::MessageStatusEvent {
+        message_guid: Some(guid.clone()),
+        message_event_type: Some(event),
+        ..Default::default()
+    };
+    stage.push(status(&guids[0], StatusEvent::RECEIVED));
+    let deliveries =
+        |stage: &Stage| stage.messages(&bob()).into_iter().map(|m| m.delivery).collect::<Vec<_>>();
+    assert_eq!(deliveries(&stage), [Delivery::Received, Delivery::Sent]);
+    stage.push(status(&guids[1], StatusEvent::READ));
+    assert_eq!(deliveries(&stage), [Delivery::Read, Delivery::Read]);
+
+    stage.push(message("Bob", "m1", START + 9, None));
+    assert_eq!(stage.session.state().unread(), 1);
+    stage.push(status(&"m1".into(), StatusEvent::READ));
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn our_own_message_from_another_session_stands_in_the_same_chat() {
+    let mut stage = Stage::online();
+    let own =
+        packets::Message { destination: Some("Bob".into()), ..message("ALICE", "m1", START, None) };
+    stage.push(own);
+    let [shown] = &stage.messages(&bob())[..] else { panic!("one") };
+    assert!(shown.own);
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn a_servers_echo_is_the_acknowledgement_where_no_ok_comes() {
+    let mut stage = Stage::online();
+    say(&mut stage, "one");
+    let (_, sent) = stage.take::<packets::Message>();
+    let echo = packets::Message {
+        destination: Some("bob".into()),
+        ..message("alice", &sent.guid.unwrap().as_str(), START + 3, None)
+    };
+    stage.push(echo);
+    let [shown] = &stage.messages(&bob())[..] else { panic!("one") };
+    assert_eq!((shown.time, &shown.delivery), (START + 3, &Delivery::Sent));
+}
+
+#[test]
+fn emotes_pictures_and_what_is_unknown_are_read_as_such() {
+    let mut stage = Stage::online();
+    let of = |guid: &str, kind: u16, content: &'static str| packets::Message {
+        content_type: Some(ContentType(kind)),
+        content: Some(Bytes::from_static(content.as_bytes())),
+        mime_type: (kind == 2).then(|| "image/png".into()),
+        ..message("bob", guid, START + guid.len() as u64, None)
+    };
+    for packet in [
+        of("a", 1, "/me waves"),
+        of("bb", 6, "waves"),
+        of("ccc", 2, "png"),
+        of("dddd", 5, "http://x/p"),
+        of("eeeee", 9, "?"),
+    ] {
+        stage.push(packet);
+    }
+    let bodies: Vec<Body> =
+        stage.messages(&bob()).into_iter().map(|message| message.body).collect();
+    let picture =
+        Body::Picture { mime_type: "image/png".into(), bytes: Bytes::from_static(b"png") };
+    let emote = || Body::Emote("waves".into());
+    assert_eq!(
+        bodies,
+        [emote(), emote(), picture, Body::PictureAt("http://x/p".into()), Body::Other(9)]
+    );
+}
+
+#[test]
+fn too_much_and_nothing_are_refused_here() {
+    let mut stage = Stage::online();
+    for (text, words) in [(" \n".into(), "nothing"), ("x".repeat(8 * 1024 + 1), "8 KiB")] {
+        let action = stage.act(Action::SendText { chat: bob(), text });
+        let Some(Err(told)) = stage.outcome(action) else { panic!("refused") };
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(stage.sent.is_empty());
+}

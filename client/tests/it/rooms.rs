@@ -1,0 +1,197 @@
+//! Rooms: finding, entering, talking, and being let in again after a lost connection.
+use bytes::Bytes;
+use mig33_client::{Action, Body, ChatId, Delivery, Event, Member, Membership, Room};
+use mig33_codec::packets;
+use mig33_codec::values::{ChatDestination, ChatUserStatus, ParticipantType};
+use mig33_codec::{Command, Frame};
+
+use crate::stage::{START, Stage, error, message, ok};
+
+fn lobby() -> ChatId {
+    ChatId::room("Lobby")
+}
+
+fn participants(names: &str) -> packets::ChatroomParticipants {
+    packets::ChatroomParticipants {
+        chatroom_name: Some("Lobby".into()),
+        participant_list: Some(mig33_codec::List::from_bytes(Bytes::copy_from_slice(
+            names.as_bytes(),
+        ))),
+        administrator_list: Some(["root"].iter().collect()),
+        ..Default::default()
+    }
+}
+
+fn in_lobby() -> Stage {
+    let mut stage = Stage::online();
+    let action = stage.act(Action::JoinRoom { name: "Lobby".into() });
+    let (number, join) = stage.take::<packets::JoinChatroom>();
+    assert_eq!(join.chatroom_name, Some("Lobby".into()));
+    stage.reply(number, participants("alice;Bob;"));
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(stage.outcome(action), Some(Ok(())));
+    stage
+}
+
+fn room(stage: &Stage) -> Room {
+    let chat = &stage.session.state().chats[&lobby()];
+    chat.room.as_deref().expect("a room's chat").clone()
+}
+
+fn membership(stage: &Stage) -> Membership {
+    room(stage).membership
+}
+
+fn members(stage: &Stage) -> Vec<String> {
+    let name =
+        |member: &Member| format!("{}{}", if member.administrator { "@" } else { "" }, member.name);
+    room(stage).members.values().map(name).collect()
+}
+
+fn room_message(source: &str, guid: &str, time: u64) -> packets::Message {
+    packets::Message {
+        destination_type: Some(ChatDestination::CHATROOM),
+        destination: Some("Lobby".into()),
+        ..message(source, guid, time, None)
+    }
+}
+
+#[test]
+fn members_are_listed_and_follow_who_comes_and_goes() {
+    let mut stage = in_lobby();
+    assert_eq!(membership(&stage), Membership::Inside);
+    assert_eq!(members(&stage), ["alice", "Bob", "@root"]);
+    let status = |status, name: &str| packets::ChatroomUserStatus {
+        status: Some(status),
+        chatroom_name: Some("Lobby".into()),
+        username: Some(name.into()),
+        participant_type: Some(ParticipantType::NORMAL),
+        ..Default::default()
+    };
+    stage.push(status(ChatUserStatus::JOINED, "Eve"));
+    stage.push(status(ChatUserStatus::JOINED, "Eve"));
+    stage.push(status(ChatUserStatus::LEFT, "bob"));
+    assert_eq!(members(&stage), ["alice", "Eve", "@root"]);
+    let notices: Vec<Body> =
+        stage.messages(&lobby()).into_iter().map(|message| message.body).collect();
+    assert_eq!(notices, [Body::Joined, Body::Left]);
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn the_other_dialect_of_user_status_and_lists_is_read() {
+    let mut stage = Stage::online();
+    stage.act(Action::JoinRoom { name: "Lobby".into() });
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.reply(number, participants("alice\nBob"));
+    stage.reply(
+        number,
+        packets::Chatroom { chatroom_name: Some("Lobby".into()), ..Default::default() },
+    );
+    assert_eq!(membership(&stage), Membership::Inside);
+    let other =
+        [&[0, 1, 0, 0, 0, 5][..], b"Lobby", &[0, 2, 0, 0, 0, 3], b"Eve", &[0, 3, 0, 0, 0, 1, 1]]
+            .concat();
+    let frame = Frame::new(Command::CHATROOM_USER_STATUS, 0, other.into()).unwrap();
+    stage.session.handle_bytes(stage.now, frame.to_bytes());
+    assert_eq!(members(&stage), ["alice", "Bob", "Eve", "@root"]);
+}
+
+#[test]
+fn what_was_said_before_we_came_is_no_news_and_what_comes_after_is() {
+    let mut stage = in_lobby();
+    stage.push(room_message("bob", "old", START - 50));
+    stage.push(room_message("bob", "new", START + 50));
+    assert_eq!(stage.session.state().chats[&lobby()].unread, 1);
+    let news: Vec<_> = stage
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::MessageReceived { .. }))
+        .collect();
+    assert_eq!(news, [&Event::MessageReceived { chat: lobby(), guid: "new".into() }]);
+    // rooms are not acknowledged message by message
+    assert!(stage.try_take::<packets::MessageStatusEvent>().is_none());
+}
+
+#[test]
+fn talking_waits_until_we_are_in_again() {
+    let mut stage = in_lobby();
+    stage.cut_and_wait();
+    assert_eq!(membership(&stage), Membership::Joining);
+    stage.act(Action::SendText { chat: lobby(), text: "still here".into() });
+    stage.come_online();
+    assert!(stage.try_take::<packets::Message>().is_none(), "not before the room has let us in");
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.reply(number, participants("alice"));
+    stage.reply(number, packets::Ok::default());
+    let (number, sent) = stage.take::<packets::Message>();
+    assert_eq!(sent.destination_type, Some(ChatDestination::CHATROOM));
+    stage.reply(number, ok(&sent.guid.unwrap().as_str(), START + 9));
+    assert_eq!(stage.messages(&lobby())[0].delivery, Delivery::Sent);
+}
+
+#[test]
+fn a_full_room_is_told_in_the_servers_words_and_what_waits_for_it_fails() {
+    let mut stage = in_lobby();
+    stage.cut_and_wait();
+    stage.act(Action::SendText { chat: lobby(), text: "hi".into() });
+    stage.come_online();
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.reply(number, error("The room is full."));
+    assert_eq!(membership(&stage), Membership::Refused("The room is full.".into()));
+    assert_eq!(stage.messages(&lobby())[0].delivery, Delivery::Failed("The room is full.".into()));
+}
+
+#[test]
+fn leaving_ends_it_also_while_the_connection_is_down() {
+    let mut stage = in_lobby();
+    stage.act(Action::LeaveRoom { chat: lobby() });
+    let (number, _) = stage.take::<packets::LeaveChatroom>();
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(membership(&stage), Membership::Outside);
+    assert!(members(&stage).is_empty());
+
+    let mut stage = in_lobby();
+    stage.cut_and_wait();
+    stage.act(Action::LeaveRoom { chat: lobby() });
+    stage.come_online();
+    assert!(stage.try_take::<packets::JoinChatroom>().is_none());
+}
+
+#[test]
+fn rooms_are_found_page_by_page() {
+    let mut stage = Stage::online();
+    for page in 1..=2u8 {
+        stage.act(Action::SearchRooms { search: "lob".into(), page });
+        let (number, asked) = stage.take::<packets::GetChatrooms>();
+        assert_eq!((asked.search_string, asked.page), (Some("lob".into()), Some(page)));
+        let name = format!("Lobby {page}");
+        stage.reply(
+            number,
+            packets::Chatroom {
+                chatroom_name: Some(name.into()),
+                participants: Some(3),
+                ..Default::default()
+            },
+        );
+        stage.reply(
+            number,
+            packets::GetChatroomsComplete { number_of_pages: Some(2), ..Default::default() },
+        );
+    }
+    let directory = stage.session.state().directory.clone();
+    let names: Vec<&str> = directory.rooms.iter().map(|room| &*room.name).collect();
+    assert_eq!((names, directory.page, directory.pages), (vec!["Lobby 1", "Lobby 2"], 2, 2));
+}
+
+#[test]
+fn a_new_room_is_entered_at_once() {
+    let mut stage = Stage::online();
+    let action = stage.act(Action::CreateRoom { name: "Lobby".into(), description: "all".into() });
+    let (number, _) = stage.take::<packets::CreateChatroom>();
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(stage.outcome(action), None);
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(stage.outcome(action), Some(Ok(())));
+}
