@@ -15,7 +15,7 @@ export default defineConfig({
     { name: 'unit', testDir: 'unit' },
     { name: 'wire', testDir: 'wire' },
     { name: 'bridge', testDir: 'bridge' },
-    { name: 'page', testDir: 'page' },
+    { name: 'page', testDir: 'page', use: { trace: 'retain-on-failure' } },
   ],
   use: {
     launchOptions: {
@@ -31,6 +31,5 @@ export default defineConfig({
     actionTimeout: 8_000,
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
-    trace: 'retain-on-failure',
   },
 });

@@ -1,5 +1,5 @@
 // What each test is given: a fresh program, handsets, users; all of it ended afterwards, the log kept when a test fails.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base } from '@playwright/test';
@@ -14,6 +14,8 @@ export const PASSWORD = 'SeCreT1';
 export interface Fixtures {
   /** Arguments of `program`, for `test.use`. */
   programArgs: readonly string[];
+  /** The settings file of `program`, for `test.use`. */
+  settings: string;
   /** A data folder that is gone afterwards. */
   dataDir: string;
   /** Starts a program; it is ended after the test, and must not have panicked. */
@@ -32,6 +34,7 @@ export interface Fixtures {
 
 export const test = base.extend<Fixtures>({
   programArgs: [[], { option: true }],
+  settings: ['', { option: true }],
 
   dataDir: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), 'mig33-e2e-'));
@@ -54,8 +57,10 @@ export const test = base.extend<Fixtures>({
     if (log.includes('panicked at')) throw new Error(`the program panicked:\n${log}`);
   },
 
-  program: async ({ start, programArgs }, use) => {
-    await use(await start({ args: programArgs }));
+  program: async ({ start, programArgs, settings, dataDir }, use) => {
+    const file = join(dataDir, 'settings.toml');
+    await writeFile(file, settings);
+    await use(await start({ args: ['--config', file, ...programArgs] }));
   },
 
   relay: async ({}, use) => {

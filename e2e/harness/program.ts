@@ -39,9 +39,9 @@ export class Program {
     const child = spawn(BINARY, argumentsOf(options), { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
     const output = new Output(child);
     try {
-      const admin = await output.line(/listening admin (http:\S+)/);
-      const page = await output.line(/listening page (http:\S+)/);
-      const tcp = options.upstream === undefined ? await output.line(/listening tcp (\S+)/) : undefined;
+      const admin = await output.line(/listening admin (http:\S+)\n/);
+      const page = await output.line(/listening page (http:\S+)\n/);
+      const tcp = options.upstream === undefined ? await output.line(/listening tcp (\S+)\n/) : undefined;
       return new Program(child, output, new URL(page), new URL(admin), tcp === undefined ? undefined : address(tcp));
     } catch (error) {
       child.kill('SIGKILL');
@@ -111,7 +111,7 @@ class Output {
     child.stdout?.on('data', take);
     child.stderr?.on('data', take);
     this.exited = new Promise((resolve, reject) => {
-      child.once('error', reject);
+      child.once('error', (error) => reject(new Error(`${error.message}; cargo xtask build makes it`)));
       child.once('close', (code, signal) => resolve({ code, signal }));
     });
     this.exited.catch(() => undefined);
@@ -140,8 +140,7 @@ function argumentsOf({ dataDir, args = [], upstream }: ProgramOptions): string[]
   const usual = {
     '--listen': '127.0.0.1:0',
     '--admin-listen': '127.0.0.1:0',
-    '--data-dir': dataDir,
-    ...(upstream === undefined ? { '--tcp-listen': '127.0.0.1:0' } : { '--upstream': upstream }),
+    ...(upstream === undefined ? { '--tcp-listen': '127.0.0.1:0', '--data-dir': dataDir } : { '--upstream': upstream }),
   };
   const kept = Object.entries(usual).filter(([name]) => !args.includes(name));
   return [...kept.flat(), ...args];

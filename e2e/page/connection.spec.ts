@@ -9,9 +9,9 @@ test.use({ expectedComplaints: /WebSocket connection to|Failed to load resource/
 const doorOf = (relay: Relay) => new URL(`http://${relay.address.host}:${relay.address.port}/`);
 const pageOf = (program: Program) => ({ host: program.page.hostname, port: Number(program.page.port) });
 
-test('the upstream down shows the banner; typed meanwhile, it arrives once', async ({ program, relay, start, visit, user, dataDir }) => {
+test('the upstream down shows the banner; typed meanwhile, it arrives once', async ({ program, relay, start, visit, user }) => {
   const between = await relay(program.tcp);
-  const bridge = await start({ upstream: `127.0.0.1:${between.address.port}`, dataDir: `${dataDir}/bridge` });
+  const bridge = await start({ upstream: `127.0.0.1:${between.address.port}` });
   const [anna, bert] = [await visit({ address: bridge.page }), await user('bert')];
   await anna.register('anna');
   await anna.addContact('bert');

@@ -24,3 +24,30 @@ test.describe('maintenance', () => {
     expect(handset.connection.received.at(-1)?.transaction).toBe(1);
   });
 });
+
+test.describe('silence', () => {
+  test.use({ settings: '[server.limits]\nsilence_s = 2' });
+
+  test('ends a session that is not kept alive, and no other (spec/wire.md section 3)', async ({ user }) => {
+    const [silent, alive] = [await user('silent'), await user('alive')];
+    await expect
+      .poll(
+        async () => {
+          await alive.keepAlive();
+          return silent.connection.over;
+        },
+        { intervals: [500], timeout: 10_000 },
+      )
+      .toBe(true);
+    await alive.keepAlive();
+  });
+});
+
+test.describe('javahash off', () => {
+  test.use({ settings: '[server]\nhashes = ["sha1fold"]' });
+
+  test('leaves the other kind', async ({ user, connect }) => {
+    await user('anna', { hash: 'sha1fold' });
+    await refusal((await connect()).logIn({ username: 'anna', password: PASSWORD, hash: 'javahash' }));
+  });
+});
