@@ -10,19 +10,15 @@ use crate::workspace::Workspace;
 /// Measures the bridge beside plain TCP.
 pub(crate) fn bridge(workspace: &Workspace, args: &[String]) -> Result<()> {
     let mut progress = Progress::new(2);
-    progress.step("building the program", |step| {
-        programs::build(workspace, Profile::Release, step)
-    })?;
+    progress
+        .step("building the program", |step| programs::build(workspace, Profile::Release, step))?;
     progress.step("measuring the bridge", |step| {
         let mut cargo = process::cargo();
         cargo
             .args(["run", "--release", "--package=mig33-bench", "--", "bridge"])
             .args(args)
             .current_dir(&workspace.root)
-            .env(
-                "MIG33_BRIDGE",
-                programs::path(workspace, Profile::Release, "mig33-bridge"),
-            );
+            .env("MIG33_BRIDGE", programs::path(workspace, Profile::Release, "mig33-bridge"));
         process::run(step, &mut cargo, Show::All)
     })
 }

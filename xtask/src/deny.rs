@@ -23,9 +23,6 @@ pub(crate) fn is_there() -> bool {
 /// Runs some of cargo-deny's checks.
 pub(crate) fn check(workspace: &Workspace, step: &mut Step, checks: &[&str]) -> Result<()> {
     let mut cargo = process::cargo();
-    cargo
-        .args(["deny", "check"])
-        .args(checks)
-        .current_dir(&workspace.root);
+    cargo.args(["deny", "check"]).args(checks).current_dir(&workspace.root);
     process::run(step, &mut cargo, Show::All)
 }

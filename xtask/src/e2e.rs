@@ -15,18 +15,12 @@ use crate::workspace::Workspace;
 pub(crate) fn command(workspace: &Workspace, args: &[String]) -> Result<()> {
     let mut progress = Progress::new(5);
     let tools = progress.step("getting the tools", |step| page::tools(workspace, step))?;
-    progress.step("building the page", |step| {
-        page::build(workspace, &tools, step)
-    })?;
-    progress.step("building the program", |step| {
-        programs::build(workspace, Profile::Release, step)
-    })?;
-    let browser = progress.step("getting Chromium and Playwright", |step| {
-        install(workspace, step)
-    })?;
-    progress.step("testing in Chromium", |step| {
-        run(workspace, &browser, step, args, |_| {})
-    })
+    progress.step("building the page", |step| page::build(workspace, &tools, step))?;
+    progress
+        .step("building the program", |step| programs::build(workspace, Profile::Release, step))?;
+    let browser =
+        progress.step("getting Chromium and Playwright", |step| install(workspace, step))?;
+    progress.step("testing in Chromium", |step| run(workspace, &browser, step, args, |_| {}))
 }
 
 /// Gets the browser and what drives it, and checks the types of the tests.
@@ -41,8 +35,7 @@ pub(crate) fn install(workspace: &Workspace, step: &mut Step) -> Result<Toolbox>
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
     process::run(step, &mut npm, Show::OnFailure)?;
     let mut npm = process::program("npm");
-    npm.args(["run", "--silent", "check"])
-        .current_dir(folder(workspace));
+    npm.args(["run", "--silent", "check"]).current_dir(folder(workspace));
     process::run(step, &mut npm, Show::OnFailure)?;
     Ok(browser)
 }
@@ -62,10 +55,7 @@ pub(crate) fn run(
         .args(args)
         .current_dir(folder(workspace))
         .env("CHROMIUM", chromium)
-        .env(
-            "MIG33_BRIDGE",
-            programs::path(workspace, Profile::Release, "mig33-bridge"),
-        );
+        .env("MIG33_BRIDGE", programs::path(workspace, Profile::Release, "mig33-bridge"));
     process::run_lines(step, &mut npx, Show::All, on_line)
 }
 

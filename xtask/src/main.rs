@@ -128,9 +128,7 @@ mod tests {
     #[test]
     fn arguments_after_two_dashes_reach_the_program() {
         let cli = Cli::parse_from(["xtask", "run", "--dev", "--", "--listen", "127.0.0.1:0"]);
-        let Command::Run { dev, args } = cli.command else {
-            panic!("not run")
-        };
+        let Command::Run { dev, args } = cli.command else { panic!("not run") };
         assert!(dev);
         assert_eq!(args, ["--listen", "127.0.0.1:0"]);
     }

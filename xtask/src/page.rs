@@ -67,12 +67,7 @@ fn trunk_build(workspace: &Workspace, tools: &Toolbox, step: &mut Step) -> Resul
     let mut trunk = tools.command(&TRUNK)?;
     process::shown(&mut trunk);
     trunk
-        .args([
-            "build",
-            "--release",
-            "--offline",
-            "--html-output=index.html",
-        ])
+        .args(["build", "--release", "--offline", "--html-output=index.html"])
         .arg(&target.path)
         .current_dir(&workspace.root);
     tame(&mut trunk);
@@ -99,19 +94,13 @@ impl Target {
     fn new(workspace: &Workspace, has_wasm_opt: bool) -> Result<Self> {
         let path = workspace.root.join("index.html");
         if has_wasm_opt {
-            return Ok(Self {
-                path,
-                is_copy: false,
-            });
+            return Ok(Self { path, is_copy: false });
         }
         let html = without_wasm_opt(&read(&path)?)?;
         // beside the original: what it links to is found from there
         let path = workspace.root.join("index.without-wasm-opt.html");
         fs::write(&path, html).with_context(|| path.display().to_string())?;
-        Ok(Self {
-            path,
-            is_copy: true,
-        })
+        Ok(Self { path, is_copy: true })
     }
 }
 
@@ -126,12 +115,8 @@ impl Drop for Target {
 
 fn without_wasm_opt(html: &str) -> Result<String> {
     const ATTRIBUTE: &str = "data-wasm-opt=\"";
-    let (before, rest) = html
-        .split_once(ATTRIBUTE)
-        .context("index.html has no data-wasm-opt")?;
-    let (_level, after) = rest
-        .split_once('"')
-        .context("index.html: data-wasm-opt has no end")?;
+    let (before, rest) = html.split_once(ATTRIBUTE).context("index.html has no data-wasm-opt")?;
+    let (_level, after) = rest.split_once('"').context("index.html: data-wasm-opt has no end")?;
     Ok(format!("{before}{ATTRIBUTE}0\"{after}"))
 }
 

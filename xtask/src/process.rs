@@ -53,14 +53,10 @@ pub(crate) fn cargo() -> Command {
 
 /// Makes a program that writes to us, and the cargo that it may call, show progress and colours as on a terminal.
 pub(crate) fn shown(command: &mut Command) {
-    command
-        .env("CARGO_TERM_PROGRESS_WHEN", "always")
-        .env("CARGO_TERM_PROGRESS_WIDTH", "100");
+    command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "100");
     let unset = |name| std::env::var_os(name).is_none();
     if io::stdout().is_terminal() && unset("NO_COLOR") && unset("CARGO_TERM_COLOR") {
-        command
-            .env("CARGO_TERM_COLOR", "always")
-            .env("FORCE_COLOR", "1");
+        command.env("CARGO_TERM_COLOR", "always").env("FORCE_COLOR", "1");
     }
 }
 
@@ -89,10 +85,7 @@ pub(crate) fn run_lines(
 
 /// The output of a program that is quickly done, or `None` if it cannot be started or fails.
 pub(crate) fn ask(command: &mut Command) -> Option<String> {
-    let output = command
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = command.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -186,24 +179,14 @@ fn spawn(command: &mut Command) -> Result<(Child, Receiver<Vec<u8>>)> {
 /// A command as it would be typed, for messages.
 fn describe(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
-    let mut words = vec![
-        program
-            .file_name()
-            .unwrap_or(program.as_os_str())
-            .to_string_lossy(),
-    ];
+    let mut words = vec![program.file_name().unwrap_or(program.as_os_str()).to_string_lossy()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy()));
     words.join(" ")
 }
 
 /// Whether `cargo run` sets this variable for the program that it runs. Left in, some make what is built differ.
 fn is_from_cargo_run(name: &str) -> bool {
-    const PREFIXES: [&str; 4] = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_CRATE_",
-    ];
+    const PREFIXES: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
     const NAMES: [&str; 3] = ["CARGO", "CARGO_PRIMARY_PACKAGE", "RUST_RECURSION_COUNT"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -20,11 +20,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// `total` is how many steps there will be.
     pub(crate) fn new(total: usize) -> Self {
-        Self {
-            total,
-            started: 0,
-            live: is_live(),
-        }
+        Self { total, started: 0, live: is_live() }
     }
 
     /// Does one step, and shows it while it lasts and how it ended.
@@ -54,13 +50,7 @@ pub(crate) struct Step {
 impl Step {
     fn begin(label: String, live: bool) -> Self {
         let now = Instant::now();
-        let step = Self {
-            label,
-            detail: String::new(),
-            started: now,
-            logged: now,
-            live,
-        };
+        let step = Self { label, detail: String::new(), started: now, logged: now, live };
         if step.live {
             step.draw();
         } else {
@@ -152,10 +142,7 @@ mod tests {
     #[test]
     fn a_clock_shows_minutes_and_seconds() {
         let shown = |seconds| Clock(Duration::from_secs(seconds)).to_string();
-        assert_eq!(
-            [shown(0), shown(65), shown(3600)],
-            ["0:00", "1:05", "60:00"]
-        );
+        assert_eq!([shown(0), shown(65), shown(3600)], ["0:00", "1:05", "60:00"]);
         assert_eq!(format!("{:>6}", Clock(Duration::from_secs(5))), "  0:05");
     }
 }

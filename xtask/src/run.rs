@@ -17,10 +17,7 @@ pub(crate) fn run(workspace: &Workspace, profile: Profile, args: &[String]) -> R
     let path = programs::path(workspace, profile, "mig33-bridge");
     // its own environment and input: from here on it is the program that the user started
     let mut bridge = Command::new(&path);
-    bridge
-        .args(args)
-        .current_dir(&workspace.root)
-        .stdin(Stdio::inherit());
+    bridge.args(args).current_dir(&workspace.root).stdin(Stdio::inherit());
     become_program(bridge).with_context(|| path.display().to_string())
 }
 
@@ -36,13 +33,9 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
 
 fn build_all(workspace: &Workspace, profile: Profile, progress: &mut Progress) -> Result<()> {
     let tools = progress.step("getting the tools", |step| page::tools(workspace, step))?;
-    progress.step("building the page", |step| {
-        page::build(workspace, &tools, step)
-    })?;
+    progress.step("building the page", |step| page::build(workspace, &tools, step))?;
     // after the page: it is compiled into the program
-    progress.step("building the program", |step| {
-        programs::build(workspace, profile, step)
-    })
+    progress.step("building the program", |step| programs::build(workspace, profile, step))
 }
 
 /// Replaces this process, so that signals reach the program itself and its exit code is ours.

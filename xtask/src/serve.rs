@@ -21,22 +21,15 @@ const OTHER_ORIGIN: &str = "http://localhost:8080";
 pub(crate) fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
     let mut progress = Progress::new(3);
     let tools = progress.step("getting the tools", |step| page::tools(workspace, step))?;
-    progress.step("building the program", |step| {
-        programs::build(workspace, Profile::Dev, step)
-    })?;
+    progress.step("building the program", |step| programs::build(workspace, Profile::Dev, step))?;
     let mut children = Children(Vec::new());
     progress.step("starting both (Ctrl-C stops them)", |_| {
         let path = programs::path(workspace, Profile::Dev, "mig33-bridge");
         let mut bridge = process::program(&path);
-        bridge
-            .args(["--allow-origin", OTHER_ORIGIN])
-            .args(args)
-            .current_dir(&workspace.root);
+        bridge.args(["--allow-origin", OTHER_ORIGIN]).args(args).current_dir(&workspace.root);
         children.start("mig33-bridge", &mut bridge)?;
         let mut trunk = tools.command(&TRUNK)?;
-        trunk
-            .args(["serve", "--offline"])
-            .current_dir(&workspace.root);
+        trunk.args(["serve", "--offline"]).current_dir(&workspace.root);
         page::tame(&mut trunk);
         children.start("trunk", &mut trunk)
     })?;
@@ -48,8 +41,7 @@ struct Children(Vec<(&'static str, Child)>);
 
 impl Children {
     fn start(&mut self, name: &'static str, command: &mut std::process::Command) -> Result<()> {
-        self.0
-            .push((name, command.spawn().with_context(|| name.to_owned())?));
+        self.0.push((name, command.spawn().with_context(|| name.to_owned())?));
         Ok(())
     }
 

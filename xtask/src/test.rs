@@ -25,9 +25,7 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
     let mut report = Report::new(steps);
 
     report.step("tidy", |step, _| tidy::check(workspace, step));
-    report.step("formatting", |step, _| {
-        cargo(workspace, step, &["fmt", "--all", "--check"])
-    });
+    report.step("formatting", |step, _| cargo(workspace, step, &["fmt", "--all", "--check"]));
     if has_deny {
         // known security problems are left out: they need the network, and change without us
         let offline = ["bans", "licenses", "sources"];
@@ -36,9 +34,7 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
 
     let mut page_is_built = false;
     if quick {
-        report.step("tools", |step, _| {
-            Toolbox::prepare(workspace, step, &[WASM_TARGET]).map(drop)
-        });
+        report.step("tools", |step, _| Toolbox::prepare(workspace, step, &[WASM_TARGET]).map(drop));
     } else {
         let tools = report.step("tools", |step, _| page::tools(workspace, step));
         page_is_built = match tools {
@@ -54,9 +50,8 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
     compiled(workspace, &mut report);
 
     if !quick {
-        let program = report.step("programs", |step, _| {
-            programs::build(workspace, Profile::Release, step)
-        });
+        let program =
+            report.step("programs", |step, _| programs::build(workspace, Profile::Release, step));
         let browser = report.step("browser", |step, _| e2e::install(workspace, step));
         match browser {
             Some(browser) if page_is_built && program.is_some() => {
@@ -66,10 +61,7 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
                 });
             }
             _ => {
-                report.skip(
-                    "browser tests",
-                    "need the page, the programs and the browser",
-                );
+                report.skip("browser tests", "need the page, the programs and the browser");
             }
         }
     }
@@ -79,36 +71,21 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
 /// What the compiler and the tests beside the code say.
 fn compiled(workspace: &Workspace, report: &mut Report) {
     report.step("clippy", |step, _| {
-        cargo(
-            workspace,
-            step,
-            &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"],
-        )
+        cargo(workspace, step, &["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])
     });
     report.step("clippy, page", |step, _| {
         let target = format!("--target={}", WASM_TARGET.name);
-        cargo(
-            workspace,
-            step,
-            &["clippy", "--package=mig33-web", &target, "--", "-Dwarnings"],
-        )
+        cargo(workspace, step, &["clippy", "--package=mig33-web", &target, "--", "-Dwarnings"])
     });
     report.step("codec without std", |step, _| {
         let target = format!("--target={}", WASM_TARGET.name);
         cargo(
             workspace,
             step,
-            &[
-                "build",
-                "--package=mig33-codec",
-                "--no-default-features",
-                &target,
-            ],
+            &["build", "--package=mig33-codec", "--no-default-features", &target],
         )
     });
-    report.step("unit and integration tests", |step, tally| {
-        tests(workspace, step, tally)
-    });
+    report.step("unit and integration tests", |step, tally| tests(workspace, step, tally));
     report.step("documentation", |step, tally| {
         let mut doc = process::cargo();
         doc.args(["doc", "--workspace", "--no-deps"])
@@ -129,9 +106,7 @@ fn tests(workspace: &Workspace, step: &mut Step, tally: &mut Tally) -> Result<()
         .args(["nextest", "run", "--workspace", "--no-fail-fast"])
         .env("NEXTEST_SHOW_PROGRESS", "none")
         .current_dir(&workspace.root);
-    process::run_lines(step, &mut command, Show::All, |line| {
-        tally.read(Runner::Nextest, line)
-    })
+    process::run_lines(step, &mut command, Show::All, |line| tally.read(Runner::Nextest, line))
 }
 
 fn cargo_test(
@@ -141,13 +116,8 @@ fn cargo_test(
     args: &[&str],
 ) -> Result<()> {
     let mut command = process::cargo();
-    command
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .args(args)
-        .current_dir(&workspace.root);
-    process::run_lines(step, &mut command, Show::All, |line| {
-        tally.read(Runner::CargoTest, line)
-    })
+    command.args(["test", "--workspace", "--no-fail-fast"]).args(args).current_dir(&workspace.root);
+    process::run_lines(step, &mut command, Show::All, |line| tally.read(Runner::CargoTest, line))
 }
 
 fn cargo(workspace: &Workspace, step: &mut Step, args: &[&str]) -> Result<()> {

@@ -19,62 +19,20 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule {
-        says: "crates depend on each other one way only",
-        check: manifests::arrows,
-    },
-    Rule {
-        says: "bridge has the server only by its feature",
-        check: manifests::embedded,
-    },
-    Rule {
-        says: "codec and client have no runtime, no browser, no clock",
-        check: manifests::pure,
-    },
-    Rule {
-        says: "each crate has the workspace's lints",
-        check: manifests::lints,
-    },
-    Rule {
-        says: "versions stand once, in the root manifest",
-        check: manifests::versions,
-    },
-    Rule {
-        says: "codec and client ask nobody for time, files, network",
-        check: sources::pure,
-    },
-    Rule {
-        says: "the first line says what a file holds",
-        check: sources::first_line,
-    },
-    Rule {
-        says: "a file's name says what is in it",
-        check: sources::names,
-    },
-    Rule {
-        says: "a file has one subject, so it is not long",
-        check: sources::length,
-    },
-    Rule {
-        says: "an allowed lint has a reason",
-        check: sources::allowed_lints,
-    },
-    Rule {
-        says: "no test is switched off",
-        check: sources::switched_off,
-    },
-    Rule {
-        says: "nothing names a path of somebody's machine",
-        check: sources::machine_paths,
-    },
-    Rule {
-        says: "README has the two commands",
-        check: repository::readme,
-    },
-    Rule {
-        says: "CI runs the README's test command",
-        check: repository::ci,
-    },
+    Rule { says: "crates depend on each other one way only", check: manifests::arrows },
+    Rule { says: "bridge has the server only by its feature", check: manifests::embedded },
+    Rule { says: "codec and client have no runtime, no browser, no clock", check: manifests::pure },
+    Rule { says: "each crate has the workspace's lints", check: manifests::lints },
+    Rule { says: "versions stand once, in the root manifest", check: manifests::versions },
+    Rule { says: "codec and client ask nobody for time, files, network", check: sources::pure },
+    Rule { says: "the first line says what a file holds", check: sources::first_line },
+    Rule { says: "a file's name says what is in it", check: sources::names },
+    Rule { says: "a file has one subject, so it is not long", check: sources::length },
+    Rule { says: "an allowed lint has a reason", check: sources::allowed_lints },
+    Rule { says: "no test is switched off", check: sources::switched_off },
+    Rule { says: "nothing names a path of somebody's machine", check: sources::machine_paths },
+    Rule { says: "README has the two commands", check: repository::readme },
+    Rule { says: "CI runs the README's test command", check: repository::ci },
 ];
 
 /// `cargo xtask tidy`.

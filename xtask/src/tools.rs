@@ -38,13 +38,13 @@ pub(crate) enum Source {
     Crate {
         package: &'static str,
         args: &'static [&'static str],
+        /// How well it is optimised: the better, the longer it takes to build.
+        opt_level: &'static str,
+        /// About how long that is, on two cores.
         minutes: u32,
     },
     /// A package of npm, in this version.
-    Npm {
-        package: &'static str,
-        version: &'static str,
-    },
+    Npm { package: &'static str, version: &'static str },
     /// A package of Debian.
     Apt { package: &'static str },
     /// A compilation target of the Rust toolchain.
@@ -52,11 +52,8 @@ pub(crate) enum Source {
 }
 
 /// Compiles Rust for the browser.
-pub(crate) const WASM_TARGET: Tool = Tool {
-    name: "wasm32-unknown-unknown",
-    version: Wanted::Any,
-    source: Source::Target,
-};
+pub(crate) const WASM_TARGET: Tool =
+    Tool { name: "wasm32-unknown-unknown", version: Wanted::Any, source: Source::Target };
 
 /// Builds and serves the page.
 pub(crate) const TRUNK: Tool = Tool {
@@ -66,7 +63,8 @@ pub(crate) const TRUNK: Tool = Tool {
     source: Source::Crate {
         package: "trunk",
         args: &["--locked", "--no-default-features"],
-        minutes: 5,
+        opt_level: "0",
+        minutes: 4,
     },
 };
 
@@ -78,6 +76,8 @@ pub(crate) const WASM_BINDGEN: Tool = Tool {
     source: Source::Crate {
         package: "wasm-bindgen-cli",
         args: &["--no-default-features", "--bin=wasm-bindgen"],
+        // it has megabytes to work on
+        opt_level: "1",
         minutes: 2,
     },
 };
@@ -86,20 +86,12 @@ pub(crate) const WASM_BINDGEN: Tool = Tool {
 pub(crate) const WASM_OPT: Tool = Tool {
     name: "wasm-opt",
     version: Wanted::Exactly("132"),
-    source: Source::Npm {
-        package: "binaryen",
-        version: "132.0.0",
-    },
+    source: Source::Npm { package: "binaryen", version: "132.0.0" },
 };
 
 /// The browser of the end-to-end tests.
-pub(crate) const CHROMIUM: Tool = Tool {
-    name: "chromium",
-    version: Wanted::Any,
-    source: Source::Apt {
-        package: "chromium",
-    },
-};
+pub(crate) const CHROMIUM: Tool =
+    Tool { name: "chromium", version: Wanted::Any, source: Source::Apt { package: "chromium" } };
 
 /// What the page is built with.
 pub(crate) const FOR_PAGE: &[Tool] = &[WASM_TARGET, TRUNK, WASM_BINDGEN, WASM_OPT];
@@ -131,9 +123,7 @@ impl Toolbox {
 
     /// A command that runs a tool, with all the others found first on its PATH.
     pub(crate) fn command(&self, tool: &Tool) -> Result<Command> {
-        let Some(path) = self.path(tool) else {
-            bail!("{} is not there", tool.name)
-        };
+        let Some(path) = self.path(tool) else { bail!("{} is not there", tool.name) };
         let mut command = process::program(path);
         command.env("PATH", self.search_path()?);
         Ok(command)
@@ -141,21 +131,13 @@ impl Toolbox {
 
     /// Where a tool is.
     pub(crate) fn path(&self, tool: &Tool) -> Option<&Path> {
-        self.found
-            .iter()
-            .find(|(name, _)| *name == tool.name)
-            .map(|(_, path)| path.as_path())
+        self.found.iter().find(|(name, _)| *name == tool.name).map(|(_, path)| path.as_path())
     }
 
     fn search_path(&self) -> Result<OsString> {
-        let ours = self
-            .found
-            .iter()
-            .filter_map(|(_, path)| path.parent().map(Path::to_owned));
+        let ours = self.found.iter().filter_map(|(_, path)| path.parent().map(Path::to_owned));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Ok(std::env::join_paths(
-            ours.chain(std::env::split_paths(&path)),
-        )?)
+        Ok(std::env::join_paths(ours.chain(std::env::split_paths(&path)))?)
     }
 
     fn find_or_install(
@@ -172,25 +154,14 @@ impl Toolbox {
         step.at(format!("looking for {}", tool.name));
         match tool.source {
             Source::Target => install::target(step, tool.name).map(|()| None),
-            Source::Crate {
-                package,
-                args,
-                minutes,
-            } => {
+            Source::Crate { package, args, opt_level, minutes } => {
                 if let Some(path) = version::on_path(tool.name, &version) {
                     return Ok(Some(path));
                 }
-                let from = install::Crate {
-                    package,
-                    args,
-                    minutes,
-                };
+                let from = install::Crate { package, args, opt_level, minutes };
                 install::from_crate(workspace, step, tool.name, &version, &from).map(Some)
             }
-            Source::Npm {
-                package,
-                version: npm_version,
-            } => {
+            Source::Npm { package, version: npm_version } => {
                 if let Some(path) = version::on_path(tool.name, &version) {
                     return Ok(Some(path));
                 }

@@ -26,10 +26,7 @@ impl Workspace {
             .output()
             .context("cargo does not start")?;
         if !output.status.success() {
-            bail!(
-                "cargo metadata: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let metadata: serde_json::Value =
             serde_json::from_slice(&output.stdout).context("cargo metadata is no JSON")?;
@@ -39,10 +36,7 @@ impl Workspace {
                 .map(PathBuf::from)
                 .with_context(|| format!("no {key} from cargo"))
         };
-        Ok(Self {
-            root: path("workspace_root")?,
-            target: path("target_directory")?,
-        })
+        Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
     }
 
     /// Where the built page is.
@@ -87,10 +81,7 @@ mod tests {
             name = "wasm-bindgen"
             version = "0.2.130"
         "#;
-        assert_eq!(
-            locked_version(lock, "wasm-bindgen").as_deref(),
-            Some("0.2.130")
-        );
+        assert_eq!(locked_version(lock, "wasm-bindgen").as_deref(), Some("0.2.130"));
         assert_eq!(locked_version(lock, "yew"), None);
     }
 }

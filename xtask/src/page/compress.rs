@@ -10,17 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// What is worth compressing; pictures and fonts are compressed in themselves.
-const TEXT_LIKE: [&str; 9] = [
-    "css",
-    "html",
-    "ico",
-    "js",
-    "json",
-    "svg",
-    "txt",
-    "wasm",
-    "webmanifest",
-];
+const TEXT_LIKE: [&str; 9] =
+    ["css", "html", "ico", "js", "json", "svg", "txt", "wasm", "webmanifest"];
 
 /// Compresses each file under `folder` that gets smaller by it.
 pub(super) fn compress(folder: &Path) -> Result<()> {
@@ -65,9 +56,7 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// A file's extension, or nothing.
 pub(super) fn extension(path: &Path) -> &str {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default()
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
 fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {

@@ -40,16 +40,9 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut kinds: Vec<_> = self.0.iter().collect();
         kinds.sort_by_key(|(_, bytes)| std::cmp::Reverse(**bytes));
-        let kinds: Vec<_> = kinds
-            .iter()
-            .map(|(kind, bytes)| format!("{kind} {}", Kilo(**bytes)))
-            .collect();
-        write!(
-            f,
-            "page: {} KB brotli ({})",
-            Kilo(self.total()),
-            kinds.join(", ")
-        )
+        let kinds: Vec<_> =
+            kinds.iter().map(|(kind, bytes)| format!("{kind} {}", Kilo(**bytes))).collect();
+        write!(f, "page: {} KB brotli ({})", Kilo(self.total()), kinds.join(", "))
     }
 }
 
@@ -82,10 +75,7 @@ mod tests {
         let size = Size::of(dist.path())?;
 
         assert_eq!(size.total(), 900 + 450 + 4_050);
-        assert_eq!(
-            size.to_string(),
-            "page: 5.4 KB brotli (wasm 4.1, html 0.9, js 0.5)"
-        );
+        assert_eq!(size.to_string(), "page: 5.4 KB brotli (wasm 4.1, html 0.9, js 0.5)");
         Ok(())
     }
 }

@@ -11,13 +11,8 @@ use crate::tools::{FOR_PAGE, Toolbox};
 use crate::workspace::{Workspace, read};
 
 /// Files of the root that the page depends on.
-const ROOT_FILES: [&str; 5] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    "Trunk.toml",
-    "index.html",
-    "rust-toolchain.toml",
-];
+const ROOT_FILES: [&str; 5] =
+    ["Cargo.lock", "Cargo.toml", "Trunk.toml", "index.html", "rust-toolchain.toml"];
 
 /// What goes into the page, as one number, and where it is kept.
 pub(super) struct Stamp {
@@ -29,10 +24,8 @@ pub(super) struct Stamp {
 impl Stamp {
     /// Reads the sources of the page.
     pub(super) fn of(workspace: &Workspace, tools: &Toolbox) -> Result<Self> {
-        let mut paths: BTreeSet<PathBuf> = ROOT_FILES
-            .iter()
-            .map(|name| workspace.root.join(name))
-            .collect();
+        let mut paths: BTreeSet<PathBuf> =
+            ROOT_FILES.iter().map(|name| workspace.root.join(name)).collect();
         for folder in crates_of_page(&workspace.root)? {
             collect(&folder, &mut paths)?;
         }
@@ -91,9 +84,7 @@ fn own_dependencies(manifest: &str) -> Result<Vec<String>> {
     let manifest: toml::Table = manifest.parse()?;
     let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
     let names = dependencies.into_iter().flat_map(toml::Table::keys);
-    Ok(names
-        .filter_map(|name| name.strip_prefix("mig33-").map(str::to_owned))
-        .collect())
+    Ok(names.filter_map(|name| name.strip_prefix("mig33-").map(str::to_owned)).collect())
 }
 
 /// What the `data-trunk` elements of the HTML link to, other than crates.
@@ -101,9 +92,7 @@ fn trunk_links(html: &str) -> Vec<&str> {
     html.split('<')
         .filter(|tag| tag.contains("data-trunk"))
         .filter_map(|tag| {
-            let (_, value) = tag
-                .split_once("href=\"")
-                .or_else(|| tag.split_once("src=\""))?;
+            let (_, value) = tag.split_once("href=\"").or_else(|| tag.split_once("src=\""))?;
             Some(value.split_once('"')?.0)
         })
         .filter(|link| !link.ends_with("Cargo.toml"))
@@ -125,9 +114,7 @@ fn collect(path: &Path, into: &mut BTreeSet<PathBuf>) -> Result<()> {
 fn hash_files(paths: &BTreeSet<PathBuf>, hasher: &mut DefaultHasher) -> Result<()> {
     for path in paths {
         path.hash(hasher);
-        fs::read(path)
-            .with_context(|| path.display().to_string())?
-            .hash(hasher);
+        fs::read(path).with_context(|| path.display().to_string())?.hash(hasher);
     }
     Ok(())
 }
@@ -160,11 +147,8 @@ mod tests {
         let dist = folder.path().join("dist");
         fs::create_dir(&dist)?;
         fs::write(dist.join("index.html"), "page")?;
-        let stamp = |inputs| Stamp {
-            inputs,
-            file: folder.path().join("stamp"),
-            dist: dist.clone(),
-        };
+        let stamp =
+            |inputs| Stamp { inputs, file: folder.path().join("stamp"), dist: dist.clone() };
         assert!(!stamp(1).is_fresh(), "nothing was built yet");
         stamp(1).write()?;
         assert!(stamp(1).is_fresh());

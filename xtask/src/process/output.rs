@@ -72,9 +72,7 @@ fn cargo_progress(line: &str) -> Option<String> {
     let (verb, rest) = line.trim().split_once(" [")?;
     let (_bar, rest) = rest.split_once("] ")?;
     let known = ["Building", "Checking", "Downloading", "Fetch", "Updating"];
-    known
-        .contains(&verb.trim())
-        .then(|| rest.replacen(": ", " ", 1))
+    known.contains(&verb.trim()).then(|| rest.replacen(": ", " ", 1))
 }
 
 #[cfg(test)]
@@ -86,10 +84,7 @@ mod tests {
         let mut pieces = Pieces::default();
         assert_eq!(pieces.push(b"one\ntw"), [Piece::Line("one".into())]);
         let empty = Piece::Line(String::new());
-        assert_eq!(
-            pieces.push(b"o\r\n\nthr"),
-            [Piece::Line("two".into()), empty]
-        );
+        assert_eq!(pieces.push(b"o\r\n\nthr"), [Piece::Line("two".into()), empty]);
         assert_eq!(pieces.rest(), Some(Piece::Line("thr".into())));
         assert_eq!(pieces.rest(), None);
     }
@@ -111,10 +106,7 @@ mod tests {
 
     #[test]
     fn a_line_with_brackets_is_no_progress() {
-        assert_eq!(
-            cargo_progress("    Finished `dev` profile [unoptimized] target(s)"),
-            None
-        );
+        assert_eq!(cargo_progress("    Finished `dev` profile [unoptimized] target(s)"), None);
         assert_eq!(cargo_progress("[2/5] building"), None);
     }
 

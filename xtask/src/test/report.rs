@@ -26,11 +26,7 @@ struct Row {
 impl Report {
     /// `steps` is how many there will be.
     pub(super) fn new(steps: usize) -> Self {
-        Self {
-            progress: Progress::new(steps),
-            began: Instant::now(),
-            rows: Vec::new(),
-        }
+        Self { progress: Progress::new(steps), began: Instant::now(), rows: Vec::new() }
     }
 
     /// Does a step unless we were told to stop. `None` if it failed, which the report then knows.
@@ -53,19 +49,13 @@ impl Report {
         });
         let counted = tally != Tally::default();
         tally.settle(result.is_ok());
-        self.rows.push(Row {
-            name,
-            took: began.elapsed(),
-            tally,
-            counted,
-        });
+        self.rows.push(Row { name, took: began.elapsed(), tally, counted });
         result.ok()
     }
 
     /// Notes a step that could not be done, which is a failure. Returns false.
     pub(super) fn skip(&mut self, name: &'static str, why: &'static str) -> bool {
-        self.step::<()>(name, |_, _| bail!("not run: {why}"))
-            .is_some()
+        self.step::<()>(name, |_, _| bail!("not run: {why}")).is_some()
     }
 
     /// Prints the table and the last line; an error if anything failed.
@@ -76,29 +66,12 @@ impl Report {
         let mut all = Tally::default();
         println!();
         for row in &self.rows {
-            let result = if row.tally.failed == 0 {
-                "ok"
-            } else {
-                "FAILED"
-            };
-            let tests = if row.counted {
-                row.tally.to_string()
-            } else {
-                String::new()
-            };
-            println!(
-                "{:<28} {result:<6} {:>6}  {tests}",
-                row.name,
-                Clock(row.took)
-            );
+            let result = if row.tally.failed == 0 { "ok" } else { "FAILED" };
+            let tests = if row.counted { row.tally.to_string() } else { String::new() };
+            println!("{:<28} {result:<6} {:>6}  {tests}", row.name, Clock(row.took));
             all.add(&row.tally);
         }
-        println!(
-            "{:<28} {:<6} {:>6}\n",
-            "all",
-            "",
-            Clock(self.began.elapsed())
-        );
+        println!("{:<28} {:<6} {:>6}\n", "all", "", Clock(self.began.elapsed()));
         println!("{all}");
         if all.failed > 0 {
             bail!("not everything passed");

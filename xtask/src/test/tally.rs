@@ -65,9 +65,7 @@ impl Tally {
 
 /// What comes after `mark` in a line that begins with `start`; nothing of any other line.
 fn after<'a>(line: &'a str, start: &str, mark: &str) -> &'a str {
-    let rest = line
-        .strip_prefix(start)
-        .and_then(|rest| rest.split_once(mark));
+    let rest = line.strip_prefix(start).and_then(|rest| rest.split_once(mark));
     rest.map_or("", |(_, rest)| rest)
 }
 
@@ -102,13 +100,7 @@ mod tests {
         assert_eq!(tally(Runner::Nextest, line), (11, 3));
         let line = "     Summary [   0.010s] 1 test run: 1 passed, 0 skipped";
         assert_eq!(tally(Runner::Nextest, line), (1, 0));
-        assert_eq!(
-            tally(
-                Runner::Nextest,
-                "        PASS [   0.004s] mig33-codec 5 passed"
-            ),
-            (0, 0)
-        );
+        assert_eq!(tally(Runner::Nextest, "        PASS [   0.004s] mig33-codec 5 passed"), (0, 0));
     }
 
     #[test]

@@ -20,11 +20,7 @@ pub(super) fn only(source: &str) -> String {
             out.push(c);
             at += 1;
         } else {
-            out.extend(
-                rest[..skip]
-                    .iter()
-                    .map(|&c| if c == '\n' { '\n' } else { ' ' }),
-            );
+            out.extend(rest[..skip].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
             at += skip;
         }
     }
@@ -85,10 +81,7 @@ fn character(rest: &[char]) -> usize {
 
 /// A raw string, or one of bytes: `r#"…"#`, `br"…"`; 0 for anything else.
 fn raw_string(rest: &[char]) -> usize {
-    let prefix = rest
-        .iter()
-        .take_while(|&&c| matches!(c, 'r' | 'b' | 'c'))
-        .count();
+    let prefix = rest.iter().take_while(|&&c| matches!(c, 'r' | 'b' | 'c')).count();
     let hashes = rest[prefix..].iter().take_while(|&&c| c == '#').count();
     let start = prefix + hashes;
     if prefix > 2 || !rest[..prefix].contains(&'r') || rest.get(start) != Some(&'"') {
@@ -97,12 +90,7 @@ fn raw_string(rest: &[char]) -> usize {
     let mut at = start + 1;
     while at < rest.len() {
         let closes = rest[at] == '"'
-            && rest[at + 1..]
-                .iter()
-                .take(hashes)
-                .filter(|&&c| c == '#')
-                .count()
-                == hashes;
+            && rest[at + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes;
         if closes {
             return at + 1 + hashes;
         }
@@ -125,10 +113,7 @@ mod tests {
             (r##"f(r#"a"b"#, z)"##, "f(        , z)"),
             (r#"f(br"\", z)"#, "f(     , z)"),
             ("f('\"', 'a')", "f(   ,    )"),
-            (
-                "f('\\'', '\\u{1F600}', '\\\\')",
-                "f(    ,            ,     )",
-            ),
+            ("f('\\'', '\\u{1F600}', '\\\\')", "f(    ,            ,     )"),
             ("fn f<'a>(x: &'a str) {}", "fn f<'a>(x: &'a str) {}"),
             ("let r#type = bar\"x\";", "let r#type = bar   ;"),
         ] {

@@ -69,11 +69,7 @@ pub(super) fn embedded(tree: &Tree) -> Vec<Problem> {
         }
         let features = manifest.get("features").and_then(Value::as_table);
         for (feature, parts) in features.into_iter().flatten() {
-            let brings = parts
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str);
+            let brings = parts.as_array().into_iter().flatten().filter_map(Value::as_str);
             let brings_server = brings.map(|part| part.trim_start_matches("dep:"));
             if name == "bridge" && feature != "embedded" {
                 problems.extend(
@@ -100,9 +96,7 @@ pub(super) fn pure(tree: &Tree) -> Vec<Problem> {
 /// `[lints] workspace = true`
 pub(super) fn lints(tree: &Tree) -> Vec<Problem> {
     each_crate(tree, |_, file, manifest, problems| {
-        let lints = manifest
-            .get("lints")
-            .and_then(|lints| lints.get("workspace"));
+        let lints = manifest.get("lints").and_then(|lints| lints.get("workspace"));
         if lints.and_then(Value::as_bool) != Some(true) {
             problems.push(file.problem_of_all("has no `[lints] workspace = true`"));
         }
@@ -129,10 +123,7 @@ fn each_crate(
     let mut problems = Vec::new();
     for name in members(tree) {
         let path = format!("{name}/Cargo.toml");
-        match tree
-            .file(&path)
-            .map(|file| (file, file.text.parse::<Table>()))
-        {
+        match tree.file(&path).map(|file| (file, file.text.parse::<Table>())) {
             Some((file, Ok(manifest))) => rule(&name, file, &manifest, &mut problems),
             Some((file, Err(error))) => problems.push(file.problem_of_all(error.to_string())),
             None => problems.push(Problem::of_file(&path, "is missing")),
@@ -142,32 +133,20 @@ fn each_crate(
 }
 
 fn members(tree: &Tree) -> Vec<String> {
-    let root = tree
-        .file("Cargo.toml")
-        .and_then(|file| file.text.parse::<Table>().ok());
-    let members = root
-        .as_ref()
-        .and_then(|root| root.get("workspace")?.get("members")?.as_array());
+    let root = tree.file("Cargo.toml").and_then(|file| file.text.parse::<Table>().ok());
+    let members = root.as_ref().and_then(|root| root.get("workspace")?.get("members")?.as_array());
     let names = members.into_iter().flatten().filter_map(Value::as_str);
     names.map(str::to_owned).collect()
 }
 
 /// All dependencies with the kind of table that they are in, those for some targets only included.
 fn dependencies(manifest: &Table) -> Vec<(&'static str, &str, &Value)> {
-    let for_targets = manifest
-        .get("target")
-        .and_then(Value::as_table)
-        .into_iter()
-        .flatten();
+    let for_targets = manifest.get("target").and_then(Value::as_table).into_iter().flatten();
     let tables = for_targets.filter_map(|(_, table)| table.as_table());
     let mut found = Vec::new();
     for table in tables.chain([manifest]) {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let entries = table
-                .get(kind)
-                .and_then(Value::as_table)
-                .into_iter()
-                .flatten();
+            let entries = table.get(kind).and_then(Value::as_table).into_iter().flatten();
             found.extend(entries.map(|(name, value)| (kind, name.as_str(), value)));
         }
     }
@@ -217,24 +196,15 @@ mod tests {
     #[test]
     fn codec_and_client_are_pure() {
         let tokio = "[dependencies]\ntokio.workspace = true";
-        assert_eq!(
-            said(pure, "client", tokio),
-            ["client/Cargo.toml: client must not use tokio"]
-        );
+        assert_eq!(said(pure, "client", tokio), ["client/Cargo.toml: client must not use tokio"]);
         assert!(said(pure, "server", tokio).is_empty());
     }
 
     #[test]
     fn lints_and_versions_come_from_the_workspace() {
         assert!(said(lints, "web", "[lints]\nworkspace = true").is_empty());
-        assert_eq!(
-            said(lints, "web", "[lints.rust]\nunused = \"allow\"").len(),
-            1
-        );
+        assert_eq!(said(lints, "web", "[lints.rust]\nunused = \"allow\"").len(), 1);
         assert!(said(versions, "web", "[dependencies]\nyew.workspace = true").is_empty());
-        assert_eq!(
-            said(versions, "web", "[dependencies]\nyew = \"0.23\"").len(),
-            1
-        );
+        assert_eq!(said(versions, "web", "[dependencies]\nyew = \"0.23\"").len(), 1);
     }
 }

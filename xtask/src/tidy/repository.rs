@@ -11,12 +11,8 @@ pub(super) fn readme(tree: &Tree) -> Vec<Problem> {
         return vec![Problem::of_file("README.md", "is missing")];
     };
     let is_missing = |command: &&str| !readme.text.lines().any(|line| line.trim() == *command);
-    let missing = ["cargo xtask run", TEST_COMMAND]
-        .into_iter()
-        .filter(is_missing);
-    missing
-        .map(|command| readme.problem_of_all(format!("has no line `{command}`")))
-        .collect()
+    let missing = ["cargo xtask run", TEST_COMMAND].into_iter().filter(is_missing);
+    missing.map(|command| readme.problem_of_all(format!("has no line `{command}`"))).collect()
 }
 
 /// .ci/run does what a developer does, and nothing more.
@@ -30,12 +26,7 @@ pub(super) fn ci(tree: &Tree) -> Vec<Problem> {
             || line.starts_with("set ")
             || line.starts_with("cd ")
     };
-    let commands: Vec<_> = run
-        .text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !is_setup(line))
-        .collect();
+    let commands: Vec<_> = run.text.lines().map(str::trim).filter(|line| !is_setup(line)).collect();
     if commands == [TEST_COMMAND] {
         return Vec::new();
     }
@@ -49,10 +40,7 @@ mod tests {
     #[test]
     fn a_readme_has_both_commands() {
         let count = |text| readme(&Tree::from_texts(&[("README.md", text)])).len();
-        assert_eq!(
-            count("# mig33\n\n    cargo xtask run\n\n    cargo xtask test\n"),
-            0
-        );
+        assert_eq!(count("# mig33\n\n    cargo xtask run\n\n    cargo xtask test\n"), 0);
         assert_eq!(count("# mig33\n\n    cargo xtask run\n"), 1);
         assert_eq!(readme(&Tree::default()).len(), 1);
     }

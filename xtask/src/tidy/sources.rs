@@ -6,14 +6,10 @@ use super::tree::{File, Problem, Tree};
 /// The most lines that a source file has.
 const LONGEST: usize = 500;
 /// Files that are longer, and why they are one.
-const LONGER: &[(&str, &str)] = &[(
-    "codec/src/packets.rs",
-    "the one table of all packets, a row each",
-)];
+const LONGER: &[(&str, &str)] =
+    &[("codec/src/packets.rs", "the one table of all packets, a row each")];
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 7] = [
-    "common", "helper", "helpers", "manager", "misc", "types", "utils",
-];
+const EMPTY_NAMES: [&str; 7] = ["common", "helper", "helpers", "manager", "misc", "types", "utils"];
 /// Where the state of the world would come in.
 const IMPURE: [&str; 9] = [
     "SystemTime",
@@ -27,19 +23,12 @@ const IMPURE: [&str; 9] = [
     "std::time::Instant",
 ];
 /// What somebody's home folder begins with.
-const HOMES: [&str; 4] = [
-    concat!("/ho", "me/"),
-    concat!("/ro", "ot/"),
-    "/Users/",
-    r"C:\Users\",
-];
+const HOMES: [&str; 4] = [concat!("/ho", "me/"), concat!("/ro", "ot/"), "/Users/", r"C:\Users\"];
 
 /// Sources of the crates that must work without an operating system.
 pub(super) fn pure(tree: &Tree) -> Vec<Problem> {
     let is_pure = |file: &&File| {
-        PURE.iter()
-            .any(|name| file.path.starts_with(&format!("{name}/src/")))
-            && !file.is_test()
+        PURE.iter().any(|name| file.path.starts_with(&format!("{name}/src/"))) && !file.is_test()
     };
     let mut problems = Vec::new();
     for file in tree.of_kind("rs").filter(is_pure) {
@@ -68,10 +57,8 @@ pub(super) fn first_line(tree: &Tree) -> Vec<Problem> {
     for (extension, starts) in begins {
         for file in tree.of_kind(extension) {
             if !starts.iter().any(|start| file.text.starts_with(start)) {
-                let what = format!(
-                    "the first line has to say what the file holds: `{}…`",
-                    starts[0]
-                );
+                let what =
+                    format!("the first line has to say what the file holds: `{}…`", starts[0]);
                 problems.push(file.problem(1, what));
             }
         }
@@ -82,17 +69,11 @@ pub(super) fn first_line(tree: &Tree) -> Vec<Problem> {
 /// No file or folder is called "utils".
 pub(super) fn names(tree: &Tree) -> Vec<Problem> {
     let is_empty = |file: &&File| {
-        let path = file
-            .path
-            .rsplit_once('.')
-            .map_or(file.path.as_str(), |(path, _)| path);
+        let path = file.path.rsplit_once('.').map_or(file.path.as_str(), |(path, _)| path);
         path.split('/').any(|part| EMPTY_NAMES.contains(&part))
     };
     let sources = tree.files.iter().filter(|file| is_source(file));
-    sources
-        .filter(is_empty)
-        .map(|file| file.problem_of_all("its name says nothing"))
-        .collect()
+    sources.filter(is_empty).map(|file| file.problem_of_all("its name says nothing")).collect()
 }
 
 /// No source file has more than LONGEST lines.
@@ -122,17 +103,12 @@ pub(super) fn allowed_lints(tree: &Tree) -> Vec<Problem> {
         let texts: Vec<_> = file.text.lines().collect();
         let codes: Vec<_> = file.code.lines().collect();
         for (number, line) in numbered(&file.code) {
-            if !["[allow(", "[expect("]
-                .iter()
-                .any(|start| line.contains(start))
-            {
+            if !["[allow(", "[expect("].iter().any(|start| line.contains(start)) {
                 continue;
             }
             let end = (number..=codes.len()).find(|&n| codes[n - 1].contains(")]"));
             let end = end.unwrap_or(number);
-            let has_reason = codes[number - 1..end]
-                .iter()
-                .any(|code| code.contains("reason = "));
+            let has_reason = codes[number - 1..end].iter().any(|code| code.contains("reason = "));
             if !has_reason && !texts[end - 1].contains(")] // ") {
                 problems.push(file.problem(number, "a lint is allowed without a reason"));
             }
@@ -151,16 +127,9 @@ pub(super) fn switched_off(tree: &Tree) -> Vec<Problem> {
             }
         }
     }
-    for file in tree
-        .files
-        .iter()
-        .filter(|file| file.path.starts_with("e2e/"))
-    {
+    for file in tree.files.iter().filter(|file| file.path.starts_with("e2e/")) {
         for (number, line) in numbered(&file.text) {
-            if [".skip(", ".fixme(", ".only("]
-                .iter()
-                .any(|call| line.contains(call))
-            {
+            if [".skip(", ".fixme(", ".only("].iter().any(|call| line.contains(call)) {
                 problems.push(file.problem(number, "a test is switched off, or others are"));
             }
         }
@@ -189,15 +158,12 @@ fn is_source(file: &File) -> bool {
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
+    text.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
 /// The part of a file before its unit tests, which come last.
 fn before_tests(code: &str) -> &str {
-    code.split_once("#[cfg(test)]\nmod ")
-        .map_or(code, |(before, _)| before)
+    code.split_once("#[cfg(test)]\nmod ").map_or(code, |(before, _)| before)
 }
 
 /// Whether `line` holds `name`, not only as a part of a longer word.
@@ -219,12 +185,7 @@ mod tests {
         let places = problems.iter().map(|problem| {
             let said = problem.to_string();
             let place = said.trim_start_matches(path).trim_start_matches(':');
-            place
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
+            place.split(':').next().unwrap_or_default().trim().to_owned()
         });
         places.collect()
     }
@@ -259,10 +220,7 @@ mod tests {
         let tree = Tree::from_texts(&[("a.rs", &long), ("b.rs", "//! x\n"), ("c.md", &long)]);
         assert_eq!(long_files(&tree, &[]).len(), 1);
         assert!(long_files(&tree, &[("a.rs", "a table")]).is_empty());
-        assert_eq!(
-            long_files(&tree, &[("a.rs", "a table"), ("b.rs", "no")]).len(),
-            1
-        );
+        assert_eq!(long_files(&tree, &[("a.rs", "a table"), ("b.rs", "no")]).len(), 1);
     }
 
     #[test]
@@ -284,18 +242,8 @@ let s = "[allow(";
 
     #[test]
     fn tests_that_are_switched_off_are_found() {
-        assert_eq!(
-            lines(
-                switched_off,
-                "a/src/b.rs",
-                "// #[ignore]\n#[ignore = \"x\"]\n"
-            ),
-            ["2"]
-        );
-        assert_eq!(
-            lines(switched_off, "e2e/a.spec.ts", "// x\ntest.skip('x')\n"),
-            ["2"]
-        );
+        assert_eq!(lines(switched_off, "a/src/b.rs", "// #[ignore]\n#[ignore = \"x\"]\n"), ["2"]);
+        assert_eq!(lines(switched_off, "e2e/a.spec.ts", "// x\ntest.skip('x')\n"), ["2"]);
     }
 
     #[test]

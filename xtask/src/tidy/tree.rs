@@ -64,9 +64,7 @@ impl Tree {
 
     /// The files with an extension.
     pub(super) fn of_kind(&self, extension: &str) -> impl Iterator<Item = &File> {
-        self.files
-            .iter()
-            .filter(move |file| file.extension() == extension)
+        self.files.iter().filter(move |file| file.extension() == extension)
     }
 
     fn read_folder(&mut self, folder: &Path, prefix: &str) -> Result<()> {
@@ -95,11 +93,7 @@ impl File {
     /// A file with this text.
     pub(super) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let (path, text) = (path.into(), text.into());
-        let code = if extension(&path) == "rs" {
-            code::only(&text)
-        } else {
-            String::new()
-        };
+        let code = if extension(&path) == "rs" { code::only(&text) } else { String::new() };
         Self { path, text, code }
     }
 
@@ -117,11 +111,7 @@ impl File {
 
     /// A problem in a line, the first being 1.
     pub(super) fn problem(&self, line: usize, what: impl Into<String>) -> Problem {
-        Problem {
-            path: self.path.clone(),
-            line: Some(line),
-            what: what.into(),
-        }
+        Problem { path: self.path.clone(), line: Some(line), what: what.into() }
     }
 
     /// A problem of the file as a whole.
@@ -133,11 +123,7 @@ impl File {
 impl Problem {
     /// A problem of a file that may not even be there.
     pub(super) fn of_file(path: &str, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: None,
-            what: what.into(),
-        }
+        Self { path: path.to_owned(), line: None, what: what.into() }
     }
 }
 
@@ -158,12 +144,7 @@ fn extension(path: &str) -> &str {
 impl Tree {
     /// A tree of these paths and texts.
     pub(super) fn from_texts(files: &[(&str, &str)]) -> Self {
-        Self {
-            files: files
-                .iter()
-                .map(|(path, text)| File::new(*path, *text))
-                .collect(),
-        }
+        Self { files: files.iter().map(|(path, text)| File::new(*path, *text)).collect() }
     }
 }
 
@@ -174,12 +155,7 @@ mod tests {
     #[test]
     fn what_is_built_is_not_read() -> Result<()> {
         let root = tempfile::tempdir()?;
-        for path in [
-            "src/a.rs",
-            "target/b.rs",
-            "e2e/node_modules/c.ts",
-            "other-target/d.rs",
-        ] {
+        for path in ["src/a.rs", "target/b.rs", "e2e/node_modules/c.ts", "other-target/d.rs"] {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().context("a folder")?)?;
             fs::write(path, "text")?;

@@ -18,6 +18,8 @@ use crate::workspace::Workspace;
 pub(super) struct Crate {
     pub(super) package: &'static str,
     pub(super) args: &'static [&'static str],
+    /// As in a Cargo profile.
+    pub(super) opt_level: &'static str,
     /// About how long a build takes on two cores.
     pub(super) minutes: u32,
 }
@@ -34,11 +36,7 @@ pub(super) fn target(step: &mut Step, target: &str) -> Result<()> {
     }
     step.say(format_args!("adding the Rust target {target}"));
     let mut rustup = process::program("rustup");
-    process::run(
-        step,
-        rustup.args(["target", "add", target]),
-        Show::OnFailure,
-    )
+    process::run(step, rustup.args(["target", "add", target]), Show::OnFailure)
 }
 
 /// Installs a program from a crate: prebuilt where `cargo binstall` can, else built, which happens once.
@@ -68,6 +66,7 @@ pub(super) fn from_crate(
             .arg(&aside)
             .arg("--target-dir")
             .arg(cache.root.join("build"))
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", from.opt_level)
             .args(from.args);
         process::run(step, &mut cargo, Show::OnFailure)?;
     }
@@ -101,16 +100,10 @@ pub(super) fn from_npm(
     step.say(format_args!("installing {name} {version} from npm"));
     let aside = cache.aside(name)?;
     let mut npm = process::program("npm");
-    npm.args([
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-        "--prefix",
-    ])
-    .arg(&aside)
-    .arg(format!("{package}@{npm_version}"))
-    .current_dir(&aside);
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+        .arg(&aside)
+        .arg(format!("{package}@{npm_version}"))
+        .current_dir(&aside);
     process::run(step, &mut npm, Show::OnFailure)?;
     if !version::has(&aside.join(&program), version) {
         bail!("{package} was installed, but its {name} does not say that it is {version}");
@@ -131,10 +124,7 @@ pub(super) fn from_apt(step: &mut Step, name: &str, package: &str) -> Result<()>
         bail!("{name} is missing: please run `apt-get install {package}` as root");
     }
     step.say(format_args!("installing Debian's package {package}"));
-    for args in [
-        &["update"][..],
-        &["install", "--yes", "--no-install-recommends", package],
-    ] {
+    for args in [&["update"][..], &["install", "--yes", "--no-install-recommends", package]] {
         let mut command = if is_root {
             process::program("apt-get")
         } else {
@@ -159,17 +149,10 @@ fn prebuilt(workspace: &Workspace, step: &mut Step, package: &str, aside: &Path)
     {
         return false;
     }
-    step.say(format_args!(
-        "installing {package} prebuilt, through cargo binstall"
-    ));
+    step.say(format_args!("installing {package} prebuilt, through cargo binstall"));
     let mut cargo = process::cargo();
     installing(&mut cargo, workspace)
-        .args([
-            "binstall",
-            "--no-confirm",
-            "--strategies=crate-meta-data",
-            "--root",
-        ])
+        .args(["binstall", "--no-confirm", "--strategies=crate-meta-data", "--root"])
         .arg(aside)
         .arg(package);
     process::run(step, &mut cargo, Show::OnFailure).is_ok()
@@ -185,7 +168,6 @@ fn installing<'a>(cargo: &'a mut Command, workspace: &Workspace) -> &'a mut Comm
     cargo
         .current_dir(&workspace.root) // its rust-toolchain.toml names the toolchain
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
 }
@@ -200,9 +182,7 @@ fn is_build_setting(name: &str) -> bool {
         "RUSTC_WORKSPACE_WRAPPER",
     ];
     NAMES.contains(&name)
-        || ["CARGO_BUILD_", "CARGO_PROFILE_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        || ["CARGO_BUILD_", "CARGO_PROFILE_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The folder of the tools, held so that only one of us installs at a time.
@@ -274,22 +254,14 @@ mod tests {
     fn the_folder_of_the_tools_follows_the_environment() {
         let folder = |set: &[(&str, &str)]| {
             cache_folder(|name| {
-                set.iter()
-                    .find(|(n, _)| *n == name)
-                    .map(|(_, value)| PathBuf::from(value))
+                set.iter().find(|(n, _)| *n == name).map(|(_, value)| PathBuf::from(value))
             })
         };
         let at = |path: &str| Some(PathBuf::from(path));
         assert_eq!(folder(&[("HOME", "/h")]), at("/h/.cache/mig33/tools"));
-        assert_eq!(
-            folder(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]),
-            at("/c/mig33/tools")
-        );
+        assert_eq!(folder(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]), at("/c/mig33/tools"));
         assert_eq!(folder(&[("HOME", "/h"), ("MIG33_TOOLS", "/t")]), at("/t"));
-        assert_eq!(
-            folder(&[("HOME", "/h"), ("MIG33_TOOLS", "")]),
-            at("/h/.cache/mig33/tools")
-        );
+        assert_eq!(folder(&[("HOME", "/h"), ("MIG33_TOOLS", "")]), at("/h/.cache/mig33/tools"));
         assert_eq!(folder(&[]), None);
     }
 
@@ -306,10 +278,7 @@ mod tests {
     fn a_tool_is_in_its_place_only_when_whole() -> Result<()> {
         let root = tempfile::tempdir()?;
         let lock = File::create(root.path().join("lock"))?;
-        let cache = Cache {
-            root: root.path().to_owned(),
-            _lock: lock,
-        };
+        let cache = Cache { root: root.path().to_owned(), _lock: lock };
         let place = cache.place("trunk", "1.0");
         let aside = cache.aside("trunk")?;
         fs::write(aside.join("half"), "")?;

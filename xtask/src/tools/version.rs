@@ -26,9 +26,7 @@ pub(crate) fn has(program: &Path, version: &str) -> bool {
 /// `trunk 0.21.14` says 0.21.14, and so does `v0.21.14`; `0.21.140` does not.
 fn says(said: &str, version: &str) -> bool {
     let first = said.lines().next().unwrap_or_default();
-    first
-        .split_whitespace()
-        .any(|word| word.strip_prefix('v').unwrap_or(word) == version)
+    first.split_whitespace().any(|word| word.strip_prefix('v').unwrap_or(word) == version)
 }
 
 #[cfg(test)]
