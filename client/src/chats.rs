@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::messages::destination_type;
 use crate::requests::{HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{ChatId, History, Link, Millis};
+use crate::state::{Body, ChatId, History, Link, Message, Millis};
 
 /// Messages that are asked for at once.
 const PAGE: u32 = 50;
@@ -18,6 +18,8 @@ const PAGE: u32 = 50;
 const PREVIEW: u32 = 20;
 /// How many chats are loaded so after a log-in.
 const PREVIEWS: usize = 20;
+/// Bytes of content up to which no server ends a page early.
+const LIGHT_PAGE: usize = 64 * 1024;
 /// Pages after which a gap is given up: what came before it is dropped, and can be loaded again.
 const MOST_GAP_PAGES: u32 = 10;
 
@@ -108,7 +110,7 @@ impl Session {
     pub(crate) fn history_came(&mut self, now: Millis, request: HistoryRequest, sent: Option<u32>) {
         let HistoryRequest { chat, oldest, limit, gap, found, .. } = request;
         let first = found.first().map(|message| message.time);
-        let is_full = sent.unwrap_or(found.len() as u32) >= limit;
+        let is_full = sent.unwrap_or(found.len() as u32) >= limit || is_heavy(&found);
         for message in found {
             self.change(Change::Message { chat: chat.clone(), message, unread: false });
         }
@@ -183,6 +185,16 @@ impl Session {
             ChatId::Room(key) => key.clone(),
         }
     }
+}
+
+/// Whether a server may have ended the page for its size before it had as many messages as were asked for.
+fn is_heavy(found: &[Message]) -> bool {
+    let bytes = |message: &Message| match &message.body {
+        Body::Text(text) | Body::Emote(text) | Body::PictureAt(text) => text.len(),
+        Body::Picture { bytes, .. } => bytes.len(),
+        Body::Other(_) | Body::Joined | Body::Left => 0,
+    };
+    found.iter().map(bytes).sum::<usize>() > LIGHT_PAGE
 }
 
 fn page(chat: &ChatId, oldest: Millis, latest: Millis, limit: u32) -> HistoryRequest {

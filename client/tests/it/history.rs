@@ -1,7 +1,7 @@
 //! History: pages, gaps, the list of chats.
 use mig33_client::{Action, ChatId, History, Millis};
 use mig33_codec::packets::{self, Packet};
-use mig33_codec::values::ChatDestination;
+use mig33_codec::values::{ChatDestination, ContentType};
 
 use crate::stage::{START, Stage, bytes, message};
 
@@ -97,6 +97,23 @@ fn a_gap_that_is_too_long_is_not_shown_as_if_it_were_none() {
     assert!(stage.try_take::<packets::GetMessages>().is_none());
     assert_eq!(times(&stage)[0], 9_500);
     assert_eq!(stage.session.state().chats[&bob()].history, History::More);
+}
+
+#[test]
+fn a_page_that_may_have_been_cut_for_its_size_is_not_the_last() {
+    for (bytes, history) in [(1_000, History::Complete), (70_000, History::More)] {
+        let mut stage = Stage::online();
+        stage.act(Action::OpenChat { chat: bob() });
+        let (number, _) = stage.take::<packets::GetMessages>();
+        let picture = packets::Message {
+            content_type: Some(ContentType::IMAGE),
+            content: Some(vec![0; bytes].into()),
+            ..message("bob", "m1", START, None)
+        };
+        stage.reply(number, picture);
+        stage.reply(number, packets::EndMessages { messages_sent: Some(1), ..Default::default() });
+        assert_eq!(stage.session.state().chats[&bob()].history, history, "{bytes} bytes");
+    }
 }
 
 #[test]
