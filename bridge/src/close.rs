@@ -47,20 +47,36 @@ impl End {
     const fn row(self) -> Row {
         use CloseCode::{Again, Error, Normal, Protocol, Restart, Size, Unsupported};
         match self {
-            Self::UpstreamEnded => (Some(Normal), "upstream_ended", "The chat service closed the connection."),
-            Self::UpstreamCut => (Some(Error), "upstream_cut", "The chat service closed inside a packet."),
-            Self::UpstreamBroke => (Some(Error), "upstream_broke", "The connection to the chat service broke."),
-            Self::UpstreamFraming(_) => (Some(Error), "upstream_framing", "The chat service sent no packet"),
-            Self::UpstreamUnreachable => {
-                (Some(Again), "upstream_unreachable", "The chat service cannot be reached at the moment.")
+            Self::UpstreamEnded => {
+                (Some(Normal), "upstream_ended", "The chat service closed the connection.")
             }
+            Self::UpstreamCut => {
+                (Some(Error), "upstream_cut", "The chat service closed inside a packet.")
+            }
+            Self::UpstreamBroke => {
+                (Some(Error), "upstream_broke", "The connection to the chat service broke.")
+            }
+            Self::UpstreamFraming(_) => {
+                (Some(Error), "upstream_framing", "The chat service sent no packet")
+            }
+            Self::UpstreamUnreachable => (
+                Some(Again),
+                "upstream_unreachable",
+                "The chat service cannot be reached at the moment.",
+            ),
             Self::ClientClosed => (None, "client_closed", "closed by the client"),
             Self::ClientGone => (None, "client_gone", "gone without a close"),
             Self::ClientDead => (None, "client_dead", "no answer to a ping"),
-            Self::ClientText => (Some(Unsupported), "client_text", "Packets go in binary messages."),
+            Self::ClientText => {
+                (Some(Unsupported), "client_text", "Packets go in binary messages.")
+            }
             Self::ClientFraming(_) => (Some(Protocol), "client_framing", "No packet"),
-            Self::ClientPartial => (Some(Protocol), "client_partial", "A message ended inside a packet."),
-            Self::ClientProtocol => (Some(Protocol), "client_protocol", "Against the WebSocket protocol."),
+            Self::ClientPartial => {
+                (Some(Protocol), "client_partial", "A message ended inside a packet.")
+            }
+            Self::ClientProtocol => {
+                (Some(Protocol), "client_protocol", "Against the WebSocket protocol.")
+            }
             Self::ClientTooBig => (Some(Size), "client_too_big", "Larger than the largest packet."),
             Self::Shutdown => (Some(Restart), "shutdown", "The bridge is being restarted."),
         }

@@ -1,2 +1,79 @@
-//! See Cargo.toml.
-fn main() {}
+//! `mig33-bridge`: reads the settings, starts the bridge, stops it on a signal.
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use mig33_bridge::log;
+use mig33_bridge::{Addresses, Arguments, Bridge, Settings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The exit code where the settings are wrong; clap's own is the same.
+const BAD_SETTINGS: u8 = 2;
+/// The exit code where the bridge does not start, or is told to stop a second time.
+const FAILED: u8 = 1;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = match Settings::from_arguments(Arguments::parse()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error, BAD_SETTINGS),
+    };
+    if let Err(error) = log::start(&settings) {
+        return fail(&error, BAD_SETTINGS);
+    }
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error, FAILED),
+    };
+    let bridge = match Bridge::start(settings).await {
+        Ok(bridge) => bridge,
+        Err(error) => return fail(&error, FAILED),
+    };
+    // nobody may be reading: the bridge works all the same
+    let _ = announce(bridge.addresses());
+    signals.next().await;
+    tokio::select! {
+        () = bridge.stop() => ExitCode::SUCCESS,
+        // at once: returning would wait for work that is under way
+        () = signals.next() => std::process::exit(FAILED.into()),
+    }
+}
+
+/// One line for each listener, on standard output: the program is ready.
+fn announce(addresses: Addresses) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening page http://{}", addresses.page)?;
+    if let Some(tcp) = addresses.tcp {
+        writeln!(out, "listening tcp {tcp}")?;
+    }
+    writeln!(out, "listening admin http://{}", addresses.admin)?;
+    out.flush()
+}
+
+fn fail(error: &dyn Error, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "mig33-bridge: {error}");
+    ExitCode::from(code)
+}
+
+/// What asks the program to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -96,7 +96,10 @@ impl Default for TunnelMetrics {
         let (bytes, packets) = (Family::default(), Family::default());
         let direction = |direction| {
             let labels = DirectionLabels { direction };
-            Direction { bytes: bytes.get_or_create_owned(&labels), packets: packets.get_or_create_owned(&labels) }
+            Direction {
+                bytes: bytes.get_or_create_owned(&labels),
+                packets: packets.get_or_create_owned(&labels),
+            }
         };
         Self {
             open: Gauge::default(),
@@ -146,12 +149,12 @@ impl TunnelMetrics {
     }
 
     /// The client has sent packets.
-    pub(crate) fn from_client(&self, bytes: usize, packets: usize) {
+    pub(crate) fn count_from_client(&self, bytes: usize, packets: usize) {
         self.to_upstream.count(bytes, packets);
     }
 
     /// The upstream has sent bytes, and so many packets became whole.
-    pub(crate) fn from_upstream(&self, bytes: usize, packets: usize) {
+    pub(crate) fn count_from_upstream(&self, bytes: usize, packets: usize) {
         self.to_client.count(bytes, packets);
     }
 }
@@ -188,8 +191,8 @@ mod tests {
         let metrics = Metrics::new(Registry::default());
         metrics.tunnel.opened();
         metrics.tunnel.opened();
-        metrics.tunnel.from_client(30, 2);
-        metrics.tunnel.from_upstream(9, 1);
+        metrics.tunnel.count_from_client(30, 2);
+        metrics.tunnel.count_from_upstream(9, 1);
         metrics.tunnel.closed(End::UpstreamUnreachable);
         metrics.refused(Refusal::Origin);
         let text = metrics.text();

@@ -3,9 +3,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
 
 /// Where a page comes from: scheme, host and port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Origin {
     scheme: String,
     host: String,
@@ -29,8 +31,11 @@ pub fn allowed(headers: &HeaderMap, others: &[Origin]) -> bool {
         (Some(only), None) => only,
         (Some(_), Some(_)) => return false,
     };
-    let Some(origin) = text(origin).and_then(|text| text.parse::<Origin>().ok()) else { return false };
-    others.contains(&origin) || headers.get(header::HOST).and_then(text).is_some_and(|host| origin.is_at(host))
+    let Some(origin) = text(origin).and_then(|text| text.parse::<Origin>().ok()) else {
+        return false;
+    };
+    others.contains(&origin)
+        || headers.get(header::HOST).and_then(text).is_some_and(|host| origin.is_at(host))
 }
 
 fn text(value: &HeaderValue) -> Option<&str> {
@@ -65,6 +70,14 @@ impl FromStr for Origin {
         }
         let (host, port) = split_port(rest, default_port).ok_or(BadOrigin)?;
         Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = BadOrigin;
+
+    fn try_from(text: String) -> Result<Self, BadOrigin> {
+        text.parse()
     }
 }
 
@@ -129,12 +142,16 @@ mod tests {
     #[test]
     fn a_program_without_origin_is_let_in_and_two_origins_are_not() {
         assert!(allowed(&headers("chat.example", &[]), &[]));
-        assert!(!allowed(&headers("chat.example", &["http://chat.example", "http://chat.example"]), &[]));
+        assert!(!allowed(
+            &headers("chat.example", &["http://chat.example", "http://chat.example"]),
+            &[]
+        ));
     }
 
     #[test]
     fn named_origins_are_let_in() {
-        let others = ["http://127.0.0.1:8080".parse().unwrap(), "https://www.example".parse().unwrap()];
+        let others =
+            ["http://127.0.0.1:8080".parse().unwrap(), "https://www.example".parse().unwrap()];
         assert!(allowed(&headers("127.0.0.1", &["http://127.0.0.1:8080"]), &others));
         assert!(allowed(&headers("127.0.0.1", &["https://www.example:443"]), &others));
         assert!(!allowed(&headers("127.0.0.1", &["http://www.example"]), &others));
@@ -142,7 +159,14 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_is_refused() {
-        for text in ["example.org", "http://", "http://example.org/", "ftp://example.org", "http://a:b", "http://a:1:2"] {
+        for text in [
+            "example.org",
+            "http://",
+            "http://example.org/",
+            "ftp://example.org",
+            "http://a:b",
+            "http://a:1:2",
+        ] {
             assert_eq!(text.parse::<Origin>(), Err(BadOrigin), "{text}");
         }
     }

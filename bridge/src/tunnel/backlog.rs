@@ -96,7 +96,9 @@ mod tests {
         while got.len() < 8 {
             let mut buffer = [0; 3];
             let mut into = tokio::io::ReadBuf::new(&mut buffer);
-            assert!(tokio::io::AsyncRead::poll_read(Pin::new(&mut far), &mut cx, &mut into).is_ready());
+            assert!(
+                tokio::io::AsyncRead::poll_read(Pin::new(&mut far), &mut cx, &mut into).is_ready()
+            );
             got.extend_from_slice(into.filled());
             let _ = backlog.poll_write(&mut near, &mut cx);
         }

@@ -52,7 +52,11 @@ pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, end: En
 }
 
 /// Delivers, ends our direction, and waits for the other end to do the same if it may still be sending.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S, mut backlog: Backlog, may_send: bool) {
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: S,
+    mut backlog: Backlog,
+    may_send: bool,
+) {
     while !backlog.is_empty() {
         let step = timeout(STALL, poll_fn(|cx| backlog.poll_write_some(&mut socket, cx)));
         if !matches!(step.await, Ok(Ok(()))) {

@@ -28,7 +28,8 @@ impl Follower {
     pub(super) fn advance(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.lost {
             if self.left > 0 {
-                let skipped = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                let skipped =
+                    usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 self.left -= skipped as u64;
                 bytes = bytes.get(skipped..).unwrap_or_default();
             } else {
@@ -57,10 +58,12 @@ impl Follower {
                 self.filled = 0;
                 self.left = length;
                 self.fragmented = match header.opcode {
-                    OpCode::Data(Data::Text | Data::Binary | Data::Continue | Data::Reserved(_)) => !header.is_final,
-                    OpCode::Control(Control::Close | Control::Ping | Control::Pong | Control::Reserved(_)) => {
-                        self.fragmented
-                    }
+                    OpCode::Data(
+                        Data::Text | Data::Binary | Data::Continue | Data::Reserved(_),
+                    ) => !header.is_final,
+                    OpCode::Control(
+                        Control::Close | Control::Ping | Control::Pong | Control::Reserved(_),
+                    ) => self.fragmented,
                 };
                 bytes.get(header_len.saturating_sub(had)..).unwrap_or_default()
             }

@@ -131,14 +131,19 @@ mod tests {
     #[test]
     fn every_cut_gives_the_same_packets() {
         // one message in two frames with a ping between them
-        let stream = [masked(0x02, &PING[..4]), masked(0x89, b"hi"), masked(0x80, &PING[4..])].concat();
+        let stream =
+            [masked(0x02, &PING[..4]), masked(0x89, b"hi"), masked(0x80, &PING[4..])].concat();
         for cut in 0..=stream.len() {
             let mut inbound = Inbound::default();
             let first = take(&mut inbound, &stream[..cut]);
             let second = take(&mut inbound, &stream[cut..]);
             assert_eq!(first.0.unwrap() + second.0.unwrap(), 1);
             assert_eq!([first.1, second.1].concat(), PING);
-            assert_eq!([first.2, second.2].concat(), b"\x8a\x02hi", "the ping is answered, cut at {cut}");
+            assert_eq!(
+                [first.2, second.2].concat(),
+                b"\x8a\x02hi",
+                "the ping is answered, cut at {cut}"
+            );
             assert!(inbound.websocket.is_none());
         }
     }

@@ -12,6 +12,8 @@ mod inbound;
 mod outbound;
 mod scratch;
 
+pub(crate) use self::finish::refuse;
+
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
@@ -128,7 +130,11 @@ where
     }
 
     /// Reads the client once and writes its packets to the upstream; whether there was something.
-    fn move_from_client(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<bool, End> {
+    fn move_from_client(
+        &mut self,
+        scratch: &mut Scratch,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, End> {
         if !self.to_upstream.is_empty() {
             match self.to_upstream.poll_write(&mut self.upstream, cx) {
                 Poll::Pending => return Ok(false),
@@ -162,7 +168,7 @@ where
         answers.clear();
         let taken = self.inbound.take(bytes, packets, answers);
         if !packets.is_empty() && !self.upstream_deaf {
-            self.metrics.from_client(packets.len(), taken.unwrap_or_default());
+            self.metrics.count_from_client(packets.len(), taken.unwrap_or_default());
             if self.to_upstream.write_or_keep(packets, &mut self.upstream, cx).is_err() {
                 self.upstream_takes_no_more();
             }
@@ -175,7 +181,11 @@ where
     }
 
     /// Reads the upstream once and writes its packets to the client; whether there was something.
-    fn move_from_upstream(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<bool, End> {
+    fn move_from_upstream(
+        &mut self,
+        scratch: &mut Scratch,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, End> {
         if !self.to_client.is_empty() {
             match self.to_client.poll_write(&mut self.client, cx) {
                 Poll::Pending => return Ok(false),
@@ -190,10 +200,15 @@ where
             Poll::Ready(Err(_)) => return Err(End::UpstreamBroke),
         };
         if count == 0 {
-            return Err(if self.outbound.at_boundary() { End::UpstreamEnded } else { End::UpstreamCut });
+            return Err(if self.outbound.at_boundary() {
+                End::UpstreamEnded
+            } else {
+                End::UpstreamCut
+            });
         }
-        let taken = self.outbound.take(&mut scratch.from_upstream, count).map_err(End::UpstreamFraming)?;
-        self.metrics.from_upstream(count, taken.packets);
+        let taken =
+            self.outbound.take(&mut scratch.from_upstream, count).map_err(End::UpstreamFraming)?;
+        self.metrics.count_from_upstream(count, taken.packets);
         if taken.packets > 0 {
             self.to_client
                 .write_or_keep(taken.message, &mut self.client, cx)

@@ -41,7 +41,11 @@ impl Outbound {
     ///
     /// # Errors
     /// The upstream sent what is no packet.
-    pub(super) fn take<'a>(&mut self, buffer: &'a mut [u8], count: usize) -> Result<Taken<'a>, FrameError> {
+    pub(super) fn take<'a>(
+        &mut self,
+        buffer: &'a mut [u8],
+        count: usize,
+    ) -> Result<Taken<'a>, FrameError> {
         let start = HEADER_ROOM + self.partial.len();
         let end = start + count;
         let scan = self.packets.advance(buffer.get(start..end).unwrap_or_default())?;
@@ -59,7 +63,10 @@ impl Outbound {
         if let Some(front) = buffer.get_mut(message_start..HEADER_ROOM) {
             front.copy_from_slice(header.get(..header_len).unwrap_or_default());
         }
-        Ok(Taken { packets: scan.packets, message: buffer.get(message_start..whole).unwrap_or_default() })
+        Ok(Taken {
+            packets: scan.packets,
+            message: buffer.get(message_start..whole).unwrap_or_default(),
+        })
     }
 
     /// Whether the upstream stands between two packets.

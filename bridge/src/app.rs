@@ -1,0 +1,37 @@
+//! What the page's listener answers: `/ws`, the service's pictures, the page; and the headers that all of it carries.
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::any;
+
+use crate::bridge::Shared;
+use crate::upgrade::upgrade;
+
+/// The router of the page's listener. `pictures` is the service's own, where there is one.
+pub(crate) fn router(shared: &Arc<Shared>, pictures: Option<Router>) -> Router {
+    let own =
+        Router::new().route("/ws", any(upgrade)).fallback(page).with_state(Arc::clone(shared));
+    let all = match pictures {
+        Some(pictures) => own.merge(pictures),
+        None => own,
+    };
+    all.layer(from_fn_with_state(Arc::clone(shared), secured))
+}
+
+async fn page(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    shared.page.answer(request.method(), request.uri(), request.headers())
+}
+
+/// Puts the security headers on every answer. What the service says of its pictures stays.
+async fn secured(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| shared.page.policy().clone());
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    response
+}

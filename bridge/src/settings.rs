@@ -1,0 +1,283 @@
+//! Settings: flags over environment over file over default.
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use serde::Deserialize;
+
+use crate::address::{Address, BadAddress};
+use crate::origin::Origin;
+
+/// All that the bridge can be told. In the settings file these are the keys at the top; the chat service's stand in the
+/// table `[server]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where the page and `/ws` are.
+    pub listen: Address,
+    /// Where the chat service is.
+    pub upstream: UpstreamSetting,
+    /// Where the embedded chat service takes TCP clients.
+    pub tcp_listen: Address,
+    /// Where health and metrics are.
+    pub admin_listen: Address,
+    /// Pages from elsewhere that may open tunnels.
+    pub allow_origin: Vec<Origin>,
+    /// Seconds that open connections are given when the program is stopped.
+    pub drain_timeout: u64,
+    /// What is logged, in the notation of `tracing`: a level, or `target=level,…`.
+    pub log: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
+    /// The embedded chat service's settings.
+    #[cfg(feature = "embedded")]
+    pub server: mig33_server::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let address = |text: &str| text.parse().expect("the table of defaults has addresses");
+        Self {
+            listen: address("127.0.0.1:8033"),
+            upstream: UpstreamSetting::Embedded,
+            tcp_listen: address("127.0.0.1:9119"),
+            admin_listen: address("127.0.0.1:8034"),
+            allow_origin: Vec::new(),
+            drain_timeout: 10,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            #[cfg(feature = "embedded")]
+            server: mig33_server::Settings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// What the command line, the environment and the file that they name say.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is wrong.
+    pub fn from_arguments(arguments: Arguments) -> Result<Self, SettingsError> {
+        let base = match &arguments.config {
+            Some(path) => Self::from_file(path)?,
+            None => Self::default(),
+        };
+        Ok(base.with_arguments(arguments))
+    }
+
+    /// The settings in a file, over the defaults.
+    ///
+    /// # Errors
+    /// The file cannot be read, a key is unknown, or a value is bad.
+    pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|error| SettingsError::Bad {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| {
+                1 + text.get(..span.start).unwrap_or_default().matches('\n').count()
+            }),
+            message: error.message().replace('\n', " "),
+        })
+    }
+
+    fn with_arguments(self, arguments: Arguments) -> Self {
+        let Arguments {
+            config: _,
+            listen,
+            upstream,
+            tcp_listen,
+            admin_listen,
+            allow_origin,
+            drain_timeout,
+            log,
+            log_format,
+            #[cfg(feature = "embedded")]
+            server,
+        } = arguments;
+        Self {
+            listen: listen.unwrap_or(self.listen),
+            upstream: upstream.unwrap_or(self.upstream),
+            tcp_listen: tcp_listen.unwrap_or(self.tcp_listen),
+            admin_listen: admin_listen.unwrap_or(self.admin_listen),
+            allow_origin: if allow_origin.is_empty() { self.allow_origin } else { allow_origin },
+            drain_timeout: drain_timeout.unwrap_or(self.drain_timeout),
+            log: log.unwrap_or(self.log),
+            log_format: log_format.unwrap_or(self.log_format),
+            #[cfg(feature = "embedded")]
+            server: self.server.with_args(server),
+        }
+    }
+
+    /// How long open connections are given when the program is stopped.
+    #[must_use]
+    pub const fn drain_time(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout)
+    }
+}
+
+/// mig33 in the browser: serves the page, and passes packets between WebSockets and the chat service.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mig33-bridge", version)]
+pub struct Arguments {
+    /// Settings file (TOML); what is given here or in the environment goes over it
+    #[arg(long, env = "MIG33_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the page and /ws are [default: 127.0.0.1:8033]
+    #[arg(long, env = "MIG33_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<Address>,
+    /// The chat service: `embedded` in this program, or any mig33 server at HOST:PORT [default: embedded]
+    #[arg(long, env = "MIG33_UPSTREAM", value_name = "embedded|HOST:PORT")]
+    pub upstream: Option<UpstreamSetting>,
+    /// Where the embedded chat service takes TCP clients [default: 127.0.0.1:9119]
+    #[arg(long, env = "MIG33_TCP_LISTEN", value_name = "HOST:PORT")]
+    pub tcp_listen: Option<Address>,
+    /// Where /healthz, /readyz and /metrics are [default: 127.0.0.1:8034]
+    #[arg(long, env = "MIG33_ADMIN_LISTEN", value_name = "HOST:PORT")]
+    pub admin_listen: Option<Address>,
+    /// A page from elsewhere that may connect, as http://HOST[:PORT]; may be given again
+    #[arg(long, env = "MIG33_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<Origin>,
+    /// Seconds that open connections are given when the program is stopped [default: 10]
+    #[arg(long, env = "MIG33_DRAIN_TIMEOUT", value_name = "SECONDS")]
+    pub drain_timeout: Option<u64>,
+    /// What is logged: error, warn, info, debug, trace, or TARGET=LEVEL,… [default: info]
+    #[arg(long, env = "MIG33_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// How it is logged [default: text]
+    #[arg(long, env = "MIG33_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// The embedded chat service's.
+    #[cfg(feature = "embedded")]
+    #[command(flatten, next_help_heading = "Chat service")]
+    pub server: mig33_server::SettingsArgs,
+}
+
+/// Where the chat service is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum UpstreamSetting {
+    /// In this program.
+    Embedded,
+    /// A mig33 server on TCP.
+    Tcp(Address),
+}
+
+impl FromStr for UpstreamSetting {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        if text == "embedded" { Ok(Self::Embedded) } else { text.parse().map(Self::Tcp) }
+    }
+}
+
+impl TryFrom<String> for UpstreamSetting {
+    type Error = BadAddress;
+
+    fn try_from(text: String) -> Result<Self, BadAddress> {
+        text.parse()
+    }
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is wrong with the settings file.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It cannot be read.
+    #[error("the settings file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A key or a value in it is bad.
+    #[error("{} line {line}: {message}", path.display())]
+    Bad {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bridge.toml");
+        fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    fn arguments(flags: &[&str]) -> Arguments {
+        Arguments::try_parse_from([&["mig33-bridge"], flags].concat()).unwrap()
+    }
+
+    #[test]
+    fn a_flag_goes_over_the_file_and_the_file_over_the_default() {
+        let (_folder, path) = file(
+            "listen = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:2\"\nallow_origin = [\"http://a.example\"]\n",
+        );
+        let settings = Settings::from_arguments(arguments(&[
+            "--config",
+            path.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:3",
+            "--upstream",
+            "chat.example:9119",
+        ]))
+        .unwrap();
+        assert_eq!(settings.listen.as_str(), "127.0.0.1:3");
+        assert_eq!(settings.admin_listen.as_str(), "127.0.0.1:2");
+        assert_eq!(settings.tcp_listen.as_str(), "127.0.0.1:9119");
+        assert_eq!(settings.upstream, UpstreamSetting::Tcp("chat.example:9119".parse().unwrap()));
+        assert_eq!(settings.allow_origin, ["http://a.example".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_named_with_its_line() {
+        let cases = [
+            ("\nlisen = \"127.0.0.1:1\"", 2, "lisen"),
+            ("listen = \"nowhere\"", 1, "nowhere"),
+            ("log_format = \"xml\"", 1, "xml"),
+            ("listen = ", 1, ""),
+            ("allow_origin = [\"example.org\"]", 1, "origin"),
+        ];
+        for (text, line, part) in cases {
+            let (_folder, path) = file(text);
+            let error = Settings::from_file(&path).unwrap_err();
+            assert!(
+                matches!(error, SettingsError::Bad { line: found, .. } if found == line),
+                "{error}"
+            );
+            let message = error.to_string();
+            assert!(message.contains(part) && !message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_bad_flag_is_named() {
+        let error = Arguments::try_parse_from(["mig33-bridge", "--listen", "here"]).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("--listen") && message.contains("`here` is not HOST:PORT"),
+            "{message}"
+        );
+    }
+}

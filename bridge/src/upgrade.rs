@@ -1,0 +1,201 @@
+//! `/ws`: the WebSocket handshake, and the task that becomes a tunnel.
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use data_encoding::BASE64;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::{debug, info};
+
+use crate::accept::Peer;
+use crate::bridge::Shared;
+use crate::close::End;
+use crate::metrics::Refusal;
+use crate::origin;
+use crate::tunnel::{self, Tunnel};
+use crate::upstream::Client;
+
+/// The subprotocol of a plain tunnel; asking for none means the same.
+const SUBPROTOCOL: &str = "mig33";
+
+/// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
+pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    if shared.draining.is_cancelled() {
+        return refuse(&shared, Refusal::Draining);
+    }
+    let Some(accept) = accept_key(request.method(), request.headers()) else {
+        return refuse(&shared, Refusal::NoHandshake);
+    };
+    if !origin::allowed(request.headers(), &shared.allow_origin) {
+        return refuse(&shared, Refusal::Origin);
+    }
+    let client = Client {
+        peer: request.extensions().get::<Peer>().map(|peer| peer.0),
+        base_url: shared.public_url.clone().or_else(|| base_url(request.headers())),
+    };
+    let asked = asks_for_subprotocol(request.headers());
+    shared.tunnels.spawn(tunnel(Arc::clone(&shared), hyper::upgrade::on(&mut request), client));
+
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if asked {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    response
+}
+
+/// The life of one tunnel, from the handshake's end on.
+async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client) {
+    let Some((socket, early)) = upgraded(upgrade).await else { return };
+    let connection = shared.next_connection();
+    let metrics = Arc::clone(&shared.metrics.tunnel);
+    metrics.opened();
+    info!(connection, peer = ?client.peer, "tunnel opened");
+    let draining = shared.draining.child_token();
+    let upstream = tokio::select! {
+        upstream = shared.upstream.connect(client) => upstream.map_err(|error| {
+            info!(connection, %error, "the upstream cannot be reached");
+            End::UpstreamUnreachable
+        }),
+        () = draining.cancelled() => Err(End::Shutdown),
+    };
+    drop(shared);
+    let end = match upstream {
+        Ok(upstream) => {
+            let tunnel = Tunnel::new(socket, early, upstream, Arc::clone(&metrics));
+            tunnel.run(draining.cancelled()).await
+        }
+        Err(end) => {
+            tunnel::refuse(socket, end).await;
+            end
+        }
+    };
+    metrics.closed(end);
+    info!(connection, end = end.label(), code = end.code(), reason = %end.reason(), "tunnel closed");
+}
+
+/// The socket itself, and what the client has sent behind its handshake.
+async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Bytes)> {
+    let upgraded: Upgraded = match upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            debug!(%error, "a client left during its handshake");
+            return None;
+        }
+    };
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        // a copy, so that the buffer of the handshake is let go of
+        Ok(parts) => Some((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf))),
+        Err(_) => {
+            debug!("an upgrade came from another accept loop");
+            None
+        }
+    }
+}
+
+/// The answer to a request that gets no tunnel.
+fn refuse(shared: &Shared, refusal: Refusal) -> Response {
+    shared.metrics.refused(refusal);
+    debug!(reason = refusal.label(), "tunnel refused");
+    match refusal {
+        Refusal::NoHandshake => (
+            StatusCode::UPGRADE_REQUIRED,
+            [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, "13")],
+            "This address takes WebSocket connections.\n",
+        )
+            .into_response(),
+        Refusal::Origin => {
+            (StatusCode::FORBIDDEN, "This page may not connect: its origin is not allowed here.\n")
+                .into_response()
+        }
+        Refusal::Draining => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [(header::RETRY_AFTER, "5")],
+            "The bridge is being restarted.\n",
+        )
+            .into_response(),
+    }
+}
+
+/// What a valid handshake (RFC 6455 section 4.2.1) is answered with.
+fn accept_key(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    let valid = method == Method::GET
+        && has_token(headers, header::CONNECTION, "upgrade")
+        && has_token(headers, header::UPGRADE, "websocket")
+        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
+        && BASE64.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16);
+    if !valid {
+        return None;
+    }
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
+}
+
+fn asks_for_subprotocol(headers: &HeaderMap) -> bool {
+    has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+}
+
+/// Whether a header that is a list has this entry.
+fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|entry| entry.trim().eq_ignore_ascii_case(token))
+}
+
+/// What links for this client start with.
+fn base_url(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let authority: axum::http::uri::Authority = host.parse().ok()?;
+    (!host.contains('@')).then(|| format!("http://{authority}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The handshake that RFC 6455 section 1.3 has as its example.
+    fn example() -> HeaderMap {
+        let pairs = [
+            ("host", "server.example.com:8033"),
+            ("upgrade", "websocket"),
+            ("connection", "keep-alive, Upgrade"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-protocol", "chat, mig33"),
+            ("sec-websocket-version", "13"),
+        ];
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_example_of_the_specification_is_answered_as_there() {
+        assert_eq!(accept_key(&Method::GET, &example()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert!(asks_for_subprotocol(&example()));
+        assert_eq!(base_url(&example()).unwrap(), "http://server.example.com:8033");
+    }
+
+    #[test]
+    fn half_a_handshake_is_none() {
+        assert_eq!(accept_key(&Method::POST, &example()), None);
+        for name in ["upgrade", "connection", "sec-websocket-key", "sec-websocket-version"] {
+            let mut headers = example();
+            headers.remove(name);
+            assert_eq!(accept_key(&Method::GET, &headers), None, "without {name}");
+            headers.insert(header::HeaderName::from_static(name), HeaderValue::from_static("8"));
+            assert_eq!(accept_key(&Method::GET, &headers), None, "with a bad {name}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What the page's and the admin listener answer.
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::support::{
+    bridge, client, get, handshake, http, packet, receive, send, settings, upstream,
+};
+
+#[tokio::test]
+async fn the_page_carries_its_policy_and_everything_is_nosniff() {
+    let (_listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let page = get(bridge.addresses().page, "/").await.to_lowercase();
+    assert!(page.starts_with("http/1.1 200"), "{page}");
+    assert!(page.ends_with("<title>mig33</title>"), "{page}");
+    assert!(page.contains("cache-control: no-cache\r\n"), "{page}");
+    assert!(
+        page.contains("content-security-policy: default-src 'none'; script-src 'self'"),
+        "{page}"
+    );
+    assert!(!page.contains("\r\nserver:"), "{page}");
+    for path in ["/", "/nothing.js", "/ws"] {
+        let answer = get(bridge.addresses().page, path).await.to_lowercase();
+        assert!(answer.contains("x-content-type-options: nosniff\r\n"), "{path}: {answer}");
+        assert!(answer.contains("referrer-policy: no-referrer\r\n"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_head_and_other_methods() {
+    let (_listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let at = bridge.addresses().page;
+    assert!(get(at, "/chat/bob").await.starts_with("HTTP/1.1 404"));
+    let head = http(at, "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    assert!(head.to_lowercase().contains("content-length: 20\r\n"), "{head}");
+    let post =
+        http(at, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .await;
+    assert!(post.starts_with("HTTP/1.1 405"), "{post}");
+    assert!(get(at, "/ws").await.starts_with("HTTP/1.1 426"));
+}
+
+#[tokio::test]
+async fn only_pages_of_this_host_and_named_ones_may_connect() {
+    let (_listener, address) = upstream().await;
+    let mut settings = settings(address);
+    settings.allow_origin = vec!["https://chat.example".parse().unwrap()];
+    let bridge = mig33_bridge::Bridge::start(settings).await.unwrap();
+    let own = format!("http://{}", bridge.addresses().page);
+    for (origin, allowed) in [
+        (own.as_str(), true),
+        ("https://chat.example", true),
+        ("http://chat.example", false),
+        ("http://127.0.0.1:1", false),
+        ("null", false),
+    ] {
+        match handshake(&bridge, &[("origin", origin)]).await {
+            Ok(_) => assert!(allowed, "{origin}"),
+            Err(Error::Http(response)) => {
+                assert!(!allowed, "{origin}");
+                assert_eq!(response.status(), 403);
+                assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+            }
+            Err(error) => panic!("{origin}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_subprotocol_is_echoed_when_it_is_asked_for() {
+    let (_listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let (_, asked) = handshake(&bridge, &[("sec-websocket-protocol", "mig33")]).await.unwrap();
+    assert_eq!(asked.headers()["sec-websocket-protocol"], "mig33");
+    let (_, plain) = handshake(&bridge, &[]).await.unwrap();
+    assert!(!plain.headers().contains_key("sec-websocket-protocol"));
+}
+
+#[tokio::test]
+async fn silent_and_half_header_connections_are_closed_and_tunnels_are_not() {
+    let (listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let (mut tunnel, accepted) = tokio::join!(client(&bridge), listener.accept());
+    let mut accepted = accepted.unwrap().0;
+    let mut silent = TcpStream::connect(bridge.addresses().page).await.unwrap();
+    let mut half = TcpStream::connect(bridge.addresses().page).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    // both are there when time begins to jump to whatever is waited for next
+    tokio::task::yield_now().await;
+    tokio::time::pause();
+    let begin = Instant::now();
+    for stream in [&mut silent, &mut half] {
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+    assert!(begin.elapsed() <= Duration::from_secs(10), "{:?}", begin.elapsed());
+    tokio::time::resume();
+    send(&mut tunnel, &packet(3)).await;
+    let mut got = [0; 12];
+    accepted.read_exact(&mut got).await.unwrap();
+    accepted.write_all(&got).await.unwrap();
+    assert_eq!(receive(&mut tunnel).await, packet(3));
+}
+
+#[tokio::test]
+async fn health_readiness_and_figures() {
+    let (listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let admin = bridge.addresses().admin;
+    assert!(get(admin, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(get(admin, "/readyz").await.starts_with("HTTP/1.1 200"));
+    let (_probe, _) = listener.accept().await.unwrap();
+    let (mut open, accepted) = tokio::join!(client(&bridge), listener.accept());
+    send(&mut open, &packet(3)).await;
+    accepted.unwrap().0.read_exact(&mut [0; 12]).await.unwrap();
+    let metrics = get(admin, "/metrics").await;
+    for line in [
+        "mig33_bridge_connections_open 1",
+        "mig33_bridge_packets_total{direction=\"to_upstream\"} 1",
+        "mig33_bridge_bytes_total{direction=\"to_upstream\"} 12",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn not_ready_while_the_upstream_is_away() {
+    let (listener, address) = upstream().await;
+    drop(listener);
+    let bridge = bridge(address).await;
+    assert!(get(bridge.addresses().admin, "/readyz").await.starts_with("HTTP/1.1 503"));
+    assert!(get(bridge.addresses().admin, "/healthz").await.starts_with("HTTP/1.1 200"));
+}

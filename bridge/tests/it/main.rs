@@ -1,0 +1,9 @@
+//! The bridge against upstreams and clients that are written here.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod http;
+mod listeners;
+mod memory;
+mod program;
+mod support;
+mod tunnel;

@@ -1,0 +1,244 @@
+//! One tunnel on streams in memory and virtual time: heartbeat, backpressure, time limits.
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use mig33_bridge::close::End;
+use mig33_bridge::metrics::TunnelMetrics;
+use mig33_bridge::tunnel::Tunnel;
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use crate::support::{close_code, closed, packet, receive, send};
+
+/// Bytes that each of the two streams may hold.
+const STREAM: usize = 1024;
+
+struct Ends {
+    client: WebSocketStream<DuplexStream>,
+    upstream: DuplexStream,
+    tunnel: JoinHandle<End>,
+}
+
+fn raw_ends(early: Bytes) -> (DuplexStream, DuplexStream, JoinHandle<End>) {
+    let (client, near) = duplex(STREAM);
+    let (upstream, far) = duplex(STREAM);
+    let tunnel = Tunnel::new(near, early, far, Arc::new(TunnelMetrics::default()));
+    (client, upstream, tokio::spawn(tunnel.run(pending())))
+}
+
+async fn ends() -> Ends {
+    let (client, upstream, tunnel) = raw_ends(Bytes::new());
+    let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    Ends { client, upstream, tunnel }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dead() {
+    let mut ends = ends().await;
+    let begin = Instant::now();
+    for beat in 1..=5_u64 {
+        assert!(matches!(ends.client.next().await, Some(Ok(Message::Ping(_)))));
+        assert_eq!(begin.elapsed().as_secs(), 25 * beat);
+        // reading on sends the answer
+    }
+    // nothing is read any more: the last ping is not answered
+    assert_eq!(ends.upstream.read(&mut [0]).await.unwrap(), 0, "the upstream is told of the end");
+    assert_eq!(begin.elapsed().as_secs(), 25 * 6);
+    drop(ends.upstream);
+    assert_eq!(ends.tunnel.await.unwrap(), End::ClientDead);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_bytes_are_a_sign_of_life() {
+    let (mut client, _upstream, tunnel) = raw_ends(Bytes::new());
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(300) {
+        // one byte of a long frame now and then, and no pong
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let frame = [0x82, 0xfe, 0x01, 0x00, 1, 2, 3, 4];
+        let at = (begin.elapsed().as_secs() / 20 - 1) as usize;
+        client.write_all(&[*frame.get(at).unwrap_or(&0x77)]).await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(!tunnel.is_finished(), "after {:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_stops_the_upstream_from_being_read() {
+    let mut ends = ends().await;
+    let packet = packet(500);
+    let mut sent = 0;
+    while timeout(Duration::from_secs(1), ends.upstream.write_all(&packet)).await.is_ok() {
+        sent += packet.len();
+    }
+    assert!((STREAM..STREAM * 2 + 200_000).contains(&sent), "{sent} bytes were taken");
+    let writing = tokio::spawn(async move {
+        // the packet that was cut off by the time limit is ended first
+        let done = sent;
+        (ends.upstream, done)
+    });
+    let (_upstream, done) = writing.await.unwrap();
+    let mut got = 0;
+    while got < done - packet.len() {
+        got += receive(&mut ends.client).await.len();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_does_not_read_stops_the_client_from_being_read() {
+    let mut ends = ends().await;
+    let packet = packet(500);
+    let mut sent = 0;
+    while timeout(Duration::from_secs(1), ends.client.send(Message::binary(packet.clone())))
+        .await
+        .is_ok()
+    {
+        sent += packet.len();
+        assert!(sent < 1_000_000, "the client is read without end");
+    }
+    let mut got = vec![0; packet.len()];
+    for _ in 0..sent / packet.len() {
+        ends.upstream.read_exact(&mut got).await.unwrap();
+        assert_eq!(got, packet);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_not_dead_while_it_is_not_read() {
+    let mut ends = ends().await;
+    while timeout(Duration::from_secs(1), ends.client.send(Message::binary(packet(500))))
+        .await
+        .is_ok()
+    {}
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(!ends.tunnel.is_finished());
+    // once the upstream goes on, so does the client
+    let mut got = vec![0; packet(500).len()];
+    ends.upstream.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, packet(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_by_who_does_not_read_is_bounded() {
+    let (mut client, _upstream, tunnel) = raw_ends(Bytes::new());
+    let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat();
+    let mut sent = 0;
+    while timeout(Duration::from_secs(1), client.write_all(&ping)).await.is_ok() {
+        sent += ping.len();
+        assert!(sent < 300_000, "answers pile up");
+    }
+    assert_eq!(tunnel.await.unwrap(), End::ClientDead);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_take_the_rest_is_waited_for_a_bounded_time() {
+    let mut ends = ends().await;
+    // a message that fills the stream, so that the close does not fit any more
+    ends.upstream.write_all(&packet(STREAM - 9 - 4)).await.unwrap();
+    drop(ends.upstream);
+    let begin = Instant::now();
+    assert_eq!(ends.tunnel.await.unwrap(), End::UpstreamEnded);
+    assert!(begin.elapsed() <= Duration::from_secs(11), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_on_sending_after_the_close_is_left_in_bounded_time() {
+    let mut ends = ends().await;
+    ends.client.send(Message::text("no")).await.unwrap();
+    let begin = Instant::now();
+    assert_eq!(ends.tunnel.await.unwrap(), End::ClientText);
+    assert!(begin.elapsed() <= Duration::from_secs(4), "{:?}", begin.elapsed());
+    assert_eq!(close_code(&mut ends.client).await, Some(1003));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_sends_behind_its_handshake_is_not_lost() {
+    let ping = [2, 0, 2, 0, 4, 0, 0, 0, 0];
+    let frame = [&[0x82, 0x89, 0, 0, 0, 0][..], &ping].concat();
+    let (_client, mut upstream, _tunnel) = raw_ends(frame.into());
+    let mut got = [0; 9];
+    upstream.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, ping);
+}
+
+#[tokio::test]
+async fn a_tunnel_at_rest_is_small() {
+    let (near, _client) = duplex(STREAM);
+    let (far, _upstream) = duplex(STREAM);
+    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()));
+    let size = size_of_val(&tunnel.run(pending()));
+    assert!(size <= 2048, "{size} bytes");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_chunking_of_both_streams_arrives_as_the_same_bytes(
+        lengths in prop::collection::vec(0..2_000_usize, 1..8),
+        chunks in prop::collection::vec(1..700_usize, 1..8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let Ends { mut client, upstream, tunnel } = ends().await;
+            let packets: Vec<Vec<u8>> = lengths.iter().map(|length| packet(*length)).collect();
+            let stream = packets.concat();
+            let (mut from_tunnel, mut to_tunnel) = tokio::io::split(upstream);
+            let expected = stream.clone();
+            let echo = tokio::spawn(async move {
+                let mut got = vec![0; expected.len()];
+                from_tunnel.read_exact(&mut got).await.unwrap();
+                assert!(got == expected);
+            });
+            let writing = tokio::spawn(async move {
+                let mut rest = stream.as_slice();
+                for size in chunks.iter().cycle() {
+                    let (chunk, later) = rest.split_at((*size).min(rest.len()));
+                    to_tunnel.write_all(chunk).await.unwrap();
+                    tokio::task::yield_now().await;
+                    rest = later;
+                    if rest.is_empty() {
+                        break;
+                    }
+                }
+                stream
+            });
+            for packet in &packets {
+                send(&mut client, packet).await;
+            }
+            let mut got = Vec::new();
+            let total: usize = packets.iter().map(Vec::len).sum();
+            while got.len() < total {
+                let message = receive(&mut client).await;
+                let mut scanner = mig33_codec::Scanner::new();
+                let scan = scanner.advance(&message).unwrap();
+                assert!(scanner.at_boundary() && scan.packets > 0, "whole packets only");
+                got.extend(message);
+            }
+            assert!(got == writing.await.unwrap());
+            echo.await.unwrap();
+            drop(client);
+            tunnel.await.unwrap();
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_comes_before_the_close() {
+    let mut ends = ends().await;
+    let stream = [packet(700), packet(900), packet(3)].concat();
+    let sent = stream.clone();
+    let writing = tokio::spawn(async move { ends.upstream.write_all(&sent).await });
+    let (got, close) = closed(&mut ends.client).await;
+    writing.await.unwrap().unwrap();
+    assert!(got == stream);
+    assert_eq!(close.unwrap().0, 1000);
+}

@@ -1,0 +1,116 @@
+//! The program itself: its lines, its exit codes, its end.
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+
+use tokio::net::TcpListener;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mig33-bridge"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIG33_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+/// A program that runs, ended with the test.
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = program(arguments).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// The address behind `listening WHAT`, which has to be the next line.
+    fn address(&mut self, what: &str) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        let rest = line
+            .strip_prefix(&format!("listening {what} "))
+            .unwrap_or_else(|| panic!("{what}: {line:?}"));
+        rest.trim_end().to_owned()
+    }
+
+    fn terminate(&self) {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn it_says_where_it_listens_and_ends_on_a_signal() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let mut running = Running::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--upstream",
+        &address,
+        "--log-format",
+        "json",
+    ]);
+    let page = running.address("page");
+    let admin = running.address("admin");
+    for url in [&page, &admin] {
+        assert!(url.starts_with("http://127.0.0.1:") && !url.ends_with(":0"), "{url}");
+    }
+    running.terminate();
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    let mut log = String::new();
+    running.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
+    assert!(log.contains("\"stopped\""), "{log}");
+}
+
+#[test]
+fn bad_settings_are_one_line_and_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\nlisten_port = 3\n").unwrap();
+    let path = file.to_str().unwrap();
+    let (code, message) = run(&mut program(&["--config", path]));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("line 2") && message.contains("listen_port"), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+
+    let (code, message) = run(&mut program(&["--config", "/nowhere/bridge.toml"]));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("/nowhere/bridge.toml"), "{message}");
+
+    let (code, message) = run(&mut program(&["--log", "=="]));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("=="), "{message}");
+
+    let (code, message) = run(program(&[]).env("MIG33_LISTEN", "nowhere"));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("nowhere") && message.contains("--listen"), "{message}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_line_and_exit_code_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, message) = run(&mut program(&["--listen", &address, "--upstream", "127.0.0.1:1"]));
+    assert_eq!(code, Some(1));
+    assert!(message.contains(&address) && message.contains("--listen"), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
