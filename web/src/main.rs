@@ -1,11 +1,21 @@
-//! The page.
-use yew::prelude::*;
-
-#[component]
-fn App() -> Html {
-    html! { <h1>{ "mig33" }</h1> }
-}
+//! The page: mounts the app. Everything that does not need a browser is in modules that are tested without one.
+mod app;
+mod clock;
+mod intent;
+mod keys;
+mod links;
+mod panic;
+mod picture;
+mod roster;
+mod route;
+mod socket;
+mod storage;
+mod timeline;
+mod upload;
+mod view;
+mod window;
 
 fn main() {
-    yew::Renderer::<App>::new().render();
+    panic::install();
+    yew::Renderer::<app::App>::new().render();
 }

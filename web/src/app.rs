@@ -1,0 +1,562 @@
+//! The app: bytes go into the session, its state goes to the components, what the person wants comes back as intents.
+mod connection;
+mod intents;
+mod pictures;
+mod reading;
+mod surroundings;
+mod transfers;
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use gloo_events::{EventListener, EventListenerOptions};
+use gloo_render::AnimationFrame;
+use gloo_timers::callback::{Interval, Timeout};
+use mig33_client::{
+    Account, Action, ActionId, Chat, ChatId, History, Link, Membership, Presence, Room, Session, State,
+};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, KeyboardEvent};
+use yew::prelude::*;
+
+use self::reading::Reading;
+use self::transfers::Transfers;
+use crate::clock;
+use crate::intent::{DialogKind, Intent};
+use crate::keys::{self, Command, Press};
+use crate::picture::{Picture, Unfit};
+use crate::roster::{self, Drafts, Section};
+use crate::route::Route;
+use crate::socket::{Socket, SocketEvent};
+use crate::storage::Store;
+use crate::upload::UploadEvent;
+use crate::view::add_contact_dialog::AddContactDialog;
+use crate::view::auth::Auth;
+use crate::view::banner::Banner;
+use crate::view::chat::ChatPane;
+use crate::view::dialog::Dialog;
+use crate::view::icons::logo;
+use crate::view::members::Members;
+use crate::view::notices::{Notices, PageError};
+use crate::view::rooms_dialog::RoomsDialog;
+use crate::view::sidebar::Sidebar;
+
+/// What happens to the app.
+pub(crate) enum Msg {
+    /// The person wants something.
+    Intent(Intent),
+    /// Something happened on the socket of this generation.
+    Socket(u32, SocketEvent),
+    /// The session's time has come.
+    Timeout,
+    /// It is time to draw what has changed.
+    Frame,
+    /// The address has changed.
+    Address,
+    /// The page came to the front, or the network back.
+    Awake,
+    /// The page got or lost the focus.
+    Focus,
+    /// A minute has passed.
+    Minute,
+    /// A key that no field took.
+    Key(Command),
+    /// A file was made fit to be sent, or is not.
+    Fitted(u32, Result<Picture, Unfit>),
+    /// The bytes of a picture were read.
+    Read(u32, Option<Vec<u8>>),
+    /// Something happened to an upload.
+    Upload(u32, UploadEvent),
+}
+
+/// Why an action was asked for: who is told how it ended.
+enum Purpose {
+    /// The log-in view.
+    LogIn,
+    /// The dialog, which closes when it is done.
+    Dialog(Action),
+    /// Nobody, unless it fails.
+    Act(Action),
+}
+
+/// A dialog that is open.
+struct OpenDialog {
+    kind: DialogKind,
+    error: Option<Rc<str>>,
+    busy: Option<ActionId>,
+}
+
+/// Where the focus goes once everything is drawn.
+enum Focus {
+    Chat,
+    Entry(ChatId),
+}
+
+/// The app.
+pub(crate) struct App {
+    session: Session,
+    /// What is drawn: the session's state at the last frame.
+    state: State,
+    store: Store,
+    socket: Option<Socket>,
+    generation: u32,
+    timer: Option<(u64, Timeout)>,
+    frame: Option<AnimationFrame>,
+    frame_is_due: bool,
+    /// Whose page it is, also before the connection is up.
+    account: Option<Rc<Account>>,
+    log_in_error: Option<Rc<str>>,
+    asked: HashMap<ActionId, Purpose>,
+    dialog: Option<OpenDialog>,
+    route: Route,
+    /// Whether the step before in the browser's history is the list.
+    came_from_list: bool,
+    reading: Reading,
+    /// Counts how often the log was asked to go to its end.
+    jumps: u32,
+    drafts: Drafts,
+    sections: Rc<Vec<Section>>,
+    joined: Rc<BTreeSet<ChatId>>,
+    kept_outbox: Bytes,
+    members_open: bool,
+    transfers: Transfers,
+    errors: Rc<Vec<PageError>>,
+    next_error: u32,
+    today: i64,
+    focus: Option<Focus>,
+    emit: Callback<Intent>,
+    _listeners: Vec<EventListener>,
+    _minute: Interval,
+}
+
+impl Component for App {
+    type Message = Msg;
+    type Properties = ();
+
+    fn create(ctx: &Context<Self>) -> Self {
+        let store = Store::open(&page_name());
+        let members_open = store.members_pane().unwrap_or_else(surroundings::is_very_wide);
+        let link = ctx.link().clone();
+        let mut app = Self {
+            session: Session::new(surroundings::config()),
+            state: State::default(),
+            members_open: members_open && surroundings::is_wide(),
+            store,
+            socket: None,
+            generation: 0,
+            timer: None,
+            frame: None,
+            frame_is_due: false,
+            account: None,
+            log_in_error: None,
+            asked: HashMap::new(),
+            dialog: None,
+            route: surroundings::route(),
+            came_from_list: false,
+            reading: Reading::default(),
+            jumps: 0,
+            drafts: Drafts::new(),
+            sections: Rc::default(),
+            joined: Rc::default(),
+            kept_outbox: Bytes::new(),
+            transfers: Transfers::default(),
+            errors: Rc::default(),
+            next_error: 0,
+            today: clock::day_of(clock::now()),
+            focus: None,
+            emit: ctx.link().callback(Msg::Intent),
+            _listeners: listeners(ctx),
+            _minute: Interval::new(60_000, move || link.send_message(Msg::Minute)),
+        };
+        app.come_back(ctx);
+        app.refresh(ctx);
+        app
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        match msg {
+            Msg::Intent(intent) => self.wish(ctx, intent),
+            Msg::Socket(generation, event) => {
+                if generation == self.generation {
+                    self.socket_event(ctx, event);
+                }
+                false
+            }
+            Msg::Timeout => {
+                self.timer = None;
+                self.session.handle_timeout(clock::now());
+                self.pump(ctx);
+                false
+            }
+            Msg::Frame => {
+                self.frame_is_due = false;
+                self.refresh(ctx);
+                true
+            }
+            Msg::Address => {
+                let route = surroundings::route();
+                if route == self.route {
+                    return false;
+                }
+                self.came_from_list = self.route == Route::List;
+                self.enter(ctx, route);
+                true
+            }
+            Msg::Awake => {
+                self.session.reconnect_now(clock::now());
+                self.pump(ctx);
+                self.refresh(ctx);
+                true
+            }
+            Msg::Focus => {
+                self.refresh(ctx);
+                true
+            }
+            Msg::Minute => {
+                let today = clock::day_of(clock::now());
+                std::mem::replace(&mut self.today, today) != today
+            }
+            Msg::Key(command) => self.key(ctx, command),
+            Msg::Fitted(id, fitted) => self.picture_fitted(ctx, id, fitted),
+            Msg::Read(id, bytes) => self.picture_read(ctx, id, bytes),
+            Msg::Upload(id, event) => self.upload_event(id, event),
+        }
+    }
+
+    fn view(&self, _ctx: &Context<Self>) -> Html {
+        let emit = &self.emit;
+        let Some(account) = &self.account else {
+            return html! {
+                <>
+                    <Auth key="auth" error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
+                    <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
+                </>
+            };
+        };
+        let account = self.state.account.as_ref().unwrap_or(account);
+        let online = self.state.link == Link::Online;
+        let chat = self.route.chat().map(|id| self.chat(id));
+        let members = chat.as_ref().and_then(|chat| chat.room.clone()).filter(|room| {
+            self.members_open && room.membership == Membership::Inside
+        });
+        let class = classes!(
+            "shell",
+            if chat.is_some() { "at-chat" } else { "at-list" },
+            members.is_some().then_some("with-members")
+        );
+        html! {
+            <>
+            <div key="shell" {class}>
+                <Sidebar key="list" account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
+                    open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
+                { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
+                if let Some(room) = members {
+                    <Members key="members" {room} me={account.username.clone()} emit={emit.clone()} />
+                }
+            </div>
+            <Banner key="banner" link={self.state.link.clone()} emit={emit.clone()} />
+            <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
+            { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
+            </>
+        }
+    }
+
+    fn rendered(&mut self, _ctx: &Context<Self>, _first_render: bool) {
+        match self.focus.take() {
+            Some(_) if self.dialog.is_some() => {}
+            Some(Focus::Chat) => surroundings::focus_chat(),
+            Some(Focus::Entry(chat)) => surroundings::focus_entry(&chat),
+            None => {}
+        }
+    }
+}
+
+impl App {
+    /// Takes what the session knows now, and what follows from it: what is read, the list, title and icon.
+    fn refresh(&mut self, ctx: &Context<Self>) {
+        self.state = self.session.state().clone();
+        if let Some(id) = self.route.chat()
+            && let Some(chat) = self.state.chats.get(id)
+            && self.reading.follow(chat, surroundings::looking())
+        {
+            let chat = id.clone();
+            self.session.act(clock::now(), Action::MarkRead { chat });
+            self.pump(ctx);
+            self.state = self.session.state().clone();
+        }
+        self.list();
+        self.dismiss_known_motd();
+        let unread = self.state.unread();
+        let mut title = String::new();
+        if self.account.is_some() && unread > 0 {
+            title.push_str(&format!("({unread}) "));
+        }
+        if let Some(id) = self.route.chat().filter(|_| self.account.is_some()) {
+            let name = self.state.chats.get(id).map_or(id.key(), |chat| &*chat.name);
+            title.push_str(name);
+            title.push_str(" – ");
+        }
+        title.push_str("mig33");
+        surroundings::set_title(&title, unread);
+    }
+
+    /// Lays out the list of chats, and keeps which rooms we are in.
+    fn list(&mut self) {
+        let sections = roster::sections(&self.state, &self.drafts, self.route.chat());
+        if *self.sections != sections {
+            self.sections = Rc::new(sections);
+        }
+        let mut names = Vec::new();
+        let joined: BTreeSet<ChatId> = self
+            .state
+            .chats
+            .values()
+            .filter(|chat| {
+                let inside = |room: &Rc<Room>| matches!(room.membership, Membership::Inside | Membership::Joining);
+                chat.room.as_ref().is_some_and(inside)
+            })
+            .map(|chat| {
+                names.push(chat.name.clone());
+                chat.id.clone()
+            })
+            .collect();
+        if *self.joined != joined {
+            self.joined = Rc::new(joined);
+            if let Some(account) = &self.account {
+                self.store.set_rooms(&account.username, &names);
+            }
+        }
+    }
+
+    /// The message of the day comes with each log-in: once put away, it stays away until it says something else.
+    fn dismiss_known_motd(&mut self) {
+        let Some(account) = &self.account else { return };
+        let Some(dismissed) = self.store.dismissed_motd(&account.username) else { return };
+        let known: Vec<u32> = self
+            .state
+            .notices
+            .iter()
+            .filter(|notice| notice.kind == mig33_client::NoticeKind::MessageOfTheDay && *notice.text == *dismissed)
+            .map(|notice| notice.id)
+            .collect();
+        for notice in known {
+            self.session.act(clock::now(), Action::Dismiss { notice });
+            self.state = self.session.state().clone();
+        }
+    }
+
+    /// Shows a route that is in the address already.
+    fn enter(&mut self, ctx: &Context<Self>, route: Route) {
+        let before = std::mem::replace(&mut self.route, route);
+        let Some(account) = &self.account else { return };
+        let chat = self.route.chat().cloned();
+        self.store.set_last_chat(&account.username, chat.as_ref());
+        self.reading = Reading::open(chat.clone());
+        self.focus = match (&chat, before) {
+            (Some(_), _) => Some(Focus::Chat),
+            (None, Route::Chat(before)) => Some(Focus::Entry(before)),
+            (None, Route::List) => None,
+        };
+        if let Some(chat) = chat {
+            self.session.act(clock::now(), Action::OpenChat { chat });
+            self.pump(ctx);
+        }
+        self.refresh(ctx);
+    }
+
+    /// Goes somewhere, as a step that Back undoes.
+    fn go(&mut self, ctx: &Context<Self>, route: Route) {
+        if route != self.route {
+            surroundings::set_route(&route, false);
+            self.came_from_list = self.route == Route::List;
+            self.enter(ctx, route);
+        }
+    }
+
+    fn key(&mut self, ctx: &Context<Self>, command: Command) -> bool {
+        let next = match command {
+            Command::Step(steps) => roster::neighbour(&self.sections, self.route.chat(), steps),
+            Command::StepUnread(steps) => {
+                let unread = roster::unread_only(&self.sections, self.route.chat());
+                roster::neighbour(&unread, self.route.chat(), steps)
+            }
+            Command::Escape => {
+                self.jumps = self.jumps.wrapping_add(1);
+                surroundings::focus_composer();
+                return true;
+            }
+            Command::Compose | Command::Picture => None,
+        };
+        match next {
+            Some(chat) => {
+                self.go(ctx, Route::Chat(chat));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The chat, also before the server has told of it.
+    fn chat(&self, id: &ChatId) -> Rc<Chat> {
+        self.state.chats.get(id).cloned().unwrap_or_else(|| {
+            Rc::new(Chat {
+                id: id.clone(),
+                name: id.key().into(),
+                messages: Rc::default(),
+                unread: 0,
+                history: History::Loading,
+                active: 0,
+                room: id.is_room().then(|| Rc::new(Room { membership: Membership::Joining, ..Room::default() })),
+            })
+        })
+    }
+
+    fn complain(&mut self, text: Rc<str>) {
+        if self.errors.iter().any(|error| error.text == text) {
+            return;
+        }
+        self.next_error += 1;
+        Rc::make_mut(&mut self.errors).push(PageError { id: self.next_error, text });
+    }
+
+    fn is_logging_in(&self) -> bool {
+        self.asked.values().any(|purpose| matches!(purpose, Purpose::LogIn))
+    }
+
+    fn chat_pane(&self, chat: Rc<Chat>, online: bool) -> Html {
+        let contact = if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
+        html! {
+            <ChatPane key="chat" contact={contact} unread_from={self.reading.unread_from().cloned()}
+                draft={self.drafts.get(&chat.id).cloned()} sending={self.transfers.of(&chat.id)} members_open={self.members_open}
+                today={self.today} jumps={self.jumps} {online} emit={self.emit.clone()} {chat} />
+        }
+    }
+
+    fn nothing_open(&self) -> Html {
+        html! {
+            <main key="nothing" class="nothing-open">
+                { logo() }
+                <h2>{ "Pick a chat" }</h2>
+                <p>{ "Choose somebody from the list, or look into a room." }</p>
+                <p class="keys"><kbd>{ "Alt" }</kbd>{ " + " }<kbd>{ "↑" }</kbd>{ " " }<kbd>{ "↓" }</kbd>{ " goes from chat to chat" }</p>
+            </main>
+        }
+    }
+
+    fn dialog_view(&self, dialog: &OpenDialog, online: bool) -> Html {
+        let emit = &self.emit;
+        let (error, busy) = (dialog.error.clone(), dialog.busy.is_some());
+        match &dialog.kind {
+            DialogKind::AddContact => html! {
+                <AddContactDialog key="add" groups={self.state.groups.clone()} {error} {busy} emit={emit.clone()} />
+            },
+            DialogKind::Rooms => html! {
+                <RoomsDialog key="rooms" directory={self.state.directory.clone()} joined={self.joined.clone()} {error} {busy} {online}
+                    emit={emit.clone()} />
+            },
+            DialogKind::RemoveContact { id, username } => {
+                let id = *id;
+                let remove = emit.reform(move |_| Intent::Ask(Action::RemoveContact { id }));
+                html! {
+                    <Dialog key="remove" title={format!("Remove {username}?")} class="narrow" on_close={emit.reform(|()| Intent::Close)}>
+                        <p class="dialog-hint">{ "You are removed from each other’s contacts. What was said stays." }</p>
+                        if let Some(error) = &error { <p class="error" role="alert">{ &**error }</p> }
+                        <div class="dialog-buttons">
+                            <button type="button" class="button" onclick={emit.reform(|_| Intent::Close)}>{ "Keep" }</button>
+                            <button type="button" class="button grave" onclick={remove}>{ "Remove" }</button>
+                        </div>
+                    </Dialog>
+                }
+            }
+            DialogKind::Picture { source, name } => html! {
+                <Dialog key="picture" title={name.to_string()} class="viewer" on_close={emit.reform(|()| Intent::Close)}>
+                    <img src={source.to_string()} alt={name.to_string()} />
+                </Dialog>
+            },
+        }
+    }
+}
+
+/// A name for this page's part of the storage.
+fn page_name() -> String {
+    let random = (surroundings::config().random)();
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An account of which nothing but the name is known.
+fn named(username: &str) -> Rc<Account> {
+    Rc::new(Account { username: username.into(), presence: Presence::AVAILABLE, status_message: "".into() })
+}
+
+fn listeners(ctx: &Context<App>) -> Vec<EventListener> {
+    let (Some(window), Some(document)) = (surroundings::window(), surroundings::document()) else {
+        return Vec::new();
+    };
+    let tell = |message: fn() -> Msg| {
+        let link = ctx.link().clone();
+        move |_: &web_sys::Event| link.send_message(message())
+    };
+    let awake = {
+        let link = ctx.link().clone();
+        move |_: &web_sys::Event| link.send_message(if surroundings::hidden() { Msg::Focus } else { Msg::Awake })
+    };
+    let key = {
+        let link = ctx.link().clone();
+        move |event: &web_sys::Event| {
+            let event: &KeyboardEvent = event.unchecked_ref();
+            match command(event) {
+                // at once: the key's character then goes where the focus is
+                Some(Command::Compose) => surroundings::focus_composer(),
+                Some(Command::Picture) => surroundings::pick_picture(),
+                Some(command) => {
+                    event.prevent_default();
+                    link.send_message(Msg::Key(command));
+                }
+                None => {}
+            }
+        }
+    };
+    let paste = {
+        let link = ctx.link().clone();
+        move |event: &web_sys::Event| {
+            let pictures = surroundings::pasted_pictures(event);
+            if !pictures.is_empty()
+                && let Route::Chat(chat) = surroundings::route()
+            {
+                event.prevent_default();
+                link.send_message(Msg::Intent(Intent::SendPictures(chat, pictures)));
+            }
+        }
+    };
+    let active = EventListenerOptions::enable_prevent_default();
+    vec![
+        EventListener::new(&window, "hashchange", tell(|| Msg::Address)),
+        EventListener::new(&window, "popstate", tell(|| Msg::Address)),
+        EventListener::new(&window, "online", tell(|| Msg::Awake)),
+        EventListener::new(&window, "pageshow", tell(|| Msg::Awake)),
+        EventListener::new(&document, "visibilitychange", awake),
+        EventListener::new(&window, "focus", tell(|| Msg::Focus)),
+        EventListener::new(&window, "blur", tell(|| Msg::Focus)),
+        EventListener::new_with_options(&window, "keydown", active, key),
+        EventListener::new_with_options(&document, "paste", active, paste),
+    ]
+}
+
+fn command(event: &KeyboardEvent) -> Option<Command> {
+    if event.default_prevented() {
+        return None;
+    }
+    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let is = |selector: &str| target.as_ref().is_some_and(|target| target.matches(selector).unwrap_or(false));
+    keys::command(Press {
+        key: &event.key(),
+        control: event.ctrl_key() || event.meta_key(),
+        alt: event.alt_key(),
+        shift: event.shift_key(),
+        composing: event.is_composing() || event.key_code() == 229,
+        in_field: is("input, textarea, select"),
+        on_control: is("button, a, summary"),
+        in_dialog: surroundings::dialog_is_open(),
+    })
+}

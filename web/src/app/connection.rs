@@ -1,0 +1,235 @@
+//! The app's end of the connection: carries out what the session wants, and keeps what has to survive a reload.
+use gloo_render::request_animation_frame;
+use gloo_timers::callback::Timeout;
+use mig33_client::{Action, ActionId, Event, Output, Session};
+use yew::Context;
+
+use super::{App, Msg, Purpose, named, surroundings};
+use crate::clock;
+use crate::intent::DialogKind;
+use crate::route::Route;
+use crate::socket::{Socket, SocketEvent};
+
+impl App {
+    /// Comes back as whoever was logged in, where a token was kept.
+    pub(super) fn come_back(&mut self, ctx: &Context<Self>) {
+        let Some(username) = self.store.account() else { return };
+        let Some(token) = self.store.token(&username) else { return };
+        self.account = Some(named(&username));
+        self.begin(&username);
+        self.session.log_in_with_token(clock::now(), &username, token);
+        self.furnish(&username);
+        self.pump(ctx);
+    }
+
+    /// Logs in or registers with a password, on a session that knows of nobody else.
+    pub(super) fn log_in(&mut self, ctx: &Context<Self>, username: &str, start: impl FnOnce(&mut Session) -> ActionId) {
+        self.start_anew();
+        self.log_in_error = None;
+        self.begin(username);
+        let action = start(&mut self.session);
+        self.asked.insert(action, Purpose::LogIn);
+        self.pump(ctx);
+    }
+
+    /// Carries out what the session wants until it wants nothing more, and sees to it that changes are drawn.
+    pub(super) fn pump(&mut self, ctx: &Context<Self>) {
+        loop {
+            if let Some(output) = self.session.poll_output() {
+                self.carry_out(ctx, output);
+            } else if let Some(event) = self.session.poll_event() {
+                self.event(ctx, event);
+            } else {
+                break;
+            }
+        }
+        self.set_timer(ctx);
+        self.keep_outbox();
+        self.draw_soon(ctx);
+    }
+
+    pub(super) fn socket_event(&mut self, ctx: &Context<Self>, event: SocketEvent) {
+        let now = clock::now();
+        match event {
+            SocketEvent::Opened => self.session.connected(now),
+            SocketEvent::Bytes(bytes) => self.session.handle_bytes(now, bytes),
+            SocketEvent::Closed(reason) => {
+                self.socket = None;
+                self.session.disconnected(now, Some(&reason));
+            }
+        }
+        self.pump(ctx);
+    }
+
+    fn carry_out(&mut self, ctx: &Context<Self>, output: Output) {
+        match output {
+            Output::Connect => {
+                // events of the sockets before have an older generation
+                self.generation = self.generation.wrapping_add(1);
+                let generation = self.generation;
+                self.socket = None;
+                let on_event = ctx.link().callback(move |event| Msg::Socket(generation, event));
+                match Socket::open(&on_event) {
+                    Ok(socket) => self.socket = Some(socket),
+                    Err(_) => on_event.emit(SocketEvent::Closed(String::new())),
+                }
+            }
+            Output::Send(bytes) => {
+                if let Some(socket) = &self.socket {
+                    socket.send(&bytes);
+                }
+            }
+            Output::Close => {
+                self.generation = self.generation.wrapping_add(1);
+                self.socket = None;
+            }
+        }
+    }
+
+    fn event(&mut self, ctx: &Context<Self>, event: Event) {
+        match event {
+            Event::Answered { action, result } => self.answered(ctx, action, result),
+            Event::UploadAddress { action, url } => self.upload_address(ctx, action, &url),
+            Event::TokenChanged { username, token } => {
+                self.store.set_token(&username, token.as_ref().map(|token| &token.expose()[..]));
+            }
+            Event::LoggedIn => self.logged_in(ctx),
+            Event::LoggedOut { reason } => {
+                self.log_in_error = reason;
+                self.logged_out();
+            }
+            Event::MessageReceived { .. } => {}
+        }
+    }
+
+    fn logged_in(&mut self, ctx: &Context<Self>) {
+        let Some(account) = self.session.state().account.clone() else { return };
+        let is_new = self.account.is_none();
+        self.store.set_account(Some(&account.username));
+        self.account = Some(account.clone());
+        if is_new {
+            self.furnish(&account.username);
+        }
+        if self.route == Route::List
+            && surroundings::is_wide()
+            && let Some(chat) = self.store.last_chat(&account.username)
+        {
+            let route = Route::Chat(chat);
+            surroundings::set_route(&route, true);
+            self.enter(ctx, route);
+        }
+    }
+
+    fn logged_out(&mut self) {
+        if let Some(account) = self.account.take() {
+            self.store.set_dismissed_motd(&account.username, None);
+        }
+        self.store.set_account(None);
+        surroundings::set_route(&Route::List, true);
+        self.route = Route::List;
+        self.start_anew();
+    }
+
+    /// Forgets everything of whoever was here before.
+    fn start_anew(&mut self) {
+        self.session = Session::new(surroundings::config());
+        self.socket = None;
+        self.generation = self.generation.wrapping_add(1);
+        self.asked.clear();
+        self.dialog = None;
+        self.drafts.clear();
+        self.kept_outbox = bytes::Bytes::new();
+        self.transfers = super::Transfers::default();
+        self.errors = std::rc::Rc::default();
+        self.reading = super::Reading::default();
+    }
+
+    /// What was kept of this person, before the log-in.
+    fn begin(&mut self, username: &str) {
+        self.drafts = self.store.drafts(username);
+        let outbox = self.store.take_outbox(username);
+        self.kept_outbox = outbox.clone();
+        self.session.restore_outbox(outbox);
+    }
+
+    /// The rooms that this person was in, and the chat in the address.
+    fn furnish(&mut self, username: &str) {
+        let now = clock::now();
+        for name in self.store.rooms(username) {
+            self.session.act(now, Action::JoinRoom { name });
+        }
+        if let Some(chat) = self.route.chat().cloned() {
+            self.reading = super::Reading::open(Some(chat.clone()));
+            self.session.act(now, Action::OpenChat { chat });
+        }
+    }
+
+    fn set_timer(&mut self, ctx: &Context<Self>) {
+        let due = self.session.poll_timeout();
+        if self.timer.as_ref().map(|(at, _)| *at) == due {
+            return;
+        }
+        self.timer = due.map(|at| {
+            let pause = at.saturating_sub(clock::now()).min(3_600_000);
+            let link = ctx.link().clone();
+            let pause = u32::try_from(pause).unwrap_or(u32::MAX);
+            (at, Timeout::new(pause, move || link.send_message(Msg::Timeout)))
+        });
+    }
+
+    fn keep_outbox(&mut self) {
+        let Some(account) = &self.account else { return };
+        let outbox = self.session.outbox();
+        if outbox != self.kept_outbox {
+            self.store.set_outbox(&account.username, &outbox);
+            self.kept_outbox = outbox;
+        }
+    }
+
+    /// Draws in the next frame, together with what else comes until then.
+    fn draw_soon(&mut self, ctx: &Context<Self>) {
+        if self.frame_is_due {
+            return;
+        }
+        self.frame_is_due = true;
+        let link = ctx.link().clone();
+        if surroundings::hidden() {
+            // there are no frames now, but there are a title and an icon
+            link.send_message(Msg::Frame);
+        } else {
+            self.frame = Some(request_animation_frame(move |_| link.send_message(Msg::Frame)));
+        }
+    }
+
+    fn answered(&mut self, ctx: &Context<Self>, action: ActionId, result: Result<(), std::rc::Rc<str>>) {
+        if self.transfers.asked(action).is_some() {
+            if let Err(words) = result {
+                self.upload_refused(action, &words);
+            }
+            return;
+        }
+        match (self.asked.remove(&action), result) {
+            (Some(Purpose::LogIn), Err(words)) => self.log_in_error = Some(words),
+            (Some(Purpose::Dialog(asked)), result) => {
+                let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.busy == Some(action)) else {
+                    return;
+                };
+                dialog.busy = None;
+                match result {
+                    Ok(()) => {
+                        self.dialog = None;
+                        self.done(ctx, asked);
+                    }
+                    Err(words) => dialog.error = Some(words),
+                }
+            }
+            (Some(Purpose::Act(asked)), Ok(())) => self.done(ctx, asked),
+            (Some(Purpose::Act(Action::SearchRooms { .. })), Err(words)) => match &mut self.dialog {
+                Some(dialog) if dialog.kind == DialogKind::Rooms => dialog.error = Some(words),
+                _ => {}
+            },
+            (Some(Purpose::Act(_)), Err(words)) => self.complain(words),
+            (Some(Purpose::LogIn), Ok(())) | (None, _) => {}
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the app does about what the person wants.
+use mig33_client::{Action, ChatId, NoticeKind};
+use yew::Context;
+
+use super::{App, OpenDialog, Purpose, surroundings};
+use crate::clock;
+use crate::intent::Intent;
+use crate::route::Route;
+
+impl App {
+    /// Does it; true when the page has to be drawn anew.
+    pub(super) fn wish(&mut self, ctx: &Context<Self>, intent: Intent) -> bool {
+        match intent {
+            Intent::LogIn { username, password } => {
+                self.log_in(ctx, &username.clone(), |session| session.log_in(clock::now(), &username, &password));
+            }
+            Intent::Register { username, password, mobile_phone } => {
+                let phone = Some(&*mobile_phone).filter(|phone| !phone.is_empty());
+                self.log_in(ctx, &username.clone(), |session| {
+                    session.register(clock::now(), &username, &password, phone)
+                });
+            }
+            Intent::ForgetError => self.log_in_error = None,
+            Intent::LogOut => {
+                self.session.log_out(clock::now());
+                self.pump(ctx);
+            }
+            Intent::ConnectNow => {
+                self.session.reconnect_now(clock::now());
+                self.pump(ctx);
+            }
+            Intent::Show(route) => {
+                self.dialog = None;
+                self.go(ctx, route);
+            }
+            Intent::Back => {
+                if self.came_from_list {
+                    surroundings::go_back();
+                } else {
+                    surroundings::set_route(&Route::List, true);
+                    self.enter(ctx, Route::List);
+                }
+            }
+            Intent::Act(action) => return self.act(ctx, action),
+            Intent::Ask(action) => {
+                let id = self.session.act(clock::now(), action.clone());
+                self.asked.insert(id, Purpose::Dialog(action));
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.error = None;
+                    dialog.busy = Some(id);
+                }
+                self.pump(ctx);
+            }
+            Intent::Open(kind) => self.dialog = Some(OpenDialog { kind, error: None, busy: None }),
+            Intent::Close => self.dialog = None,
+            Intent::Draft(chat, text) => {
+                self.set_draft(&chat, &text);
+                return false;
+            }
+            Intent::Send(chat, text) => {
+                self.set_draft(&chat, "");
+                self.session.act(clock::now(), Action::SendText { chat, text });
+                self.pump(ctx);
+                // at once, not in the next frame: it is the answer to a key
+                self.refresh(ctx);
+            }
+            Intent::SendPictures(chat, files) => {
+                for file in files {
+                    self.send_picture(ctx, chat.clone(), file);
+                }
+            }
+            Intent::RetryPicture(id) => self.retry_picture(ctx, id),
+            Intent::DropPicture(id) => self.transfers.remove(id),
+            Intent::AtBottom(at_end) => {
+                self.reading.at_end = at_end;
+                self.refresh(ctx);
+            }
+            Intent::ToggleMembers => {
+                self.members_open = !self.members_open;
+                if surroundings::is_wide() {
+                    self.store.set_members_pane(self.members_open);
+                }
+            }
+            Intent::Complain(text) => self.complain(text),
+            Intent::DismissError(id) => {
+                std::rc::Rc::make_mut(&mut self.errors).retain(|error| error.id != id);
+            }
+        }
+        true
+    }
+
+    /// Something that was asked for is done.
+    pub(super) fn done(&mut self, ctx: &Context<Self>, action: Action) {
+        match action {
+            Action::JoinRoom { name } | Action::CreateRoom { name, .. } => {
+                self.dialog = None;
+                self.go(ctx, Route::Chat(ChatId::room(&name)));
+            }
+            Action::LeaveRoom { chat } => self.leave(ctx, &chat),
+            Action::RemoveContact { id } => {
+                let username = self.state.contacts.get(&id).map(|contact| contact.username.clone());
+                if let Some(username) = username {
+                    self.leave(ctx, &ChatId::private(&username));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn act(&mut self, ctx: &Context<Self>, action: Action) -> bool {
+        if let Action::Dismiss { notice } = &action
+            && let Some(account) = &self.account
+            && let Some(notice) = self.state.notices.iter().find(|known| known.id == *notice)
+            && notice.kind == NoticeKind::MessageOfTheDay
+        {
+            self.store.set_dismissed_motd(&account.username, Some(&notice.text));
+        }
+        let tells = match action {
+            // these are seen in the log, or are not worth a word
+            Action::SendText { .. }
+            | Action::SendPicture { .. }
+            | Action::Retry { .. }
+            | Action::Discard { .. }
+            | Action::OpenChat { .. }
+            | Action::LoadOlder { .. }
+            | Action::MarkRead { .. }
+            | Action::Dismiss { .. } => false,
+            _ => true,
+        };
+        let id = self.session.act(clock::now(), action.clone());
+        if tells {
+            self.asked.insert(id, Purpose::Act(action));
+        }
+        self.pump(ctx);
+        false
+    }
+
+    /// Goes away from a chat that is no more, where it is open.
+    fn leave(&mut self, ctx: &Context<Self>, chat: &ChatId) {
+        if self.route.chat() == Some(chat) {
+            surroundings::set_route(&Route::List, true);
+            self.enter(ctx, Route::List);
+        }
+    }
+
+    fn set_draft(&mut self, chat: &ChatId, text: &str) {
+        if text.trim().is_empty() {
+            self.drafts.remove(chat);
+        } else {
+            self.drafts.insert(chat.clone(), text.into());
+        }
+        if let Some(account) = &self.account {
+            self.store.set_draft(&account.username, chat, text);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What stands in a chat's log: messages in runs, day separators, the unread divider, folded joins and leaves.
+use std::rc::Rc;
+
+use mig33_client::{Body, Message, Millis};
+
+/// Messages of one author within this time of each other are one run.
+const RUN: Millis = 5 * 60 * 1000;
+
+/// One row of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// A new day begins: days since 1970, by the clock on the wall.
+    Day {
+        /// Which day.
+        day: i64,
+        /// The guid of the first message of that day, which makes the row's key.
+        before: Rc<str>,
+    },
+    /// From here on nothing was read.
+    Unread,
+    /// A message.
+    Message {
+        /// Which one.
+        message: Rc<Message>,
+        /// Whether it is the first of a run.
+        opens: bool,
+        /// Whether it is the last of a run.
+        closes: bool,
+    },
+    /// Joins and leaves without anything between them.
+    Events(Vec<Rc<Message>>),
+}
+
+impl Row {
+    /// Unlike every other row's of the same log, and the same while the row stands for the same thing.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Day { before, .. } => format!("day {before}"),
+            Self::Unread => "unread".to_owned(),
+            Self::Message { message, .. } => message.guid.to_string(),
+            Self::Events(events) => {
+                format!("events {}", events.first().map_or("", |event| &event.guid))
+            }
+        }
+    }
+}
+
+/// Lays out messages, oldest first. `unread_from` is the guid of the first unread one; `day_of` tells the day, by the
+/// clock on the wall, that a time belongs to.
+pub(crate) fn rows(
+    messages: &[Rc<Message>],
+    unread_from: Option<&str>,
+    day_of: impl Fn(Millis) -> i64,
+) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::with_capacity(messages.len() + 8);
+    let mut last_day = None;
+    for message in messages {
+        let day = day_of(message.time);
+        if last_day != Some(day) {
+            last_day = Some(day);
+            rows.push(Row::Day { day, before: message.guid.clone() });
+        }
+        if unread_from == Some(&*message.guid) {
+            rows.push(Row::Unread);
+        }
+        if is_event(message) {
+            if let Some(Row::Events(events)) = rows.last_mut() {
+                events.push(message.clone());
+            } else {
+                rows.push(Row::Events(vec![message.clone()]));
+            }
+            continue;
+        }
+        let mut opens = true;
+        if let Some(Row::Message { message: previous, closes, .. }) = rows.last_mut()
+            && continues(previous, message)
+        {
+            opens = false;
+            *closes = false;
+        }
+        rows.push(Row::Message { message: message.clone(), opens, closes: true });
+    }
+    rows
+}
+
+/// The guid of the first of the newest `unread` messages of others; of the first message there is where there are fewer.
+pub(crate) fn first_unread(messages: &[Rc<Message>], unread: u32) -> Option<Rc<str>> {
+    let wanted = usize::try_from(unread).ok()?.checked_sub(1)?;
+    let mut others = messages.iter().rev().filter(|message| !message.own && !is_event(message));
+    let mut first = others.next()?;
+    for _ in 0..wanted {
+        let Some(earlier) = others.next() else { break };
+        first = earlier;
+    }
+    Some(first.guid.clone())
+}
+
+/// How many messages of others stand after the one with this guid.
+pub(crate) fn others_after(messages: &[Rc<Message>], guid: &str) -> usize {
+    messages
+        .iter()
+        .rev()
+        .take_while(|message| &*message.guid != guid)
+        .filter(|message| !message.own && !is_event(message))
+        .count()
+}
+
+/// Who came and who went, in a line: `bob joined`, `bob and carol joined`, `5 joined, 2 left`.
+pub(crate) fn summary(events: &[Rc<Message>]) -> String {
+    let named = |joined: bool| -> Vec<&str> {
+        events
+            .iter()
+            .filter(|event| matches!(event.body, Body::Joined) == joined)
+            .map(|event| &*event.author)
+            .collect()
+    };
+    let phrase = |names: &[&str], verb: &str| match names {
+        [] => None,
+        [one] => Some(format!("{one} {verb}")),
+        [one, other] if one != other => Some(format!("{one} and {other} {verb}")),
+        many => Some(format!("{} {verb}", many.len())),
+    };
+    let phrases: Vec<String> = [phrase(&named(true), "joined"), phrase(&named(false), "left")]
+        .into_iter()
+        .flatten()
+        .collect();
+    phrases.join(", ")
+}
+
+const fn is_event(message: &Message) -> bool {
+    matches!(message.body, Body::Joined | Body::Left)
+}
+
+fn continues(previous: &Message, message: &Message) -> bool {
+    let told = |message: &Message| matches!(message.body, Body::Emote(_));
+    previous.author == message.author
+        && previous.own == message.own
+        && !told(previous)
+        && !told(message)
+        && message.time.abs_diff(previous.time) < RUN
+}
+
+#[cfg(test)]
+mod tests {
+    use mig33_client::Delivery;
+
+    use super::*;
+
+    const MINUTE: Millis = 60_000;
+    const DAY: Millis = 24 * 60 * MINUTE;
+
+    fn message(guid: &str, author: &str, time: Millis, body: Body) -> Rc<Message> {
+        Rc::new(Message {
+            guid: guid.into(),
+            author: author.into(),
+            own: author == "me",
+            time,
+            body,
+            delivery: Delivery::Sent,
+        })
+    }
+
+    fn text(guid: &str, author: &str, time: Millis) -> Rc<Message> {
+        message(guid, author, time, Body::Text("hello".into()))
+    }
+
+    fn laid_out(messages: &[Rc<Message>], unread_from: Option<&str>) -> Vec<String> {
+        rows(messages, unread_from, |time| i64::try_from(time / DAY).expect("a small day"))
+            .iter()
+            .map(|row| match row {
+                Row::Day { day, .. } => format!("day {day}"),
+                Row::Unread => "unread".to_owned(),
+                Row::Message { message, opens, closes } => format!(
+                    "{}{}{}",
+                    if *opens { "[" } else { "" },
+                    message.guid,
+                    if *closes { "]" } else { "" }
+                ),
+                Row::Events(events) => format!("({})", summary(events)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_author_within_five_minutes_is_a_run() {
+        let messages = [
+            text("a", "bob", DAY),
+            text("b", "bob", DAY + 4 * MINUTE),
+            text("c", "bob", DAY + 9 * MINUTE),
+            text("d", "me", DAY + 9 * MINUTE),
+        ];
+        assert_eq!(laid_out(&messages, None), ["day 1", "[a", "b]", "[c]", "[d]"]);
+    }
+
+    #[test]
+    fn days_dividers_and_emotes_end_a_run() {
+        let emote = message("c", "bob", 2 * DAY, Body::Emote("waves".into()));
+        let messages = [
+            text("a", "bob", 2 * DAY - 1),
+            text("b", "bob", 2 * DAY),
+            emote,
+            text("d", "bob", 2 * DAY),
+            text("e", "bob", 2 * DAY),
+        ];
+        assert_eq!(
+            laid_out(&messages, Some("e")),
+            ["day 1", "[a]", "day 2", "[b]", "[c]", "[d]", "unread", "[e]"]
+        );
+    }
+
+    #[test]
+    fn comings_and_goings_fold_but_not_across_the_divider() {
+        let messages = [
+            message("a", "bob", DAY, Body::Joined),
+            message("b", "carol", DAY, Body::Joined),
+            message("c", "bob", DAY, Body::Left),
+            message("d", "dave", DAY, Body::Joined),
+            text("e", "carol", DAY),
+            message("f", "carol", DAY, Body::Left),
+        ];
+        assert_eq!(
+            laid_out(&messages, Some("d")),
+            ["day 1", "(bob and carol joined, bob left)", "unread", "(dave joined)", "[e]", "(carol left)"]
+        );
+    }
+
+    #[test]
+    fn many_are_counted() {
+        let joined = |name: &str| message(name, name, 0, Body::Joined);
+        assert_eq!(summary(&[joined("a"), joined("b"), joined("c")]), "3 joined");
+        assert_eq!(summary(&[joined("a"), joined("a")]), "2 joined");
+    }
+
+    #[test]
+    fn every_row_has_its_own_key() {
+        let messages = [
+            text("a", "bob", DAY),
+            message("b", "bob", DAY, Body::Left),
+            text("c", "me", 2 * DAY),
+        ];
+        let laid_out = rows(&messages, Some("c"), |time| i64::try_from(time / DAY).expect("a small day"));
+        let mut keys: Vec<String> = laid_out.iter().map(Row::key).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), laid_out.len());
+    }
+
+    #[test]
+    fn unread_counts_messages_of_others_only() {
+        let messages = [
+            text("a", "bob", 1),
+            text("b", "bob", 2),
+            text("c", "me", 3),
+            message("d", "carol", 4, Body::Joined),
+            text("e", "bob", 5),
+        ];
+        assert_eq!(first_unread(&messages, 0), None);
+        assert_eq!(first_unread(&messages, 1).as_deref(), Some("e"));
+        assert_eq!(first_unread(&messages, 2).as_deref(), Some("b"));
+        assert_eq!(first_unread(&messages, 9).as_deref(), Some("a"));
+        assert_eq!(others_after(&messages, "b"), 1);
+        assert_eq!(others_after(&messages, "e"), 0);
+    }
+}

@@ -1,0 +1,20 @@
+//! What the person sees, one component a file. Components get parts of the state by props and say an `Intent`.
+pub(crate) mod auth;
+pub(crate) mod avatar;
+pub(crate) mod banner;
+pub(crate) mod chat;
+pub(crate) mod composer;
+pub(crate) mod contact_row;
+pub(crate) mod dialog;
+pub(crate) mod icons;
+pub(crate) mod log;
+pub(crate) mod members;
+pub(crate) mod menu;
+pub(crate) mod message;
+pub(crate) mod notices;
+pub(crate) mod picture;
+pub(crate) mod presence;
+pub(crate) mod rooms_dialog;
+pub(crate) mod add_contact_dialog;
+pub(crate) mod sidebar;
+pub(crate) mod tray;

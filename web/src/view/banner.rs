@@ -1,0 +1,77 @@
+//! Tells that the connection is not there, why, and when it is tried again.
+use gloo_timers::callback::Interval;
+use mig33_client::Link;
+use yew::prelude::*;
+
+use crate::clock;
+use crate::intent::Intent;
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) link: Link,
+    pub(crate) emit: Callback<Intent>,
+}
+
+/// Counts the seconds by itself, so that nothing else is drawn anew for them.
+pub(crate) struct Banner {
+    ticking: Option<Interval>,
+}
+
+impl Banner {
+    fn tick(&mut self, ctx: &Context<Self>) {
+        let waiting = matches!(ctx.props().link, Link::Waiting { .. });
+        if !waiting {
+            self.ticking = None;
+        } else if self.ticking.is_none() {
+            let link = ctx.link().clone();
+            self.ticking = Some(Interval::new(1000, move || link.send_message(())));
+        }
+    }
+}
+
+impl Component for Banner {
+    type Message = ();
+    type Properties = Props;
+
+    fn create(ctx: &Context<Self>) -> Self {
+        let mut banner = Self { ticking: None };
+        banner.tick(ctx);
+        banner
+    }
+
+    fn changed(&mut self, ctx: &Context<Self>, _old: &Props) -> bool {
+        self.tick(ctx);
+        true
+    }
+
+    fn update(&mut self, _ctx: &Context<Self>, _tick: ()) -> bool {
+        true
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let Props { link, emit } = ctx.props();
+        // the element stays, so that what comes into it is read aloud
+        let content = match link {
+            Link::Idle | Link::Online => return html! { <div class="banner" role="status"></div> },
+            Link::Connecting | Link::LoggingIn => html! {
+                <><span class="spinner" aria-hidden="true"></span><span>{ "Connecting…" }</span></>
+            },
+            Link::Waiting { until, reason } => {
+                let seconds = until.saturating_sub(clock::now()).div_ceil(1000).max(1);
+                html! {
+                    <>
+                        <span class="banner-text">
+                            { "Connection lost." }
+                            if let Some(reason) = reason {
+                                { " " }<span class="banner-reason">{ &**reason }</span>
+                            }
+                        </span>
+                        <span class="banner-when" aria-hidden="true">{ format!("Trying again in {seconds} s") }</span>
+                        <button type="button" class="button small" onclick={emit.reform(|_| Intent::ConnectNow)}>{ "Try now" }</button>
+                    </>
+                }
+            }
+        };
+        html! { <div class="banner on" role="status">{ content }</div> }
+    }
+}

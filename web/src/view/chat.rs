@@ -1,0 +1,170 @@
+//! The open chat: head, log, composer.
+use std::rc::Rc;
+
+use mig33_client::{Action, Chat, Contact, Membership};
+use yew::prelude::*;
+
+use crate::intent::{DialogKind, Intent};
+use crate::roster::presence_words;
+use crate::view::avatar;
+use crate::view::composer::{self, Composer};
+use crate::view::icons::{Icon, icon};
+use crate::view::log::Log;
+use crate::view::menu::{self, Menu};
+use crate::view::tray::{Sending, Tray};
+
+/// The id of the heading, which gets the focus where no keyboard is wanted.
+pub(crate) const HEADING: &str = "chat-name";
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) chat: Rc<Chat>,
+    /// The contact, where it is one.
+    pub(crate) contact: Option<Rc<Contact>>,
+    /// The guid of the first unread message.
+    pub(crate) unread_from: Option<Rc<str>>,
+    /// What was typed here before.
+    pub(crate) draft: Option<Rc<str>>,
+    /// Pictures on their way.
+    pub(crate) sending: Vec<Sending>,
+    /// Whether the room's members are shown.
+    pub(crate) members_open: bool,
+    /// Days since 1970.
+    pub(crate) today: i64,
+    /// Counts how often the log was asked to go to its end.
+    pub(crate) jumps: u32,
+    /// Whether there is a connection.
+    pub(crate) online: bool,
+    pub(crate) emit: Callback<Intent>,
+}
+
+#[component]
+pub(crate) fn ChatPane(props: &Props) -> Html {
+    let Props { chat, unread_from, draft, sending, today, jumps, online, emit, .. } = props;
+    let over = use_state(|| false);
+    let key = format!("{:?}", chat.id);
+    let on_drag = {
+        let over = over.clone();
+        Callback::from(move |event: DragEvent| {
+            let files = event.data_transfer().is_some_and(|data| {
+                data.types().iter().any(|kind| kind.as_string().as_deref() == Some("Files"))
+            });
+            if files {
+                event.prevent_default();
+                over.set(true);
+            }
+        })
+    };
+    let on_leave = {
+        let over = over.clone();
+        Callback::from(move |event: DragEvent| {
+            if event.related_target().is_none() {
+                over.set(false);
+            }
+        })
+    };
+    let on_drop = {
+        let (over, emit, chat) = (over.clone(), emit.clone(), chat.id.clone());
+        Callback::from(move |event: DragEvent| {
+            over.set(false);
+            let Some(data) = event.data_transfer() else { return };
+            if data.files().is_some_and(|files| files.length() > 0) {
+                event.prevent_default();
+                let pictures = composer::pictures(&data);
+                emit.emit(if pictures.is_empty() {
+                    Intent::Complain("Only pictures can be sent.".into())
+                } else {
+                    Intent::SendPictures(chat.clone(), pictures)
+                });
+            }
+        })
+    };
+    html! {
+        <main class={classes!("chat", over.then_some("drop-target"))} ondragenter={on_drag.clone()} ondragover={on_drag}
+            ondragleave={on_leave} ondrop={on_drop}>
+            { head(props) }
+            <Log key={format!("log {key}")} chat={chat.clone()} unread_from={unread_from.clone()} today={*today} jumps={*jumps} online={*online} emit={emit.clone()} />
+            <Tray key="tray" sending={sending.clone()} emit={emit.clone()} />
+            { match foot(chat, emit) {
+                Some(foot) => foot,
+                None => html! { <Composer key={format!("composer {key}")} chat={chat.id.clone()} draft={draft.clone()} emit={emit.clone()} /> },
+            } }
+            if *over { <div key="drop" class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div> }
+        </main>
+    }
+}
+
+fn head(props: &Props) -> Html {
+    let Props { chat, contact, members_open, emit, .. } = props;
+    let presence = contact.as_ref().map(|contact| contact.presence);
+    let mut below = String::new();
+    if let Some(contact) = contact {
+        below.push_str(presence_words(contact.presence));
+        if !contact.status_message.is_empty() {
+            below.push_str(" · ");
+            below.push_str(&contact.status_message);
+        }
+    } else if let Some(room) = &chat.room {
+        below = match (&room.membership, room.members.len()) {
+            (Membership::Inside, 1) => "only you".to_owned(),
+            (Membership::Inside, count) => format!("{count} members"),
+            (Membership::Joining, _) => "joining…".to_owned(),
+            (Membership::Outside | Membership::Refused(_), _) => "you are not in it".to_owned(),
+        };
+    } else if !chat.id.is_room() {
+        "not a contact".clone_into(&mut below);
+    }
+    let mut items = Vec::new();
+    match (contact, chat.id.is_room()) {
+        (Some(contact), _) => {
+            let (id, username) = (contact.id, contact.username.clone());
+            items.push(menu::item("Remove contact", true, emit, move || {
+                Intent::Open(DialogKind::RemoveContact { id, username: username.clone() })
+            }));
+        }
+        (None, false) => {
+            let username = chat.name.to_string();
+            items.push(menu::item("Add to contacts", false, emit, move || {
+                Intent::Act(Action::AddContact { username: username.clone(), group: 0 })
+            }));
+        }
+        (None, true) => {
+            let id = chat.id.clone();
+            items.push(menu::item("Leave room", true, emit, move || {
+                Intent::Act(Action::LeaveRoom { chat: id.clone() })
+            }));
+        }
+    }
+    html! {
+        <header key="head" class="pane-head">
+            <button type="button" class="icon-button only-narrow" aria-label="Back" title="Back" onclick={emit.reform(|_| Intent::Back)}>{ icon(Icon::Back) }</button>
+            { avatar::chat(&chat.id, presence) }
+            <div class="chat-title">
+                <h2 id={HEADING} tabindex="-1">{ &*chat.name }</h2>
+                <p class="chat-below">{ below }</p>
+            </div>
+            if chat.id.is_room() {
+                <button type="button" class="icon-button" aria-label="Members" title="Members"
+                    aria-pressed={if *members_open { "true" } else { "false" }} onclick={emit.reform(|_| Intent::ToggleMembers)}>{ icon(Icon::Members) }</button>
+            }
+            <Menu name="Actions" {items} />
+        </header>
+    }
+}
+
+/// What stands where the composer would be, in a room that we are not in.
+fn foot(chat: &Chat, emit: &Callback<Intent>) -> Option<Html> {
+    let words: AttrValue = match chat.room.as_ref().map(|room| &room.membership) {
+        Some(Membership::Outside) => "You are not in this room.".into(),
+        Some(Membership::Refused(reason)) => reason.to_string().into(),
+        Some(Membership::Inside | Membership::Joining) | None => return None,
+    };
+    let name = chat.name.to_string();
+    let join = emit.reform(move |_| Intent::Act(Action::JoinRoom { name: name.clone() }));
+    Some(html! {
+        <div key="foot" class="chat-foot">
+            <p>{ words }</p>
+            <button type="button" class="button primary" onclick={join}>{ "Join this room" }</button>
+        </div>
+    })
+}

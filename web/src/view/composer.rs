@@ -1,0 +1,159 @@
+//! Where one writes.
+use std::rc::Rc;
+
+use mig33_client::ChatId;
+use web_sys::{DataTransfer, File, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
+use yew::prelude::*;
+
+use crate::intent::Intent;
+use crate::view::icons::{Icon, icon};
+
+/// The id that the app looks for to put the focus here.
+pub(crate) const ID: &str = "composer";
+
+/// A message is at most so many bytes of UTF-8 (spec/wire.md section 10).
+const LONGEST: usize = 8 * 1024;
+/// Grows to so many pixels, then scrolls.
+const TALLEST: i32 = 160;
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) chat: ChatId,
+    /// What it begins with; read once.
+    pub(crate) draft: Option<Rc<str>>,
+    pub(crate) emit: Callback<Intent>,
+}
+
+pub(crate) enum Msg {
+    Typed,
+    Send,
+    Picked,
+}
+
+/// Made anew for each chat. The text lives in the browser's own field, so that nothing moves the cursor.
+pub(crate) struct Composer {
+    field: NodeRef,
+    files: NodeRef,
+    empty: bool,
+}
+
+impl Component for Composer {
+    type Message = Msg;
+    type Properties = Props;
+
+    fn create(ctx: &Context<Self>) -> Self {
+        Self { field: NodeRef::default(), files: NodeRef::default(), empty: ctx.props().draft.is_none() }
+    }
+
+    fn changed(&mut self, _ctx: &Context<Self>, _old: &Props) -> bool {
+        false
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        let Props { chat, emit, .. } = ctx.props();
+        match msg {
+            Msg::Typed => {
+                let Some(field) = self.field() else { return false };
+                let text = field.value();
+                fit(&field);
+                let empty = text.trim().is_empty();
+                let changed = empty != self.empty;
+                self.empty = empty;
+                emit.emit(Intent::Draft(chat.clone(), text));
+                changed
+            }
+            Msg::Send => {
+                let Some(field) = self.field() else { return false };
+                let text = field.value().trim().to_owned();
+                if text.is_empty() {
+                    return false;
+                }
+                if text.len() > LONGEST {
+                    emit.emit(Intent::Complain("This message is too long. Send it in parts.".into()));
+                    return false;
+                }
+                field.set_value("");
+                fit(&field);
+                let _ = field.focus();
+                self.empty = true;
+                emit.emit(Intent::Send(chat.clone(), text));
+                true
+            }
+            Msg::Picked => {
+                let Some(input) = self.files.cast::<HtmlInputElement>() else { return false };
+                let files = input.files().map(list).unwrap_or_default();
+                // so that the same file can be picked again
+                input.set_value("");
+                if !files.is_empty() {
+                    emit.emit(Intent::SendPictures(chat.clone(), files));
+                }
+                false
+            }
+        }
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let link = ctx.link();
+        let files = self.files.clone();
+        let pick = Callback::from(move |_: MouseEvent| {
+            if let Some(input) = files.cast::<HtmlElement>() {
+                input.click();
+            }
+        });
+        let on_key = link.batch_callback(|event: KeyboardEvent| {
+            // 229: the key belongs to an input method, also where `isComposing` is gone already
+            let composing = event.is_composing() || event.key_code() == 229;
+            let sends = event.key() == "Enter" && !event.shift_key() && !composing;
+            sends.then(|| {
+                event.prevent_default();
+                Msg::Send
+            })
+        });
+        html! {
+            <form class="composer" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Send })}>
+                <input ref={self.files.clone()} type="file" accept="image/*" multiple=true hidden=true
+                    onchange={link.callback(|_: Event| Msg::Picked)} />
+                <button type="button" class="icon-button" aria-label="Send a picture" title="Send a picture" onclick={pick}>{ icon(Icon::Picture) }</button>
+                <textarea ref={self.field.clone()} id={ID} rows="1" aria-label="Message" placeholder="Message" dir="auto"
+                    enterkeyhint="send" autocomplete="off"
+                    oninput={link.callback(|_: InputEvent| Msg::Typed)} onkeydown={on_key} />
+                <button type="submit" class="icon-button send" aria-label="Send" title="Send"
+                    aria-disabled={self.empty.then_some("true")}>{ icon(Icon::Send) }</button>
+            </form>
+        }
+    }
+
+    fn rendered(&mut self, ctx: &Context<Self>, first_render: bool) {
+        if first_render && let (Some(field), Some(draft)) = (self.field(), &ctx.props().draft) {
+            field.set_value(draft);
+            fit(&field);
+        }
+    }
+}
+
+impl Composer {
+    fn field(&self) -> Option<HtmlTextAreaElement> {
+        self.field.cast()
+    }
+}
+
+/// The pictures among what is pasted or dropped.
+pub(crate) fn pictures(data: &DataTransfer) -> Vec<File> {
+    let mut files = data.files().map(list).unwrap_or_default();
+    files.retain(|file| file.type_().starts_with("image/"));
+    files
+}
+
+fn list(files: web_sys::FileList) -> Vec<File> {
+    (0..files.length()).filter_map(|index| files.item(index)).collect()
+}
+
+/// Makes the field as high as its text.
+fn fit(field: &HtmlTextAreaElement) {
+    let style = field.style();
+    // setting a height does not fail
+    let _ = style.set_property("height", "auto");
+    let border = field.offset_height() - field.client_height();
+    let height = (field.scroll_height() + border).min(TALLEST);
+    let _ = style.set_property("height", &format!("{height}px"));
+}

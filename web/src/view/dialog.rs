@@ -1,0 +1,73 @@
+//! A dialog over the page: the browser's own, which keeps the focus in and gives it back.
+use wasm_bindgen::JsValue;
+use web_sys::HtmlDialogElement;
+use yew::prelude::*;
+
+use crate::view::icons::{Icon, icon};
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    /// Its name.
+    pub(crate) title: AttrValue,
+    /// How it looks, besides `dialog`.
+    #[prop_or_default]
+    pub(crate) class: Classes,
+    /// It was closed by key, button or a click beside it.
+    pub(crate) on_close: Callback<()>,
+    pub(crate) children: Html,
+}
+
+pub(crate) struct Dialog {
+    node: NodeRef,
+}
+
+impl Component for Dialog {
+    type Message = ();
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self { node: NodeRef::default() }
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let props = ctx.props();
+        let on_close = &props.on_close;
+        let node = self.node.clone();
+        let on_click = {
+            let on_close = on_close.clone();
+            Callback::from(move |event: MouseEvent| {
+                // the content fills the dialog: a click on the dialog itself is one beside it
+                let target = event.target().map(JsValue::from);
+                if target.is_some() && target == node.get().map(JsValue::from) {
+                    on_close.emit(());
+                }
+            })
+        };
+        html! {
+            <dialog ref={self.node.clone()} class={classes!("dialog", props.class.clone())} aria-label={props.title.clone()}
+                onclose={on_close.reform(|_| ())} onclick={on_click}>
+                <div class="dialog-content">
+                    <header class="dialog-head">
+                        <h2 class="dialog-title">{ &props.title }</h2>
+                        <button type="button" class="icon-button" aria-label="Close" title="Close"
+                            onclick={on_close.reform(|_| ())}>{ icon(Icon::Close) }</button>
+                    </header>
+                    { props.children.clone() }
+                </div>
+            </dialog>
+        }
+    }
+
+    fn rendered(&mut self, _ctx: &Context<Self>, first_render: bool) {
+        if first_render && let Some(dialog) = self.node.cast::<HtmlDialogElement>() {
+            // fails only where it is open already
+            let _ = dialog.show_modal();
+        }
+    }
+
+    fn destroy(&mut self, _ctx: &Context<Self>) {
+        if let Some(dialog) = self.node.cast::<HtmlDialogElement>() {
+            dialog.close();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Who is in a room.
+use std::rc::Rc;
+
+use mig33_client::{Member, Room};
+use yew::prelude::*;
+
+use crate::intent::Intent;
+use crate::view::avatar;
+use crate::view::icons::{Icon, icon};
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) room: Rc<Room>,
+    /// Our own name.
+    pub(crate) me: Rc<str>,
+    pub(crate) emit: Callback<Intent>,
+}
+
+#[component]
+pub(crate) fn Members(props: &Props) -> Html {
+    let mut members: Vec<(&Rc<str>, &Member)> = props.room.members.iter().collect();
+    members.sort_by_key(|(key, member)| (!member.administrator, Rc::clone(key)));
+    let me = props.me.to_lowercase();
+    let rows = members.iter().map(|(key, member)| {
+        let tag = match (***key == *me, member.administrator, member.muted) {
+            (true, true, _) => Some("you, administrator"),
+            (true, false, true) => Some("you, muted"),
+            (true, false, false) => Some("you"),
+            (false, true, _) => Some("administrator"),
+            (false, false, true) => Some("muted"),
+            (false, false, false) => None,
+        };
+        html! {
+            <li key={key.to_string()} class="member">
+                { avatar::person(&member.name, None) }
+                <span class="member-name">{ &*member.name }</span>
+                if let Some(tag) = tag { <span class="tag">{ tag }</span> }
+            </li>
+        }
+    });
+    html! {
+        <aside class="members" aria-label="Members">
+            <header class="pane-head">
+                <h2>{ "Members" }<span class="count">{ members.len() }</span></h2>
+                <button type="button" class="icon-button" aria-label="Close" title="Close"
+                    onclick={props.emit.reform(|_| Intent::ToggleMembers)}>{ icon(Icon::Close) }</button>
+            </header>
+            <ul class="member-list" tabindex="0" aria-label="Names">{ for rows }</ul>
+        </aside>
+    }
+}

@@ -1,0 +1,127 @@
+//! One message of the log.
+use std::rc::Rc;
+
+use mig33_client::{Action, Body, ChatId, Delivery, Message};
+use yew::prelude::*;
+
+use crate::clock;
+use crate::intent::Intent;
+use crate::links::{Piece, pieces};
+use crate::view::avatar;
+use crate::view::icons::{Icon, icon};
+use crate::view::picture::PictureBox;
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) chat: ChatId,
+    pub(crate) message: Rc<Message>,
+    /// Whether it is the first of a run.
+    pub(crate) opens: bool,
+    /// Whether it is the last of a run.
+    pub(crate) closes: bool,
+    /// The row's key in the log.
+    pub(crate) row: AttrValue,
+    pub(crate) emit: Callback<Intent>,
+}
+
+#[component]
+pub(crate) fn MessageRow(props: &Props) -> Html {
+    let Props { chat, message, opens, closes, row, emit } = props;
+    let time = clock::time(message.time);
+    let author = if message.own { "You" } else { &*message.author };
+    let named = chat.is_room() && !message.own;
+    let emote = matches!(message.body, Body::Emote(_));
+    let failed = matches!(message.delivery, Delivery::Failed(_));
+    let class = classes!(
+        "message",
+        if message.own { "own" } else { "other" },
+        opens.then_some("opens"),
+        closes.then_some("closes"),
+        emote.then_some("emote"),
+        failed.then_some("failed"),
+        named.then_some("named"),
+    );
+    let meta = html! {
+        <span class="meta">
+            <time title={clock::moment(message.time)}>{ time.clone() }</time>
+            if message.own && !failed { { state(&message.delivery) } }
+        </span>
+    };
+    let content = match &message.body {
+        Body::Text(text) => html! { <p class="text" dir="auto">{ words(text) }{ meta }</p> },
+        Body::Emote(text) => html! {
+            <p class="text" dir="auto"><b>{ &*message.author }</b>{ " " }{ words(text) }{ meta }</p>
+        },
+        Body::PictureAt(_) | Body::Picture { .. } => html! {
+            <>
+                <PictureBox body={message.body.clone()} alt={picture_name(message)} emit={emit.clone()} />
+                { meta }
+            </>
+        },
+        Body::Other(_) | Body::Joined | Body::Left => html! {
+            <p class="text unknown">{ "A message that cannot be shown here" }{ meta }</p>
+        },
+    };
+    html! {
+        <article {class} aria-label={format!("{author}, {time}")} data-row={row}>
+            if named && !emote {
+                if *opens { { avatar::person(&message.author, None) } } else { <span class="avatar-gap"></span> }
+            }
+            <div class="bubble">
+                if named && *opens && !emote {
+                    <div class={classes!("author", avatar::tint(&message.author))} aria-hidden="true">{ &*message.author }</div>
+                }
+                { content }
+            </div>
+            if let Delivery::Failed(reason) = &message.delivery {
+                { failure(chat, message, reason, emit) }
+            }
+        </article>
+    }
+}
+
+/// A text with its links.
+pub(crate) fn words(text: &str) -> Html {
+    pieces(text)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Words(words) => html! { { words } },
+            Piece::Link(address) => html! {
+                <a href={address.to_owned()} target="_blank" rel="noopener noreferrer">{ address }</a>
+            },
+        })
+        .collect()
+}
+
+fn picture_name(message: &Message) -> AttrValue {
+    if message.own { "Picture from you".into() } else { format!("Picture from {}", message.author).into() }
+}
+
+fn state(delivery: &Delivery) -> Html {
+    let (class, picture, words) = match delivery {
+        Delivery::Sending => ("sending", Icon::Clock, "Sending"),
+        Delivery::Sent => ("sent", Icon::Check, "Sent"),
+        Delivery::Received => ("received", Icon::CheckTwice, "Delivered"),
+        Delivery::Read => ("read", Icon::Read, "Read"),
+        Delivery::Failed(_) => return Html::default(),
+    };
+    html! {
+        <span class={classes!("state", class)} title={words}>
+            { icon(picture) }<span class="unseen">{ words }</span>
+        </span>
+    }
+}
+
+fn failure(chat: &ChatId, message: &Message, reason: &str, emit: &Callback<Intent>) -> Html {
+    let act = |action: fn(ChatId, Rc<str>) -> Action| {
+        let (chat, guid) = (chat.clone(), message.guid.clone());
+        emit.reform(move |_: MouseEvent| Intent::Act(action(chat.clone(), guid.clone())))
+    };
+    html! {
+        <div class="failure">
+            <span class="failure-reason">{ reason }</span>
+            <button type="button" class="link-button state" onclick={act(|chat, guid| Action::Retry { chat, guid })}>{ "Not sent. Retry" }</button>
+            <button type="button" class="link-button" onclick={act(|chat, guid| Action::Discard { chat, guid })}>{ "Delete" }</button>
+        </div>
+    }
+}

@@ -1,0 +1,69 @@
+//! What the service has to say outside of any chat, and what went wrong; each can be put away.
+use std::rc::Rc;
+
+use mig33_client::{Action, Notice, NoticeKind};
+use yew::prelude::*;
+
+use crate::intent::Intent;
+use crate::links::is_web;
+use crate::view::icons::{Icon, icon};
+use crate::view::message::words;
+
+/// Something that went wrong, outside of any dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PageError {
+    /// For dismissing it.
+    pub(crate) id: u32,
+    /// For the person.
+    pub(crate) text: Rc<str>,
+}
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) notices: Rc<Vec<Rc<Notice>>>,
+    pub(crate) errors: Rc<Vec<PageError>>,
+    pub(crate) emit: Callback<Intent>,
+}
+
+#[component]
+pub(crate) fn Notices(props: &Props) -> Html {
+    let notices = props.notices.iter().map(|notice| {
+        let (class, role, label) = match notice.kind {
+            NoticeKind::MessageOfTheDay => ("motd", "status", "Message of the day"),
+            NoticeKind::Alert => ("alert", "alert", "Alert"),
+            NoticeKind::System => ("system", "status", "Notice"),
+            NoticeKind::Problem => ("problem", "alert", "Problem"),
+        };
+        let id = notice.id;
+        let dismiss = props.emit.reform(move |_| Intent::Act(Action::Dismiss { notice: id }));
+        html! {
+            <div key={format!("notice {id}")} class={classes!("toast", class)} role={role} aria-label={label}>
+                <div class="toast-text">
+                    if notice.kind == NoticeKind::MessageOfTheDay { <strong>{ label }</strong> }
+                    <p>{ words(&notice.text) }</p>
+                    if let Some(url) = notice.url.as_deref().filter(|url| is_web(url)) {
+                        <p><a href={url.to_owned()} target="_blank" rel="noopener noreferrer">{ "Open" }</a></p>
+                    }
+                </div>
+                { dismiss_button(dismiss) }
+            </div>
+        }
+    });
+    let errors = props.errors.iter().map(|error| {
+        let id = error.id;
+        html! {
+            <div key={format!("error {id}")} class="toast problem" role="alert">
+                { icon(Icon::Warning) }
+                <div class="toast-text"><p>{ &*error.text }</p></div>
+                { dismiss_button(props.emit.reform(move |_| Intent::DismissError(id))) }
+            </div>
+        }
+    });
+    html! { <div class="toasts">{ for notices }{ for errors }</div> }
+}
+
+fn dismiss_button(on_click: Callback<MouseEvent>) -> Html {
+    html! {
+        <button type="button" class="icon-button" aria-label="Dismiss" title="Dismiss" onclick={on_click}>{ icon(Icon::Close) }</button>
+    }
+}

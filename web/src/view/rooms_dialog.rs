@@ -1,0 +1,160 @@
+//! Finds rooms, enters them, makes new ones.
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use gloo_timers::callback::Timeout;
+use mig33_client::{Action, ChatId, Directory, RoomEntry};
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use crate::intent::Intent;
+use crate::route::Route;
+use crate::view::avatar;
+use crate::view::dialog::Dialog;
+use crate::view::icons::{Icon, icon};
+
+/// Milliseconds after the last key before it is searched.
+const PAUSE: u32 = 250;
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) directory: Rc<Directory>,
+    /// Rooms that we are in.
+    pub(crate) joined: Rc<BTreeSet<ChatId>>,
+    /// Why the last try was refused.
+    pub(crate) error: Option<Rc<str>>,
+    /// Whether a try is under way.
+    pub(crate) busy: bool,
+    /// Whether there is a connection.
+    pub(crate) online: bool,
+    pub(crate) emit: Callback<Intent>,
+}
+
+pub(crate) enum Msg {
+    Typed(String),
+    Search,
+    More,
+    Create,
+}
+
+pub(crate) struct RoomsDialog {
+    search: String,
+    pause: Option<Timeout>,
+    name: NodeRef,
+    description: NodeRef,
+}
+
+impl Component for RoomsDialog {
+    type Message = Msg;
+    type Properties = Props;
+
+    fn create(ctx: &Context<Self>) -> Self {
+        let dialog =
+            Self { search: String::new(), pause: None, name: NodeRef::default(), description: NodeRef::default() };
+        dialog.ask(ctx, 1);
+        dialog
+    }
+
+    fn changed(&mut self, ctx: &Context<Self>, old: &Props) -> bool {
+        if ctx.props().online && !old.online {
+            self.ask(ctx, 1);
+        }
+        true
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        match msg {
+            Msg::Typed(text) => {
+                self.search = text;
+                let link = ctx.link().clone();
+                self.pause = Some(Timeout::new(PAUSE, move || link.send_message(Msg::Search)));
+            }
+            Msg::Search => self.ask(ctx, 1),
+            Msg::More => self.ask(ctx, ctx.props().directory.page.saturating_add(1)),
+            Msg::Create => {
+                let read = |node: &NodeRef| {
+                    node.cast::<HtmlInputElement>().map(|input| input.value().trim().to_owned()).unwrap_or_default()
+                };
+                let (name, description) = (read(&self.name), read(&self.description));
+                if !name.is_empty() && !ctx.props().busy {
+                    ctx.props().emit.emit(Intent::Ask(Action::CreateRoom { name, description }));
+                }
+            }
+        }
+        false
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let (link, props) = (ctx.link(), ctx.props());
+        let Props { directory, joined, error, busy, emit, .. } = props;
+        let on_search = link.callback(|event: InputEvent| {
+            Msg::Typed(event.target_unchecked_into::<HtmlInputElement>().value())
+        });
+        let more = directory.page < directory.pages;
+        html! {
+            <Dialog title="Rooms" class="tall" on_close={emit.reform(|()| Intent::Close)}>
+                if let Some(error) = error {
+                    <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
+                }
+                <label class="search">
+                    { icon(Icon::Search) }
+                    <input type="search" aria-label="Search rooms" placeholder="Search rooms" maxlength="30" autocomplete="off"
+                        spellcheck="false" autofocus=true oninput={on_search} />
+                </label>
+                <div class="room-list" aria-busy={directory.loading.then_some("true")}>
+                    { for directory.rooms.iter().map(|room| room_row(room, joined, emit)) }
+                    if directory.rooms.is_empty() {
+                        <p class="hint">
+                            if !props.online { { "Not connected." } }
+                            else if directory.loading || directory.pages == 0 { <span class="spinner" aria-hidden="true"></span>{ "Loading rooms…" } }
+                            else { { "No room has such a name. You can make it below." } }
+                        </p>
+                    } else if more {
+                        <button type="button" class="button wide" onclick={link.callback(|_| Msg::More)}>{ "Show more" }</button>
+                    }
+                </div>
+                <form class="new-room" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Create })}>
+                    <h3>{ "Make a room" }</h3>
+                    <label class="field"><span>{ "New room name" }</span>
+                        <input ref={self.name.clone()} required=true maxlength="30" autocomplete="off" /></label>
+                    <label class="field"><span>{ "Description (optional)" }</span>
+                        <input ref={self.description.clone()} maxlength="120" autocomplete="off" /></label>
+                    <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>{ "Create room" }</button>
+                </form>
+            </Dialog>
+        }
+    }
+}
+
+impl RoomsDialog {
+    fn ask(&self, ctx: &Context<Self>, page: u8) {
+        if ctx.props().online {
+            let search = self.search.trim().to_owned();
+            ctx.props().emit.emit(Intent::Act(Action::SearchRooms { search, page }));
+        }
+    }
+}
+
+fn room_row(room: &RoomEntry, joined: &BTreeSet<ChatId>, emit: &Callback<Intent>) -> Html {
+    let chat = ChatId::room(&room.name);
+    let inside = joined.contains(&chat);
+    let full = room.participants >= room.capacity && room.capacity > 0;
+    let (verb, on_click) = if inside {
+        let chat = chat.clone();
+        ("Open", emit.reform(move |_: MouseEvent| Intent::Show(Route::Chat(chat.clone()))))
+    } else {
+        let name = room.name.to_string();
+        ("Join", emit.reform(move |_: MouseEvent| Intent::Ask(Action::JoinRoom { name: name.clone() })))
+    };
+    html! {
+        <div key={room.name.to_string()} class="room-row">
+            { avatar::chat(&chat, None) }
+            <div class="room-text">
+                <p class="room-name">{ &*room.name }</p>
+                if !room.description.is_empty() { <p class="room-description">{ &*room.description }</p> }
+                <p class="room-count">{ format!("{} of {}", room.participants, room.capacity) }{ if full { " · full" } else { "" } }</p>
+            </div>
+            <button type="button" class="button small" aria-label={format!("{verb} {}", room.name)} onclick={on_click}>{ verb }</button>
+        </div>
+    }
+}

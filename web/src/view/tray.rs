@@ -1,0 +1,77 @@
+//! Pictures that are being sent, above the composer.
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use crate::intent::Intent;
+use crate::view::icons::{Icon, icon};
+
+/// A picture on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sending {
+    /// For cancelling it.
+    pub(crate) id: u32,
+    /// Its name.
+    pub(crate) name: Rc<str>,
+    /// Where the browser has it.
+    pub(crate) preview: Rc<str>,
+    /// How far it is.
+    pub(crate) progress: Progress,
+}
+
+/// How far a picture is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Progress {
+    /// It is made fit, or waits for an address.
+    Preparing,
+    /// This share is sent, 0 to 1.
+    Sent(f64),
+    /// It could not be sent.
+    Failed {
+        /// For the person.
+        words: Rc<str>,
+        /// Whether it may work another time.
+        again: bool,
+    },
+}
+
+#[derive(PartialEq, Properties)]
+pub(crate) struct Props {
+    pub(crate) sending: Vec<Sending>,
+    pub(crate) emit: Callback<Intent>,
+}
+
+#[component]
+pub(crate) fn Tray(props: &Props) -> Html {
+    if props.sending.is_empty() {
+        return Html::default();
+    }
+    let cards = props.sending.iter().map(|sending| {
+        let id = sending.id;
+        let drop = props.emit.reform(move |_: MouseEvent| Intent::DropPicture(id));
+        let again = props.emit.reform(move |_: MouseEvent| Intent::RetryPicture(id));
+        let (detail, drop_name) = match &sending.progress {
+            Progress::Preparing => (html! { <progress aria-label="Sending picture"></progress> }, "Cancel"),
+            Progress::Sent(share) => {
+                (html! { <progress aria-label="Sending picture" max="1" value={share.to_string()}></progress> }, "Cancel")
+            }
+            Progress::Failed { words, again: can } => {
+                let detail = html! {
+                    <p class="tray-error" role="alert">
+                        { &**words }{ " " }
+                        if *can { <button type="button" class="link-button" onclick={again}>{ "Try again" }</button> }
+                    </p>
+                };
+                (detail, "Discard")
+            }
+        };
+        html! {
+            <li key={id} class="tray-card">
+                <img class="tray-preview" src={sending.preview.to_string()} alt="" />
+                <div class="tray-detail"><p class="tray-name">{ &*sending.name }</p>{ detail }</div>
+                <button type="button" class="icon-button" aria-label={format!("{drop_name} {}", sending.name)} title={drop_name} onclick={drop}>{ icon(Icon::Close) }</button>
+            </li>
+        }
+    });
+    html! { <ul class="tray">{ for cards }</ul> }
+}
