@@ -14,7 +14,8 @@ use gloo_events::{EventListener, EventListenerOptions};
 use gloo_render::AnimationFrame;
 use gloo_timers::callback::{Interval, Timeout};
 use mig33_client::{
-    Account, Action, ActionId, Chat, ChatId, History, Link, Membership, Presence, Room, Session, State,
+    Account, Action, ActionId, Chat, ChatId, History, Link, Membership, Presence, Room, Session,
+    State,
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
@@ -237,9 +238,10 @@ impl Component for App {
         let account = self.state.account.as_ref().unwrap_or(account);
         let online = self.state.link == Link::Online;
         let chat = self.route.chat().map(|id| self.chat(id));
-        let members = chat.as_ref().and_then(|chat| chat.room.clone()).filter(|room| {
-            self.members_open && room.membership == Membership::Inside
-        });
+        let members = chat
+            .as_ref()
+            .and_then(|chat| chat.room.clone())
+            .filter(|room| self.members_open && room.membership == Membership::Inside);
         let class = classes!(
             "shell",
             if chat.is_some() { "at-chat" } else { "at-list" },
@@ -313,7 +315,9 @@ impl App {
             .chats
             .values()
             .filter(|chat| {
-                let inside = |room: &Rc<Room>| matches!(room.membership, Membership::Inside | Membership::Joining);
+                let inside = |room: &Rc<Room>| {
+                    matches!(room.membership, Membership::Inside | Membership::Joining)
+                };
                 chat.room.as_ref().is_some_and(inside)
             })
             .map(|chat| {
@@ -337,7 +341,10 @@ impl App {
             .state
             .notices
             .iter()
-            .filter(|notice| notice.kind == mig33_client::NoticeKind::MessageOfTheDay && *notice.text == *dismissed)
+            .filter(|notice| {
+                notice.kind == mig33_client::NoticeKind::MessageOfTheDay
+                    && *notice.text == *dismissed
+            })
             .map(|notice| notice.id)
             .collect();
         for notice in known {
@@ -407,7 +414,9 @@ impl App {
                 unread: 0,
                 history: History::Loading,
                 active: 0,
-                room: id.is_room().then(|| Rc::new(Room { membership: Membership::Joining, ..Room::default() })),
+                room: id
+                    .is_room()
+                    .then(|| Rc::new(Room { membership: Membership::Joining, ..Room::default() })),
             })
         })
     }
@@ -425,7 +434,8 @@ impl App {
     }
 
     fn chat_pane(&self, chat: Rc<Chat>, online: bool) -> Html {
-        let contact = if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
+        let contact =
+            if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
         html! {
             <ChatPane key="chat" contact={contact} unread_from={self.reading.unread_from().cloned()}
                 draft={self.drafts.get(&chat.id).cloned()} sending={self.transfers.of(&chat.id)} members_open={self.members_open}
@@ -486,7 +496,11 @@ fn page_name() -> String {
 
 /// An account of which nothing but the name is known.
 fn named(username: &str) -> Rc<Account> {
-    Rc::new(Account { username: username.into(), presence: Presence::AVAILABLE, status_message: "".into() })
+    Rc::new(Account {
+        username: username.into(),
+        presence: Presence::AVAILABLE,
+        status_message: "".into(),
+    })
 }
 
 fn listeners(ctx: &Context<App>) -> Vec<EventListener> {
@@ -499,7 +513,9 @@ fn listeners(ctx: &Context<App>) -> Vec<EventListener> {
     };
     let awake = {
         let link = ctx.link().clone();
-        move |_: &web_sys::Event| link.send_message(if surroundings::hidden() { Msg::Focus } else { Msg::Awake })
+        move |_: &web_sys::Event| {
+            link.send_message(if surroundings::hidden() { Msg::Focus } else { Msg::Awake })
+        }
     };
     let key = {
         let link = ctx.link().clone();
@@ -548,7 +564,9 @@ fn command(event: &KeyboardEvent) -> Option<Command> {
         return None;
     }
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let is = |selector: &str| target.as_ref().is_some_and(|target| target.matches(selector).unwrap_or(false));
+    let is = |selector: &str| {
+        target.as_ref().is_some_and(|target| target.matches(selector).unwrap_or(false))
+    };
     keys::command(Press {
         key: &event.key(),
         control: event.ctrl_key() || event.meta_key(),

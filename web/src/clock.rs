@@ -20,7 +20,11 @@ thread_local! {
 /// Milliseconds since 1970.
 pub(crate) fn now() -> Millis {
     // a clock before 1970 or beyond 2^53 ms is of no use to anybody
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and positive")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and positive"
+    )]
     let now = Date::now() as Millis;
     now
 }

@@ -62,7 +62,11 @@ mod tests {
             ("hello", vec![Piece::Words("hello")]),
             (
                 "see https://example.org/a?b=c#d.",
-                vec![Piece::Words("see "), Piece::Link("https://example.org/a?b=c#d"), Piece::Words(".")],
+                vec![
+                    Piece::Words("see "),
+                    Piece::Link("https://example.org/a?b=c#d"),
+                    Piece::Words("."),
+                ],
             ),
             (
                 "(http://example.org/x_(y))",
@@ -77,10 +81,7 @@ mod tests {
     #[test]
     fn other_schemes_are_words() {
         for text in ["javascript://example.org/%0aalert(1)", "ftp://example.org", "data://x"] {
-            assert!(
-                pieces(text).iter().all(|piece| matches!(piece, Piece::Words(_))),
-                "{text}"
-            );
+            assert!(pieces(text).iter().all(|piece| matches!(piece, Piece::Words(_))), "{text}");
         }
     }
 

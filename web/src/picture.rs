@@ -84,7 +84,16 @@ pub(crate) async fn bytes(blob: &Blob) -> Option<Vec<u8>> {
 
 /// Ever smaller ways to write a picture: longer side in pixels, JPEG quality.
 fn attempts(largest: u32) -> impl Iterator<Item = (u32, f64)> {
-    let steps = [(2560, 0.88), (2048, 0.85), (1600, 0.82), (1280, 0.78), (1024, 0.74), (800, 0.7), (640, 0.6), (480, 0.5)];
+    let steps = [
+        (2560, 0.88),
+        (2048, 0.85),
+        (1600, 0.82),
+        (1280, 0.78),
+        (1024, 0.74),
+        (800, 0.7),
+        (640, 0.6),
+        (480, 0.5),
+    ];
     steps.into_iter().filter(move |(side, _)| *side <= largest)
 }
 
@@ -128,7 +137,11 @@ async fn draw(bitmap: &ImageBitmap, side: u32, quality: f64) -> Option<Blob> {
             let _ = resolve.call1(&JsValue::UNDEFINED, &blob);
         });
         let quality = JsValue::from_f64(quality);
-        let written = canvas.to_blob_with_type_and_encoder_options(done.unchecked_ref(), "image/jpeg", &quality);
+        let written = canvas.to_blob_with_type_and_encoder_options(
+            done.unchecked_ref(),
+            "image/jpeg",
+            &quality,
+        );
         if let Err(error) = written {
             let _ = reject.call1(&JsValue::UNDEFINED, &error);
         }

@@ -98,7 +98,10 @@ pub(crate) fn sections(state: &State, drafts: &Drafts, open: Option<&ChatId>) ->
     let mut by_group: BTreeMap<u32, Vec<Rc<Entry>>> = BTreeMap::new();
     for contact in state.contacts.values() {
         let group = if state.groups.contains_key(&contact.group) { contact.group } else { 0 };
-        by_group.entry(group).or_default().push(Rc::new(contact_entry(state, contact, drafts, open)));
+        by_group
+            .entry(group)
+            .or_default()
+            .push(Rc::new(contact_entry(state, contact, drafts, open)));
     }
     let mut groups: Vec<(u32, Rc<str>, Vec<Rc<Entry>>)> = by_group
         .into_iter()
@@ -125,7 +128,11 @@ pub(crate) fn sections(state: &State, drafts: &Drafts, open: Option<&ChatId>) ->
 }
 
 /// The chat `steps` below (above where negative) the open one in the list, going round at its ends.
-pub(crate) fn neighbour(sections: &[Section], open: Option<&ChatId>, steps: isize) -> Option<ChatId> {
+pub(crate) fn neighbour(
+    sections: &[Section],
+    open: Option<&ChatId>,
+    steps: isize,
+) -> Option<ChatId> {
     let all: Vec<&ChatId> =
         sections.iter().flat_map(|section| &section.entries).map(|entry| &entry.chat).collect();
     let length = isize::try_from(all.len()).ok().filter(|length| *length > 0)?;
@@ -168,7 +175,12 @@ pub(crate) fn said(body: &Body) -> Rc<str> {
     }
 }
 
-fn contact_entry(state: &State, contact: &Contact, drafts: &Drafts, open: Option<&ChatId>) -> Entry {
+fn contact_entry(
+    state: &State,
+    contact: &Contact,
+    drafts: &Drafts,
+    open: Option<&ChatId>,
+) -> Entry {
     let id = ChatId::private(&contact.username);
     let mut entry = match state.chats.get(&id) {
         Some(chat) => entry(chat, drafts, open),
@@ -338,10 +350,7 @@ mod tests {
                 .map(|entry| entry.preview.clone())
         };
         assert_eq!(preview(None), Some(Preview::Draft("half a".into())));
-        assert_eq!(
-            preview(Some(&bob)),
-            Some(Preview::Said { author: None, text: "hello".into() })
-        );
+        assert_eq!(preview(Some(&bob)), Some(Preview::Said { author: None, text: "hello".into() }));
     }
 
     #[test]

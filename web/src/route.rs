@@ -48,9 +48,8 @@ impl Route {
 
 /// Keeps the unreserved characters of RFC 3986 and escapes every other byte.
 fn percent_encode(text: &str) -> String {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
+    const HEX: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -99,7 +98,17 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_the_list() {
-        for hash in ["", "#", "#/", "#/chat", "#/chat/", "#/lobby/x", "#/chat/%", "#/chat/%zz", "#/room/%FF"] {
+        for hash in [
+            "",
+            "#",
+            "#/",
+            "#/chat",
+            "#/chat/",
+            "#/lobby/x",
+            "#/chat/%",
+            "#/chat/%zz",
+            "#/room/%FF",
+        ] {
             assert_eq!(Route::parse(hash), Route::List, "{hash}");
         }
         assert_eq!(Route::List.to_hash(), "#/");

@@ -187,7 +187,10 @@ fn to_text(bytes: &[u8]) -> String {
 }
 
 fn from_text(text: &str) -> Option<Bytes> {
-    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>().map(Bytes::from)
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).ok())
+        .collect::<Option<Vec<u8>>>()
+        .map(Bytes::from)
 }
 
 #[cfg(test)]

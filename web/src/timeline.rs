@@ -220,7 +220,14 @@ mod tests {
         ];
         assert_eq!(
             laid_out(&messages, Some("d")),
-            ["day 1", "(bob and carol joined, bob left)", "unread", "(dave joined)", "[e]", "(carol left)"]
+            [
+                "day 1",
+                "(bob and carol joined, bob left)",
+                "unread",
+                "(dave joined)",
+                "[e]",
+                "(carol left)"
+            ]
         );
     }
 
@@ -233,12 +240,10 @@ mod tests {
 
     #[test]
     fn every_row_has_its_own_key() {
-        let messages = [
-            text("a", "bob", DAY),
-            message("b", "bob", DAY, Body::Left),
-            text("c", "me", 2 * DAY),
-        ];
-        let laid_out = rows(&messages, Some("c"), |time| i64::try_from(time / DAY).expect("a small day"));
+        let messages =
+            [text("a", "bob", DAY), message("b", "bob", DAY, Body::Left), text("c", "me", 2 * DAY)];
+        let laid_out =
+            rows(&messages, Some("c"), |time| i64::try_from(time / DAY).expect("a small day"));
         let mut keys: Vec<String> = laid_out.iter().map(Row::key).collect();
         keys.sort();
         keys.dedup();

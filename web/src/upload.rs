@@ -22,7 +22,11 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// PUTs the bytes.
-    pub(crate) fn put(url: &str, blob: &Blob, on_event: &Callback<UploadEvent>) -> Result<Self, JsValue> {
+    pub(crate) fn put(
+        url: &str,
+        blob: &Blob,
+        on_event: &Callback<UploadEvent>,
+    ) -> Result<Self, JsValue> {
         let request = XmlHttpRequest::new()?;
         request.open("PUT", url)?;
         let (progressed, failed, ended) = (on_event.clone(), on_event.clone(), on_event.clone());

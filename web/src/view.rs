@@ -1,4 +1,5 @@
 //! What the person sees, one component a file. Components get parts of the state by props and say an `Intent`.
+pub(crate) mod add_contact_dialog;
 pub(crate) mod auth;
 pub(crate) mod avatar;
 pub(crate) mod banner;
@@ -15,6 +16,5 @@ pub(crate) mod notices;
 pub(crate) mod picture;
 pub(crate) mod presence;
 pub(crate) mod rooms_dialog;
-pub(crate) mod add_contact_dialog;
 pub(crate) mod sidebar;
 pub(crate) mod tray;

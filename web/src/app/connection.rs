@@ -23,7 +23,12 @@ impl App {
     }
 
     /// Logs in or registers with a password, on a session that knows of nobody else.
-    pub(super) fn log_in(&mut self, ctx: &Context<Self>, username: &str, start: impl FnOnce(&mut Session) -> ActionId) {
+    pub(super) fn log_in(
+        &mut self,
+        ctx: &Context<Self>,
+        username: &str,
+        start: impl FnOnce(&mut Session) -> ActionId,
+    ) {
         self.start_anew();
         self.log_in_error = None;
         self.begin(username);
@@ -201,7 +206,12 @@ impl App {
         }
     }
 
-    fn answered(&mut self, ctx: &Context<Self>, action: ActionId, result: Result<(), std::rc::Rc<str>>) {
+    fn answered(
+        &mut self,
+        ctx: &Context<Self>,
+        action: ActionId,
+        result: Result<(), std::rc::Rc<str>>,
+    ) {
         if self.transfers.asked(action).is_some() {
             if let Err(words) = result {
                 self.upload_refused(action, &words);
@@ -211,7 +221,9 @@ impl App {
         match (self.asked.remove(&action), result) {
             (Some(Purpose::LogIn), Err(words)) => self.log_in_error = Some(words),
             (Some(Purpose::Dialog(asked)), result) => {
-                let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.busy == Some(action)) else {
+                let Some(dialog) =
+                    self.dialog.as_mut().filter(|dialog| dialog.busy == Some(action))
+                else {
                     return;
                 };
                 dialog.busy = None;
@@ -224,10 +236,12 @@ impl App {
                 }
             }
             (Some(Purpose::Act(asked)), Ok(())) => self.done(ctx, asked),
-            (Some(Purpose::Act(Action::SearchRooms { .. })), Err(words)) => match &mut self.dialog {
-                Some(dialog) if dialog.kind == DialogKind::Rooms => dialog.error = Some(words),
-                _ => {}
-            },
+            (Some(Purpose::Act(Action::SearchRooms { .. })), Err(words)) => {
+                match &mut self.dialog {
+                    Some(dialog) if dialog.kind == DialogKind::Rooms => dialog.error = Some(words),
+                    _ => {}
+                }
+            }
             (Some(Purpose::Act(_)), Err(words)) => self.complain(words),
             (Some(Purpose::LogIn), Ok(())) | (None, _) => {}
         }

@@ -12,7 +12,9 @@ impl App {
     pub(super) fn wish(&mut self, ctx: &Context<Self>, intent: Intent) -> bool {
         match intent {
             Intent::LogIn { username, password } => {
-                self.log_in(ctx, &username.clone(), |session| session.log_in(clock::now(), &username, &password));
+                self.log_in(ctx, &username.clone(), |session| {
+                    session.log_in(clock::now(), &username, &password)
+                });
             }
             Intent::Register { username, password, mobile_phone } => {
                 let phone = Some(&*mobile_phone).filter(|phone| !phone.is_empty());

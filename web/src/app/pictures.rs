@@ -24,7 +24,12 @@ impl App {
         });
     }
 
-    pub(super) fn picture_fitted(&mut self, ctx: &Context<Self>, id: u32, fitted: Result<Picture, Unfit>) -> bool {
+    pub(super) fn picture_fitted(
+        &mut self,
+        ctx: &Context<Self>,
+        id: u32,
+        fitted: Result<Picture, Unfit>,
+    ) -> bool {
         let Some(transfer) = self.transfers.get(id) else { return false };
         match fitted {
             Err(unfit) => {
@@ -34,7 +39,9 @@ impl App {
             Ok(picture) if transfer.chat.is_room() => {
                 let (link, blob) = (ctx.link().clone(), picture.blob.clone());
                 transfer.picture = Some(picture);
-                spawn_local(async move { link.send_message(Msg::Read(id, picture::bytes(&blob).await)) });
+                spawn_local(async move {
+                    link.send_message(Msg::Read(id, picture::bytes(&blob).await))
+                });
             }
             Ok(picture) => {
                 transfer.picture = Some(picture);
@@ -44,7 +51,12 @@ impl App {
         true
     }
 
-    pub(super) fn picture_read(&mut self, ctx: &Context<Self>, id: u32, bytes: Option<Vec<u8>>) -> bool {
+    pub(super) fn picture_read(
+        &mut self,
+        ctx: &Context<Self>,
+        id: u32,
+        bytes: Option<Vec<u8>>,
+    ) -> bool {
         let Some(transfer) = self.transfers.get(id) else { return false };
         let (Some(bytes), Some(picture)) = (bytes, transfer.picture.take()) else {
             transfer.fail(NO_NETWORK, false);
@@ -107,7 +119,9 @@ impl App {
             // the message comes from the server by itself
             UploadEvent::Done => self.transfers.remove(id),
             UploadEvent::Failed(None) => transfer.fail(NO_NETWORK, true),
-            UploadEvent::Failed(Some(words)) => transfer.fail(&format!("{NO_NETWORK} {words}"), true),
+            UploadEvent::Failed(Some(words)) => {
+                transfer.fail(&format!("{NO_NETWORK} {words}"), true)
+            }
         }
         true
     }

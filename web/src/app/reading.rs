@@ -34,7 +34,8 @@ impl Reading {
             return false;
         }
         let said = chat.messages.iter().any(|message| {
-            !matches!(message.body, Body::Joined | Body::Left) && message.delivery != Delivery::Sending
+            !matches!(message.body, Body::Joined | Body::Left)
+                && message.delivery != Delivery::Sending
         });
         let sees = looking && self.at_end;
         if !self.settled {

@@ -1,7 +1,9 @@
 //! What is around the app in the browser: address, title, icon, focus.
 use mig33_client::{ChatId, Config};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ClipboardEvent, Document, Element, Event, File, HtmlElement, HtmlLinkElement, Window};
+use web_sys::{
+    ClipboardEvent, Document, Element, Event, File, HtmlElement, HtmlLinkElement, Window,
+};
 
 use crate::route::Route;
 use crate::view::{chat, composer};
@@ -64,7 +66,8 @@ pub(super) fn is_very_wide() -> bool {
 pub(super) fn focus_chat() {
     let id = if matches("(pointer: coarse)") { chat::HEADING } else { composer::ID };
     let Some(document) = document() else { return };
-    let target = document.get_element_by_id(id).or_else(|| document.get_element_by_id(chat::HEADING));
+    let target =
+        document.get_element_by_id(id).or_else(|| document.get_element_by_id(chat::HEADING));
     focus(target);
 }
 
@@ -76,7 +79,9 @@ pub(super) fn focus_composer() {
 /// Puts the focus on a chat in the list.
 pub(super) fn focus_entry(chat: &ChatId) {
     let address = Route::Chat(chat.clone()).to_hash();
-    focus(document().and_then(|document| document.query_selector(&format!("a[href=\"{address}\"]")).ok().flatten()));
+    focus(document().and_then(|document| {
+        document.query_selector(&format!("a[href=\"{address}\"]")).ok().flatten()
+    }));
 }
 
 /// Sets the window's title and icon for so many unread messages.
@@ -98,21 +103,29 @@ pub(super) fn config() -> Config {
     let random_source = window.as_ref().and_then(|window| window.crypto().ok());
     let random = move || {
         let mut bytes = [0; 16];
-        let filled = random_source.as_ref().map(|source| source.get_random_values_with_u8_array(&mut bytes));
+        let filled =
+            random_source.as_ref().map(|source| source.get_random_values_with_u8_array(&mut bytes));
         if !matches!(filled, Some(Ok(_))) {
             // no browser that runs this page lacks it; ids then only have to differ
             for byte in &mut bytes {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to 255"
+                )]
                 let random = (js_sys::Math::random() * 256.0) as u8;
                 *byte = random;
             }
         }
         bytes
     };
-    let mut config = Config::new(concat!("mig33-web/", env!("CARGO_PKG_VERSION")), Box::new(random));
+    let mut config =
+        Config::new(concat!("mig33-web/", env!("CARGO_PKG_VERSION")), Box::new(random));
     if let Some(window) = window {
         config.language = window.navigator().language().unwrap_or_default();
-        let side = |side: Result<i32, JsValue>| side.ok().and_then(|side| u32::try_from(side).ok()).unwrap_or(0);
+        let side = |side: Result<i32, JsValue>| {
+            side.ok().and_then(|side| u32::try_from(side).ok()).unwrap_or(0)
+        };
         if let Ok(screen) = window.screen() {
             config.screen = (side(screen.width()), side(screen.height()));
         }
@@ -128,7 +141,8 @@ pub(super) fn dialog_is_open() -> bool {
 
 /// Opens the composer's file picker.
 pub(super) fn pick_picture() {
-    let input = document().and_then(|document| document.query_selector(".composer input[type=file]").ok().flatten());
+    let input = document()
+        .and_then(|document| document.query_selector(".composer input[type=file]").ok().flatten());
     if let Some(input) = input.and_then(|input| input.dyn_into::<HtmlElement>().ok()) {
         input.click();
     }
@@ -165,7 +179,9 @@ fn drawn_icon(unread: u32) -> String {
 }
 
 fn matches(query: &str) -> bool {
-    window().and_then(|window| window.match_media(query).ok().flatten()).is_some_and(|list| list.matches())
+    window()
+        .and_then(|window| window.match_media(query).ok().flatten())
+        .is_some_and(|list| list.matches())
 }
 
 fn focus(element: Option<Element>) {

@@ -28,8 +28,10 @@ pub(crate) fn AddContactDialog(props: &Props) -> Html {
         let (username, group, emit, busy) = (username.clone(), group.clone(), emit.clone(), *busy);
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            let name = username.cast::<HtmlInputElement>().map(|input| input.value().trim().to_owned());
-            let chosen = group.cast::<HtmlSelectElement>().and_then(|select| select.value().parse().ok());
+            let name =
+                username.cast::<HtmlInputElement>().map(|input| input.value().trim().to_owned());
+            let chosen =
+                group.cast::<HtmlSelectElement>().and_then(|select| select.value().parse().ok());
             if let Some(username) = name.filter(|name| !name.is_empty() && !busy) {
                 emit.emit(Intent::Ask(Action::AddContact { username, group: chosen.unwrap_or(0) }));
             }

@@ -26,7 +26,8 @@ enum Tab {
 pub(crate) fn Auth(props: &Props) -> Html {
     let tab = use_state(|| Tab::LogIn);
     let (username, password, phone) = (use_node_ref(), use_node_ref(), use_node_ref());
-    let tabs = [(Tab::LogIn, use_node_ref(), "Log in"), (Tab::Register, use_node_ref(), "Register")];
+    let tabs =
+        [(Tab::LogIn, use_node_ref(), "Log in"), (Tab::Register, use_node_ref(), "Register")];
 
     let show = {
         let (tab, emit) = (tab.clone(), props.emit.clone());

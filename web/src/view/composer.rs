@@ -42,7 +42,11 @@ impl Component for Composer {
     type Properties = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
-        Self { field: NodeRef::default(), files: NodeRef::default(), empty: ctx.props().draft.is_none() }
+        Self {
+            field: NodeRef::default(),
+            files: NodeRef::default(),
+            empty: ctx.props().draft.is_none(),
+        }
     }
 
     fn changed(&mut self, _ctx: &Context<Self>, _old: &Props) -> bool {
@@ -69,7 +73,9 @@ impl Component for Composer {
                     return false;
                 }
                 if text.len() > LONGEST {
-                    emit.emit(Intent::Complain("This message is too long. Send it in parts.".into()));
+                    emit.emit(Intent::Complain(
+                        "This message is too long. Send it in parts.".into(),
+                    ));
                     return false;
                 }
                 field.set_value("");

@@ -33,10 +33,12 @@ pub(crate) fn ContactRow(props: &Props) -> Html {
     let count = if entry.unread > 99 { "99+".to_owned() } else { entry.unread.to_string() };
     let below = match &entry.preview {
         Preview::Nothing => entry.presence.map(|presence| html! { { presence_words(presence) } }),
-        Preview::Draft(text) => Some(html! { <><span class="draft">{ "Draft: " }</span>{ &**text }</> }),
-        Preview::Said { author: Some(author), text } => {
-            Some(html! { <><span class="preview-author">{ &**author }{ ": " }</span>{ &**text }</> })
+        Preview::Draft(text) => {
+            Some(html! { <><span class="draft">{ "Draft: " }</span>{ &**text }</> })
         }
+        Preview::Said { author: Some(author), text } => Some(
+            html! { <><span class="preview-author">{ &**author }{ ": " }</span>{ &**text }</> },
+        ),
         Preview::Said { author: None, text } => Some(html! { { &**text } }),
         Preview::Status(text) => Some(html! { <em>{ &**text }</em> }),
     };

@@ -146,7 +146,11 @@ impl Component for Log {
             _ => 0,
         };
         let jump = if unseen > 0 { format!("{unseen} new") } else { String::new() };
-        let jump_name = if unseen > 0 { format!("Jump to {unseen} new") } else { "Jump to the newest".to_owned() };
+        let jump_name = if unseen > 0 {
+            format!("Jump to {unseen} new")
+        } else {
+            "Jump to the newest".to_owned()
+        };
         html! {
             <div class="log-frame">
                 <div ref={self.node.clone()} class="log" role="log" aria-label={name} tabindex="0"
@@ -195,7 +199,8 @@ impl Component for Log {
 impl Log {
     fn scrolled(&mut self, ctx: &Context<Self>) -> bool {
         let Some(log) = self.element() else { return false };
-        let below = f64::from(log.scroll_height() - log.client_height()) - f64::from(log.scroll_top());
+        let below =
+            f64::from(log.scroll_height() - log.client_height()) - f64::from(log.scroll_top());
         let sticks = below <= STICKS_WITHIN && self.window.at_end();
         let changed = sticks != self.sticks;
         if changed {
@@ -261,7 +266,8 @@ impl Log {
     fn restore(&self, anchor: &Anchor) {
         let Some(log) = self.element() else { return };
         let top = log.get_bounding_client_rect().top();
-        let row = rows_of(&log).find(|row| row.get_attribute("data-row").as_deref() == Some(&anchor.row));
+        let row =
+            rows_of(&log).find(|row| row.get_attribute("data-row").as_deref() == Some(&anchor.row));
         let Some(row) = row else { return };
         let moved = row.get_bounding_client_rect().top() - top - anchor.top;
         if moved.abs() >= 1.0 {
@@ -291,9 +297,15 @@ impl Log {
             (History::Loading, _) | (History::More, true) => {
                 return html! { <p class="hint"><span class="spinner" aria-hidden="true"></span>{ "Loading messages…" }</p> };
             }
-            (History::Complete, true) if chat.id.is_room() => "Nothing was said here yet. Be the first.".to_owned(),
-            (History::Complete, true) => format!("Nothing was said yet. Say hello to {}.", chat.name),
-            (History::Complete, false) if self.window.at_start() => "This is where it began.".to_owned(),
+            (History::Complete, true) if chat.id.is_room() => {
+                "Nothing was said here yet. Be the first.".to_owned()
+            }
+            (History::Complete, true) => {
+                format!("Nothing was said yet. Say hello to {}.", chat.name)
+            }
+            (History::Complete, false) if self.window.at_start() => {
+                "This is where it began.".to_owned()
+            }
             (History::Complete | History::More, false) => return Html::default(),
         };
         html! { <p class="hint">{ hint }</p> }

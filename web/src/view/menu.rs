@@ -86,7 +86,9 @@ impl Component for Menu {
     fn view(&self, ctx: &Context<Self>) -> Html {
         let (link, props) = (ctx.link(), ctx.props());
         let open = self.open;
-        let toggle = link.callback(move |_: MouseEvent| if open { Msg::Close { refocus: true } } else { Msg::Open });
+        let toggle = link.callback(
+            move |_: MouseEvent| if open { Msg::Close { refocus: true } } else { Msg::Open },
+        );
         let on_key = link.batch_callback(|event: KeyboardEvent| {
             let msg = match event.key().as_str() {
                 "Escape" => Msg::Close { refocus: true },
@@ -145,8 +147,12 @@ impl Menu {
         let Some(list) = self.list.cast::<Element>() else { return };
         let focused = list.owner_document().and_then(|document| document.active_element());
         let to = match (step, focused.filter(|focused| list.contains(Some(focused)))) {
-            (Step::Next, Some(item)) => item.next_element_sibling().or_else(|| list.first_element_child()),
-            (Step::Previous, Some(item)) => item.previous_element_sibling().or_else(|| list.last_element_child()),
+            (Step::Next, Some(item)) => {
+                item.next_element_sibling().or_else(|| list.first_element_child())
+            }
+            (Step::Previous, Some(item)) => {
+                item.previous_element_sibling().or_else(|| list.last_element_child())
+            }
             (Step::First | Step::Next, _) => list.first_element_child(),
             (Step::Last | Step::Previous, _) => list.last_element_child(),
         };
@@ -157,6 +163,11 @@ impl Menu {
 }
 
 /// An item that says an intent.
-pub(crate) fn item(name: impl Into<AttrValue>, grave: bool, emit: &Callback<Intent>, intent: impl Fn() -> Intent + 'static) -> Item {
+pub(crate) fn item(
+    name: impl Into<AttrValue>,
+    grave: bool,
+    emit: &Callback<Intent>,
+    intent: impl Fn() -> Intent + 'static,
+) -> Item {
     Item { name: name.into(), grave, on_choose: emit.reform(move |()| intent()) }
 }

@@ -94,7 +94,11 @@ pub(crate) fn words(text: &str) -> Html {
 }
 
 fn picture_name(message: &Message) -> AttrValue {
-    if message.own { "Picture from you".into() } else { format!("Picture from {}", message.author).into() }
+    if message.own {
+        "Picture from you".into()
+    } else {
+        format!("Picture from {}", message.author).into()
+    }
 }
 
 fn state(delivery: &Delivery) -> Html {

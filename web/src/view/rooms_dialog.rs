@@ -49,8 +49,12 @@ impl Component for RoomsDialog {
     type Properties = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
-        let dialog =
-            Self { search: String::new(), pause: None, name: NodeRef::default(), description: NodeRef::default() };
+        let dialog = Self {
+            search: String::new(),
+            pause: None,
+            name: NodeRef::default(),
+            description: NodeRef::default(),
+        };
         dialog.ask(ctx, 1);
         dialog
     }
@@ -73,7 +77,9 @@ impl Component for RoomsDialog {
             Msg::More => self.ask(ctx, ctx.props().directory.page.saturating_add(1)),
             Msg::Create => {
                 let read = |node: &NodeRef| {
-                    node.cast::<HtmlInputElement>().map(|input| input.value().trim().to_owned()).unwrap_or_default()
+                    node.cast::<HtmlInputElement>()
+                        .map(|input| input.value().trim().to_owned())
+                        .unwrap_or_default()
                 };
                 let (name, description) = (read(&self.name), read(&self.description));
                 if !name.is_empty() && !ctx.props().busy {
@@ -144,7 +150,10 @@ fn room_row(room: &RoomEntry, joined: &BTreeSet<ChatId>, emit: &Callback<Intent>
         ("Open", emit.reform(move |_: MouseEvent| Intent::Show(Route::Chat(chat.clone()))))
     } else {
         let name = room.name.to_string();
-        ("Join", emit.reform(move |_: MouseEvent| Intent::Ask(Action::JoinRoom { name: name.clone() })))
+        (
+            "Join",
+            emit.reform(move |_: MouseEvent| Intent::Ask(Action::JoinRoom { name: name.clone() })),
+        )
     };
     html! {
         <div key={room.name.to_string()} class="room-row">

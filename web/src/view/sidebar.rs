@@ -68,8 +68,11 @@ pub(crate) fn Sidebar(props: &Props) -> Html {
 
 fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
     let (accepted, rejected) = (username.clone(), username.clone());
-    let accept = emit.reform(move |_| Intent::Act(Action::AcceptContact { username: accepted.clone() }));
-    let reject = emit.reform(move |_| Intent::Act(Action::RejectContact { username: rejected.clone(), block: false }));
+    let accept =
+        emit.reform(move |_| Intent::Act(Action::AcceptContact { username: accepted.clone() }));
+    let reject = emit.reform(move |_| {
+        Intent::Act(Action::RejectContact { username: rejected.clone(), block: false })
+    });
     html! {
         <div key={username.to_string()} class="request">
             { avatar::person(username, None) }
