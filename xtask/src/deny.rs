@@ -1,28 +1,34 @@
 //! `cargo xtask deny`: licences, sources and known security problems of the dependencies, by cargo-deny.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::process::{self, Show};
 use crate::progress::{Progress, Step};
+use crate::tools::{CARGO_DENY, Toolbox};
 use crate::workspace::Workspace;
 
-/// Checks all that deny.toml asks for; known security problems need the network.
+/// Checks all that deny.toml asks for. Known security problems need the network, and change without us: that is why
+/// the tests leave them out.
 pub(crate) fn command(workspace: &Workspace) -> Result<()> {
-    if !is_there() {
-        bail!("cargo-deny is missing: `cargo install cargo-deny --locked`");
-    }
-    let everything = ["advisories", "bans", "licenses", "sources"];
-    Progress::new(1).step("cargo deny", |step| check(workspace, step, &everything))
+    let mut progress = Progress::new(2);
+    let tools = progress.step("getting the tools", |step| tools(workspace, step))?;
+    progress.step("cargo deny", |step| {
+        check(workspace, &tools, step, &["advisories", "bans", "licenses", "sources"])
+    })
 }
 
-/// Whether cargo-deny is installed.
-pub(crate) fn is_there() -> bool {
-    process::ask(process::cargo().args(["deny", "--version"])).is_some()
+/// cargo-deny.
+pub(crate) fn tools(workspace: &Workspace, step: &mut Step) -> Result<Toolbox> {
+    Toolbox::prepare(workspace, step, &[CARGO_DENY])
 }
 
-/// Runs some of cargo-deny's checks.
-pub(crate) fn check(workspace: &Workspace, step: &mut Step, checks: &[&str]) -> Result<()> {
-    let mut cargo = process::cargo();
-    cargo.args(["deny", "check"]).args(checks).current_dir(&workspace.root);
-    process::run(step, &mut cargo, Show::All)
+/// Checks what depends on this repository alone.
+pub(crate) fn check_offline(workspace: &Workspace, tools: &Toolbox, step: &mut Step) -> Result<()> {
+    check(workspace, tools, step, &["bans", "licenses", "sources"])
+}
+
+fn check(workspace: &Workspace, tools: &Toolbox, step: &mut Step, checks: &[&str]) -> Result<()> {
+    let mut deny = tools.command(&CARGO_DENY)?;
+    deny.arg("check").args(checks).current_dir(&workspace.root);
+    process::run(step, &mut deny, Show::All)
 }

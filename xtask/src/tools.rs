@@ -89,6 +89,18 @@ pub(crate) const WASM_OPT: Tool = Tool {
     source: Source::Npm { package: "binaryen", version: "132.0.0" },
 };
 
+/// Checks licences and sources of the dependencies.
+pub(crate) const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: Wanted::Exactly("0.20.2"),
+    source: Source::Crate {
+        package: "cargo-deny",
+        args: &["--locked"],
+        opt_level: "0",
+        minutes: 1,
+    },
+};
+
 /// The browser of the end-to-end tests.
 pub(crate) const CHROMIUM: Tool =
     Tool { name: "chromium", version: Wanted::Any, source: Source::Apt { package: "chromium" } };
