@@ -1,47 +1,38 @@
 //! The app: bytes go into the session, its state goes to the components, what the person wants comes back as intents.
 mod connection;
 mod intents;
+mod listeners;
 mod pictures;
 mod reading;
+mod show;
 mod surroundings;
 mod transfers;
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use gloo_events::{EventListener, EventListenerOptions};
+use gloo_events::EventListener;
 use gloo_render::AnimationFrame;
 use gloo_timers::callback::{Interval, Timeout};
 use mig33_client::{
-    Account, Action, ActionId, Chat, ChatId, History, Link, Membership, Presence, Room, Session,
-    State,
+    Account, Action, ActionId, Chat, ChatId, History, Membership, Presence, Room, Session, State,
 };
-use wasm_bindgen::JsCast;
-use web_sys::{Element, KeyboardEvent};
 use yew::prelude::*;
 
 use self::reading::Reading;
 use self::transfers::Transfers;
 use crate::clock;
 use crate::intent::{DialogKind, Intent};
-use crate::keys::{self, Command, Press};
+use crate::keys::Command;
 use crate::picture::{Picture, Unfit};
 use crate::roster::{self, Drafts, Section};
 use crate::route::Route;
 use crate::socket::{Socket, SocketEvent};
 use crate::storage::Store;
 use crate::upload::UploadEvent;
-use crate::view::add_contact_dialog::AddContactDialog;
-use crate::view::auth::Auth;
-use crate::view::banner::Banner;
-use crate::view::chat::ChatPane;
-use crate::view::dialog::Dialog;
-use crate::view::icons::logo;
-use crate::view::members::Members;
-use crate::view::notices::{Notices, PageError};
-use crate::view::rooms_dialog::RoomsDialog;
-use crate::view::sidebar::Sidebar;
+use crate::view::notices::PageError;
 
 /// What happens to the app.
 pub(crate) enum Msg {
@@ -126,6 +117,8 @@ pub(crate) struct App {
     next_error: u32,
     today: i64,
     focus: Option<Focus>,
+    /// Whether leaving the page now would lose something.
+    busy: Rc<Cell<bool>>,
     emit: Callback<Intent>,
     _listeners: Vec<EventListener>,
     _minute: Interval,
@@ -139,6 +132,7 @@ impl Component for App {
         let store = Store::open(&page_name());
         let members_open = store.members_pane().unwrap_or_else(surroundings::is_very_wide);
         let link = ctx.link().clone();
+        let busy = Rc::new(Cell::new(false));
         let mut app = Self {
             session: Session::new(surroundings::config()),
             state: State::default(),
@@ -166,8 +160,9 @@ impl Component for App {
             next_error: 0,
             today: clock::day_of(clock::now()),
             focus: None,
+            busy: Rc::clone(&busy),
             emit: ctx.link().callback(Msg::Intent),
-            _listeners: listeners(ctx),
+            _listeners: listeners::listeners(ctx, busy),
             _minute: Interval::new(60_000, move || link.send_message(Msg::Minute)),
         };
         app.come_back(ctx);
@@ -176,6 +171,28 @@ impl Component for App {
     }
 
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        let draws = self.happen(ctx, msg);
+        self.busy.set(self.transfers.any_running());
+        draws
+    }
+
+    fn view(&self, _ctx: &Context<Self>) -> Html {
+        self.show()
+    }
+
+    fn rendered(&mut self, _ctx: &Context<Self>, _first_render: bool) {
+        match self.focus.take() {
+            Some(_) if self.dialog.is_some() => {}
+            Some(Focus::Chat) => surroundings::focus_chat(),
+            Some(Focus::Entry(chat)) => surroundings::focus_entry(&chat),
+            None => {}
+        }
+    }
+}
+
+impl App {
+    /// Takes what happened; true when the page has to be drawn anew.
+    fn happen(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
         match msg {
             Msg::Intent(intent) => self.wish(ctx, intent),
             Msg::Socket(generation, event) => {
@@ -225,56 +242,6 @@ impl Component for App {
         }
     }
 
-    fn view(&self, _ctx: &Context<Self>) -> Html {
-        let emit = &self.emit;
-        let Some(account) = &self.account else {
-            return html! {
-                <>
-                    <Auth key="auth" error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
-                    <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
-                </>
-            };
-        };
-        let account = self.state.account.as_ref().unwrap_or(account);
-        let online = self.state.link == Link::Online;
-        let chat = self.route.chat().map(|id| self.chat(id));
-        let members = chat
-            .as_ref()
-            .and_then(|chat| chat.room.clone())
-            .filter(|room| self.members_open && room.membership == Membership::Inside);
-        let class = classes!(
-            "shell",
-            if chat.is_some() { "at-chat" } else { "at-list" },
-            members.is_some().then_some("with-members")
-        );
-        html! {
-            <>
-            <div key="shell" {class}>
-                <Sidebar key="list" account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
-                    open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
-                { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
-                if let Some(room) = members {
-                    <Members key="members" {room} me={account.username.clone()} emit={emit.clone()} />
-                }
-            </div>
-            <Banner key="banner" link={self.state.link.clone()} emit={emit.clone()} />
-            <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
-            { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
-            </>
-        }
-    }
-
-    fn rendered(&mut self, _ctx: &Context<Self>, _first_render: bool) {
-        match self.focus.take() {
-            Some(_) if self.dialog.is_some() => {}
-            Some(Focus::Chat) => surroundings::focus_chat(),
-            Some(Focus::Entry(chat)) => surroundings::focus_entry(&chat),
-            None => {}
-        }
-    }
-}
-
-impl App {
     /// Takes what the session knows now, and what follows from it: what is read, the list, title and icon.
     fn refresh(&mut self, ctx: &Context<Self>) {
         self.state = self.session.state().clone();
@@ -432,60 +399,6 @@ impl App {
     fn is_logging_in(&self) -> bool {
         self.asked.values().any(|purpose| matches!(purpose, Purpose::LogIn))
     }
-
-    fn chat_pane(&self, chat: Rc<Chat>, online: bool) -> Html {
-        let contact =
-            if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
-        html! {
-            <ChatPane key="chat" contact={contact} unread_from={self.reading.unread_from().cloned()}
-                draft={self.drafts.get(&chat.id).cloned()} sending={self.transfers.of(&chat.id)} members_open={self.members_open}
-                today={self.today} jumps={self.jumps} {online} emit={self.emit.clone()} {chat} />
-        }
-    }
-
-    fn nothing_open(&self) -> Html {
-        html! {
-            <main key="nothing" class="nothing-open">
-                { logo() }
-                <h2>{ "Pick a chat" }</h2>
-                <p>{ "Choose somebody from the list, or look into a room." }</p>
-                <p class="keys"><kbd>{ "Alt" }</kbd>{ " + " }<kbd>{ "↑" }</kbd>{ " " }<kbd>{ "↓" }</kbd>{ " goes from chat to chat" }</p>
-            </main>
-        }
-    }
-
-    fn dialog_view(&self, dialog: &OpenDialog, online: bool) -> Html {
-        let emit = &self.emit;
-        let (error, busy) = (dialog.error.clone(), dialog.busy.is_some());
-        match &dialog.kind {
-            DialogKind::AddContact => html! {
-                <AddContactDialog key="add" groups={self.state.groups.clone()} {error} {busy} emit={emit.clone()} />
-            },
-            DialogKind::Rooms => html! {
-                <RoomsDialog key="rooms" directory={self.state.directory.clone()} joined={self.joined.clone()} {error} {busy} {online}
-                    emit={emit.clone()} />
-            },
-            DialogKind::RemoveContact { id, username } => {
-                let id = *id;
-                let remove = emit.reform(move |_| Intent::Ask(Action::RemoveContact { id }));
-                html! {
-                    <Dialog key="remove" title={format!("Remove {username}?")} class="narrow" on_close={emit.reform(|()| Intent::Close)}>
-                        <p class="dialog-hint">{ "You are removed from each other’s contacts. What was said stays." }</p>
-                        if let Some(error) = &error { <p class="error" role="alert">{ &**error }</p> }
-                        <div class="dialog-buttons">
-                            <button type="button" class="button" onclick={emit.reform(|_| Intent::Close)}>{ "Keep" }</button>
-                            <button type="button" class="button grave" onclick={remove}>{ "Remove" }</button>
-                        </div>
-                    </Dialog>
-                }
-            }
-            DialogKind::Picture { source, name } => html! {
-                <Dialog key="picture" title={name.to_string()} class="viewer" on_close={emit.reform(|()| Intent::Close)}>
-                    <img src={source.to_string()} alt={name.to_string()} />
-                </Dialog>
-            },
-        }
-    }
 }
 
 /// A name for this page's part of the storage.
@@ -500,81 +413,5 @@ fn named(username: &str) -> Rc<Account> {
         username: username.into(),
         presence: Presence::AVAILABLE,
         status_message: "".into(),
-    })
-}
-
-fn listeners(ctx: &Context<App>) -> Vec<EventListener> {
-    let (Some(window), Some(document)) = (surroundings::window(), surroundings::document()) else {
-        return Vec::new();
-    };
-    let tell = |message: fn() -> Msg| {
-        let link = ctx.link().clone();
-        move |_: &web_sys::Event| link.send_message(message())
-    };
-    let awake = {
-        let link = ctx.link().clone();
-        move |_: &web_sys::Event| {
-            link.send_message(if surroundings::hidden() { Msg::Focus } else { Msg::Awake })
-        }
-    };
-    let key = {
-        let link = ctx.link().clone();
-        move |event: &web_sys::Event| {
-            let event: &KeyboardEvent = event.unchecked_ref();
-            match command(event) {
-                // at once: the key's character then goes where the focus is
-                Some(Command::Compose) => surroundings::focus_composer(),
-                Some(Command::Picture) => surroundings::pick_picture(),
-                Some(command) => {
-                    event.prevent_default();
-                    link.send_message(Msg::Key(command));
-                }
-                None => {}
-            }
-        }
-    };
-    let paste = {
-        let link = ctx.link().clone();
-        move |event: &web_sys::Event| {
-            let pictures = surroundings::pasted_pictures(event);
-            if !pictures.is_empty()
-                && let Route::Chat(chat) = surroundings::route()
-            {
-                event.prevent_default();
-                link.send_message(Msg::Intent(Intent::SendPictures(chat, pictures)));
-            }
-        }
-    };
-    let active = EventListenerOptions::enable_prevent_default();
-    vec![
-        EventListener::new(&window, "hashchange", tell(|| Msg::Address)),
-        EventListener::new(&window, "popstate", tell(|| Msg::Address)),
-        EventListener::new(&window, "online", tell(|| Msg::Awake)),
-        EventListener::new(&window, "pageshow", tell(|| Msg::Awake)),
-        EventListener::new(&document, "visibilitychange", awake),
-        EventListener::new(&window, "focus", tell(|| Msg::Focus)),
-        EventListener::new(&window, "blur", tell(|| Msg::Focus)),
-        EventListener::new_with_options(&window, "keydown", active, key),
-        EventListener::new_with_options(&document, "paste", active, paste),
-    ]
-}
-
-fn command(event: &KeyboardEvent) -> Option<Command> {
-    if event.default_prevented() {
-        return None;
-    }
-    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let is = |selector: &str| {
-        target.as_ref().is_some_and(|target| target.matches(selector).unwrap_or(false))
-    };
-    keys::command(Press {
-        key: &event.key(),
-        control: event.ctrl_key() || event.meta_key(),
-        alt: event.alt_key(),
-        shift: event.shift_key(),
-        composing: event.is_composing() || event.key_code() == 229,
-        in_field: is("input, textarea, select"),
-        on_control: is("button, a, summary"),
-        in_dialog: surroundings::dialog_is_open(),
     })
 }

@@ -89,13 +89,11 @@ fn date(time: Millis) -> Date {
 fn noon(day: i64) -> Date {
     #[expect(clippy::cast_precision_loss, reason = "days are few")]
     let date = Date::new(&JsValue::from_f64((day * DAY + DAY / 2) as f64));
-    #[expect(clippy::cast_possible_truncation, reason = "a year, a month, a day")]
-    let local = Date::new_with_year_month_day_hr_min(
+    Date::new_with_year_month_day_hr_min(
         date.get_utc_full_year(),
         date.get_utc_month() as i32,
         date.get_utc_date() as i32,
         12,
         0,
-    );
-    local
+    )
 }

@@ -15,8 +15,6 @@ pub(crate) struct Press<'a> {
     pub(crate) composing: bool,
     /// Whether the focus is where one types or chooses.
     pub(crate) in_field: bool,
-    /// Whether the focus is on something that a key can press.
-    pub(crate) on_control: bool,
     /// Whether a dialog or menu is open.
     pub(crate) in_dialog: bool,
 }
@@ -38,7 +36,7 @@ pub(crate) enum Command {
 
 /// What a key does; `None` leaves it to the browser.
 pub(crate) fn command(press: Press<'_>) -> Option<Command> {
-    let Press { key, control, alt, shift, composing, in_field, on_control, in_dialog } = press;
+    let Press { key, control, alt, shift, composing, in_field, in_dialog } = press;
     if composing || in_dialog {
         return None;
     }
@@ -51,7 +49,7 @@ pub(crate) fn command(press: Press<'_>) -> Option<Command> {
         ("U" | "u", true, false) if shift => Some(Command::Picture),
         // Space presses a button or scrolls; any other character is text
         (" ", ..) => None,
-        (text, false, false) if !in_field && !(on_control && text == "Enter") => {
+        (text, false, false) if !in_field => {
             (text.chars().count() == 1).then_some(Command::Compose)
         }
         _ => None,

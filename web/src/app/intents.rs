@@ -93,19 +93,15 @@ impl App {
 
     /// Something that was asked for is done.
     pub(super) fn done(&mut self, ctx: &Context<Self>, action: Action) {
-        match action {
-            Action::JoinRoom { name } | Action::CreateRoom { name, .. } => {
-                self.dialog = None;
-                self.go(ctx, Route::Chat(ChatId::room(&name)));
-            }
-            Action::LeaveRoom { chat } => self.leave(ctx, &chat),
-            Action::RemoveContact { id } => {
-                let username = self.state.contacts.get(&id).map(|contact| contact.username.clone());
-                if let Some(username) = username {
-                    self.leave(ctx, &ChatId::private(&username));
-                }
-            }
-            _ => {}
+        if let Action::JoinRoom { name } | Action::CreateRoom { name, .. } = action {
+            self.dialog = None;
+            self.go(ctx, Route::Chat(ChatId::room(&name)));
+        } else if let Action::LeaveRoom { chat } = action {
+            self.leave(ctx, &chat);
+        } else if let Action::RemoveContact { id } = action
+            && let Some(contact) = self.state.contacts.get(&id).cloned()
+        {
+            self.leave(ctx, &ChatId::private(&contact.username));
         }
     }
 
@@ -117,20 +113,20 @@ impl App {
         {
             self.store.set_dismissed_motd(&account.username, Some(&notice.text));
         }
-        let tells = match action {
-            // these are seen in the log, or are not worth a word
+        // what becomes of these is seen in the log, or is not worth a word
+        let is_quiet = matches!(
+            action,
             Action::SendText { .. }
-            | Action::SendPicture { .. }
-            | Action::Retry { .. }
-            | Action::Discard { .. }
-            | Action::OpenChat { .. }
-            | Action::LoadOlder { .. }
-            | Action::MarkRead { .. }
-            | Action::Dismiss { .. } => false,
-            _ => true,
-        };
+                | Action::SendPicture { .. }
+                | Action::Retry { .. }
+                | Action::Discard { .. }
+                | Action::OpenChat { .. }
+                | Action::LoadOlder { .. }
+                | Action::MarkRead { .. }
+                | Action::Dismiss { .. }
+        );
         let id = self.session.act(clock::now(), action.clone());
-        if tells {
+        if !is_quiet {
             self.asked.insert(id, Purpose::Act(action));
         }
         self.pump(ctx);

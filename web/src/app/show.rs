@@ -1,0 +1,113 @@
+//! The app as it is seen: log-in, or list, chat and members, and what lies over them.
+use std::rc::Rc;
+
+use mig33_client::{Action, Chat, Link, Membership};
+use yew::prelude::*;
+
+use super::{App, OpenDialog};
+use crate::intent::{DialogKind, Intent};
+use crate::view::add_contact_dialog::AddContactDialog;
+use crate::view::auth::Auth;
+use crate::view::banner::Banner;
+use crate::view::chat::ChatPane;
+use crate::view::dialog::Dialog;
+use crate::view::icons::logo;
+use crate::view::members::Members;
+use crate::view::notices::Notices;
+use crate::view::rooms_dialog::RoomsDialog;
+use crate::view::sidebar::Sidebar;
+
+impl App {
+    pub(super) fn show(&self) -> Html {
+        let emit = &self.emit;
+        let Some(account) = &self.account else {
+            return html! {
+                <>
+                    <Auth key="auth" error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
+                    <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
+                </>
+            };
+        };
+        let account = self.state.account.as_ref().unwrap_or(account);
+        let online = self.state.link == Link::Online;
+        let chat = self.route.chat().map(|id| self.chat(id));
+        let members = chat
+            .as_ref()
+            .and_then(|chat| chat.room.clone())
+            .filter(|room| self.members_open && room.membership == Membership::Inside);
+        let class = classes!(
+            "shell",
+            if chat.is_some() { "at-chat" } else { "at-list" },
+            members.is_some().then_some("with-members")
+        );
+        html! {
+            <>
+            <div key="shell" {class}>
+                <Sidebar key="list" account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
+                    open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
+                { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
+                if let Some(room) = members {
+                    <Members key="members" {room} me={account.username.clone()} emit={emit.clone()} />
+                }
+            </div>
+            <Banner key="banner" link={self.state.link.clone()} emit={emit.clone()} />
+            <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
+            { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
+            </>
+        }
+    }
+
+    fn chat_pane(&self, chat: Rc<Chat>, online: bool) -> Html {
+        let contact =
+            if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
+        html! {
+            <ChatPane key="chat" contact={contact} unread_from={self.reading.unread_from().cloned()}
+                draft={self.drafts.get(&chat.id).cloned()} sending={self.transfers.of(&chat.id)} members_open={self.members_open}
+                today={self.today} jumps={self.jumps} {online} emit={self.emit.clone()} {chat} />
+        }
+    }
+
+    fn nothing_open(&self) -> Html {
+        html! {
+            <main key="nothing" class="nothing-open">
+                { logo() }
+                <h2>{ "Pick a chat" }</h2>
+                <p>{ "Choose somebody from the list, or look into a room." }</p>
+                <p class="keys"><kbd>{ "Alt" }</kbd>{ " + " }<kbd>{ "↑" }</kbd>{ " " }<kbd>{ "↓" }</kbd>{ " goes from chat to chat" }</p>
+            </main>
+        }
+    }
+
+    fn dialog_view(&self, dialog: &OpenDialog, online: bool) -> Html {
+        let emit = &self.emit;
+        let (error, busy) = (dialog.error.clone(), dialog.busy.is_some());
+        match &dialog.kind {
+            DialogKind::AddContact => html! {
+                <AddContactDialog key="add" groups={self.state.groups.clone()} {error} {busy} emit={emit.clone()} />
+            },
+            DialogKind::Rooms => html! {
+                <RoomsDialog key="rooms" directory={self.state.directory.clone()} joined={self.joined.clone()} {error} {busy} {online}
+                    emit={emit.clone()} />
+            },
+            DialogKind::RemoveContact { id, username } => {
+                let id = *id;
+                let remove = emit.reform(move |_| Intent::Ask(Action::RemoveContact { id }));
+                html! {
+                    <Dialog key="remove" title={format!("Remove {username}?")} class="narrow" on_close={emit.reform(|()| Intent::Close)}>
+                        <p class="dialog-hint">{ "You are removed from each other’s contacts. What was said stays." }</p>
+                        if let Some(error) = &error { <p class="error" role="alert">{ &**error }</p> }
+                        <div class="dialog-buttons">
+                            <button type="button" class="button" onclick={emit.reform(|_| Intent::Close)}>{ "Keep" }</button>
+                            <button type="button" class="button grave" onclick={remove}>{ "Remove" }</button>
+                        </div>
+                    </Dialog>
+                }
+            }
+            DialogKind::Picture { source, name } => html! {
+                <Dialog key="picture" title={name.to_string()} class="viewer" on_close={emit.reform(|()| Intent::Close)}>
+                    <img src={source.to_string()} alt={name.to_string()} />
+                </Dialog>
+            },
+        }
+    }
+}
