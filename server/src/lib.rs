@@ -2,8 +2,25 @@
 //!
 //! [`Service::start`] opens the data folder; [`Service::serve_connection`] serves one client on any stream of bytes,
 //! [`Service::listen`] all that come over TCP; [`Service::http_router`] takes and shows pictures.
+mod answer;
+pub mod clock;
+mod commands;
+mod connection;
+mod core;
+pub mod fanout;
+mod guard;
+mod handlers;
+pub mod ids;
+mod listener;
+mod metrics;
+pub mod names;
+pub mod passwords;
+mod pictures;
+pub mod rules;
 pub mod service;
+mod session;
 pub mod settings;
+pub mod store;
 
-pub use service::{ClientInfo, Service, StartError};
+pub use service::{ClientInfo, Outside, Service, StartError};
 pub use settings::{Settings, SettingsArgs};

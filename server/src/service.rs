@@ -1,16 +1,40 @@
 //! `Service`: the whole chat service behind one handle.
+use std::fs::{File, TryLockError};
+use std::io;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::connection::{self, Admission};
+use crate::core::{Core, Parts};
+use crate::fanout::{Ending, Fanout, LocalFanout};
+use crate::listener;
+use crate::passwords::{KeyFileError, Password, Sealer, load_key};
+use crate::pictures::{self, PictureFiles};
 use crate::settings::{Settings, SettingsError};
+use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::store::{Store, StoreError};
+
+/// How long [`Service::shutdown`] waits for what is under way.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// The chat service. A clone is another handle to the same one.
 #[derive(Clone, Debug)]
 pub struct Service {
-    settings: Arc<Settings>,
+    core: Arc<Core>,
+    admission: Arc<Admission>,
+    connections: TaskTracker,
+    stopping: CancellationToken,
+    /// Held for as long as the service lives.
+    _locks: Arc<[File]>,
 }
 
 /// What is known about a client before it has said anything.
@@ -28,6 +52,59 @@ pub enum StartError {
     /// A setting cannot be.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The folder cannot be made or written.
+    #[error(
+        "the data folder {path} cannot be used: {source}. Name another with --data-dir, or let this user write it"
+    )]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the data in {path} is in use by another process: stop the other mig33 server, or give this one a folder of \
+         its own with --data-dir"
+    )]
+    InUse {
+        /// The file that the other process has locked.
+        path: PathBuf,
+    },
+    /// The key file.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The key file is another database's.
+    #[error(
+        "the key file {path} does not belong to the database beside it: its passwords were encrypted with another \
+         key. Put back the key file that was beside this database"
+    )]
+    OtherKey {
+        /// Which one.
+        path: PathBuf,
+    },
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database, once it was open.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// There are no random bytes, so there can be no secrets.
+    #[error("the system gives no random bytes: {0}")]
+    Entropy(#[from] getrandom::Error),
+}
+
+/// The parts of a service that a test may want to bring; without it, the real ones.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// The time of day.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Random bytes.
+    pub entropy: Option<Arc<dyn Entropy>>,
+    /// What is kept.
+    pub store: Option<Arc<dyn Store>>,
+    /// Who is there.
+    pub fanout: Option<Arc<dyn Fanout>>,
 }
 
 impl Service {
@@ -36,8 +113,55 @@ impl Service {
     /// # Errors
     /// [`StartError`], whose text says what to do.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        settings.database_file()?;
-        Ok(Self { settings: Arc::new(settings) })
+        Self::start_with(settings, Outside::default()).await
+    }
+
+    /// As [`start`](Self::start), with some parts from outside. A store from outside has a database of its own; the key
+    /// file is where the settings say.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with(settings: Settings, outside: Outside) -> Result<Self, StartError> {
+        let entropy = match outside.entropy {
+            Some(entropy) => entropy,
+            None => Arc::new(SystemEntropy::new()?),
+        };
+        let database = settings.database_file()?;
+        let locks = [
+            lock(&settings.data_dir.join("mig33.lock"))?,
+            lock(&database.with_extension("db.lock"))?,
+        ];
+        let exists =
+            database.exists() || outside.store.is_some() && Settings::key_file(&database).exists();
+        let sealer = load_key(&Settings::key_file(&database), exists, &*entropy)?;
+        let store = match outside.store {
+            Some(store) => store,
+            None => open_store(&database, &sealer, &*entropy).await?,
+        };
+        let folder = settings.data_dir.join("pictures");
+        let limits = &settings.limits;
+        let pictures = PictureFiles::open(folder.clone(), limits.picture_bytes, limits.uploads)
+            .map_err(|source| StartError::Folder { path: folder, source })?;
+        if let Err(error) = pictures.clean_up(&*store).await {
+            tracing::warn!(%error, "the folder of pictures could not be tidied");
+        }
+        let admission = Admission::new(limits.connections, limits.connections_per_address);
+        let core = Core::new(Parts {
+            settings,
+            store,
+            fanout: outside.fanout.unwrap_or_else(|| Arc::new(LocalFanout::default())),
+            clock: outside.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            entropy,
+            sealer,
+            pictures,
+        });
+        Ok(Self {
+            core: Arc::new(core),
+            admission: Arc::new(admission),
+            connections: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            _locks: locks.into(),
+        })
     }
 
     /// Serves one client until its session ends.
@@ -45,24 +169,83 @@ impl Service {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let _ = (stream, client, &self.settings);
+        if self.stopping.is_cancelled() {
+            return;
+        }
+        let _counted = self.connections.token();
+        let Some(admitted) = self.admission.admit(client.peer) else {
+            tracing::warn!(peer = ?client.peer, "a connection too many was turned away");
+            connection::turn_away(stream).await;
+            return;
+        };
+        connection::serve(&self.core, &self.stopping, stream, client).await;
+        drop(admitted);
     }
 
     /// The addresses below `/pictures/`: PUT to an upload address, GET to see.
     pub fn http_router(&self) -> axum::Router {
-        axum::Router::new()
+        pictures::router(Arc::clone(&self.core))
     }
 
     /// Serves the clients that come to this listener, until [`shutdown`](Self::shutdown).
     pub async fn listen(&self, listener: TcpListener) {
-        drop(listener);
+        listener::listen(self, listener, &self.stopping).await;
+    }
+
+    /// Serves [`http_router`](Self::http_router) on this listener, until [`shutdown`](Self::shutdown).
+    pub async fn listen_http(&self, listener: TcpListener) {
+        listener::listen_http(self.http_router(), listener, &self.stopping).await;
     }
 
     /// Ends all sessions with the reason `shutdown`, waits for what is under way, and closes the database.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.stopping.cancel();
+        self.core.fanout.end_all(Ending::Shutdown);
+        self.connections.close();
+        if tokio::time::timeout(DRAIN, self.connections.wait()).await.is_err() {
+            tracing::warn!(
+                connections = self.connections.len(),
+                "some connections did not end in time"
+            );
+        }
+        self.core.store.close().await;
+    }
 
     /// Adds the service's figures to a registry.
-    pub fn register_metrics(&self, registry: &mut prometheus_client::registry::Registry) {
-        let _ = registry;
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.core.metrics.register(registry);
     }
+}
+
+/// Locks a file, and makes it and its folder if they are not there. The lock goes with the file.
+fn lock(path: &Path) -> Result<File, StartError> {
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fail = |source| StartError::Folder { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(fail(source)),
+    }
+}
+
+/// What is sealed in the database to tell its key from others, and whom it is sealed for.
+const KEY_CHECK: (&str, &str) = ("mig33", "\0key check");
+
+async fn open_store(
+    database: &Path,
+    sealer: &Sealer,
+    entropy: &dyn Entropy,
+) -> Result<Arc<dyn Store>, StartError> {
+    let store = SqliteStore::open(database).await?;
+    let (text, bound_to) = KEY_CHECK;
+    let check =
+        store.key_check(sealer.seal(entropy, bound_to, &Password::new(text.to_owned()))).await?;
+    if sealer.open(bound_to, &check).is_err() {
+        store.close().await;
+        return Err(StartError::OtherKey { path: Settings::key_file(database) });
+    }
+    Ok(Arc::new(store))
 }

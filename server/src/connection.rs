@@ -1,0 +1,558 @@
+//! One connection: moves bytes between a stream, its session and its mailbox. One task, and no buffer while it rests.
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use mig33_codec::packets::{self, Packet};
+use mig33_codec::values::ErrorCode;
+use mig33_codec::{Command, Frame, FrameError};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::ClientInfo;
+use crate::answer::{Number, Outcome, Refused};
+use crate::commands;
+use crate::core::{Call, Core};
+use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into, expand};
+use crate::handlers::messages::{count_as_delivered, stored_packet};
+use crate::handlers::{presence, rooms};
+use crate::ids::{Seq, SessionNumber};
+use crate::metrics::{ByCommand, ByReason};
+use crate::session::{Incoming, Member, Overdue, Phase, Session};
+use crate::settings::AddressKey;
+use crate::store::{Delivered, Page, StoreError};
+
+/// Bytes read at a time, on the stack.
+const READ: usize = 4096;
+/// While more than this waits to be written, the session's requests wait.
+const AHEAD: usize = 64 << 10;
+/// How long the last packets may take, and how long what the client still sends is read after them.
+const LAST: Duration = Duration::from_secs(5);
+/// Messages in a batch of those that waited.
+const BATCH: u32 = 100;
+
+/// Serves one client until its session ends.
+pub(crate) async fn serve<S>(
+    core: &Core,
+    stopping: &CancellationToken,
+    stream: S,
+    client: ClientInfo,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let base_url = client.base_url.or_else(|| core.settings.public_url.clone()).unwrap_or_default();
+    let mailbox =
+        Arc::new(Mailbox::new(base_url.trim_end_matches('/'), core.limits.outgoing_bytes));
+    core.metrics.connections.inc();
+    let mut connection = Connection {
+        core,
+        session: Session::new(Arc::clone(&core.limits), Instant::now().into_std()),
+        number: core.session_number(),
+        peer: client.peer,
+        mailbox,
+        stopping,
+        stream,
+        writing: None,
+        written_at: Instant::now(),
+        eof: false,
+    };
+    let end = connection.run().await;
+    core.metrics.ended.get_or_create(&ByReason { reason: end.reason() }).inc();
+    core.metrics.connections.dec();
+    connection.leave().await;
+    connection.finish(end).await;
+}
+
+/// Tells somebody who cannot be served that there are too many connections.
+pub(crate) async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let packet = Packet::Error(packets::Error {
+        code: Some(ErrorCode::UNDEFINED),
+        description: Some("The server is full. Try again later.".into()),
+        ..packets::Error::default()
+    });
+    let last = async {
+        stream.write_all(&encode(&packet, 0)).await?;
+        stream.shutdown().await
+    };
+    drop(tokio::time::timeout(LAST, last).await); // it is gone either way
+}
+
+struct Connection<'a, S> {
+    core: &'a Core,
+    session: Session,
+    number: SessionNumber,
+    peer: Option<IpAddr>,
+    mailbox: Arc<Mailbox>,
+    stopping: &'a CancellationToken,
+    stream: S,
+    writing: Option<Outgoing>,
+    /// When the stream last took bytes, or had none to take.
+    written_at: Instant,
+    eof: bool,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The session ends.
+    Session(Ending),
+    /// The client has closed its side.
+    Closed,
+    /// The stream broke.
+    Broken(io::Error),
+    /// The bytes are no packets.
+    Framing(FrameError),
+    /// A time limit.
+    Overdue(Overdue),
+}
+
+impl End {
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Session(Ending::Kicked) => "kicked",
+            Self::Session(Ending::TakenOver) => "taken over",
+            Self::Session(Ending::Shutdown) => "shutdown",
+            Self::Session(Ending::Logout) => "logout",
+            Self::Session(Ending::NotReading) => "not reading",
+            Self::Closed => "closed",
+            Self::Broken(_) => "broken",
+            Self::Framing(_) => "framing",
+            Self::Overdue(Overdue::Silent) => "silent",
+            Self::Overdue(Overdue::FirstPacket) => "no first packet",
+            Self::Overdue(Overdue::Packet) => "packet not ended",
+            Self::Overdue(Overdue::Login) => "no log-in",
+        }
+    }
+}
+
+/// What came about while waiting.
+enum Step {
+    Read(Bytes),
+    Eof,
+    /// The stream has taken what was being written.
+    Written(Outgoing),
+    /// There is something to write, or the session is to end.
+    Changed,
+    Time,
+    Stopping,
+    Broken(io::Error),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
+    async fn run(&mut self) -> End {
+        let mut timer = pin!(tokio::time::sleep_until(Instant::from_std(self.session.deadline())));
+        let mut stopping = pin!(self.stopping.cancelled());
+        loop {
+            if let Err(end) = self.requests().await {
+                return end;
+            }
+            self.backlog().await;
+            if self.writing.is_none() {
+                self.writing = self.mailbox.take();
+                self.written_at = Instant::now();
+            }
+            if self.writing.is_none() {
+                if let Some(ending) = self.mailbox.ending() {
+                    return End::Session(ending);
+                }
+                if self.eof {
+                    return End::Closed;
+                }
+            } else if self.mailbox.ending() == Some(Ending::NotReading) {
+                return End::Session(Ending::NotReading);
+            }
+            self.arm(timer.as_mut());
+            match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
+                Step::Read(bytes) => self.session.handle_bytes(Instant::now().into_std(), bytes),
+                Step::Eof => {
+                    self.eof = true;
+                    if let Err(error) = self.session.finish() {
+                        return End::Framing(error);
+                    }
+                }
+                Step::Written(outgoing) => self.written(&outgoing),
+                Step::Changed => {}
+                Step::Time => {
+                    let now = Instant::now();
+                    if let Some(overdue) = self.session.overdue(now.into_std()) {
+                        return End::Overdue(overdue);
+                    }
+                    if self.writing.is_some() && now >= self.write_deadline() {
+                        return End::Session(Ending::NotReading);
+                    }
+                }
+                Step::Stopping => self.mailbox.end(Ending::Shutdown),
+                Step::Broken(error) => return End::Broken(error),
+            }
+        }
+    }
+
+    /// The next moment at which a time limit may be over.
+    fn arm(&self, timer: Pin<&mut Sleep>) {
+        let mut deadline = Instant::from_std(self.session.deadline());
+        if self.writing.is_some() {
+            deadline = deadline.min(self.write_deadline());
+        }
+        // a timer that goes off early is asked again; setting it anew for each packet would cost more
+        if timer.is_elapsed() || deadline < timer.deadline() {
+            timer.reset(deadline);
+        }
+    }
+
+    fn write_deadline(&self) -> Instant {
+        self.written_at + Duration::from_secs(self.core.limits.stalled_write_s)
+    }
+
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+        stopping: Pin<&mut impl Future<Output = ()>>,
+    ) -> Poll<Step> {
+        if let Some(outgoing) = &mut self.writing {
+            if let Poll::Ready(result) =
+                write(Pin::new(&mut self.stream), context, outgoing, &mut self.written_at)
+            {
+                return Poll::Ready(match (result, self.writing.take()) {
+                    (Ok(()), Some(outgoing)) => Step::Written(outgoing),
+                    (Ok(()), None) => Step::Changed,
+                    (Err(error), _) => Step::Broken(error),
+                });
+            }
+        } else if self.mailbox.poll_changed(context).is_ready() {
+            return Poll::Ready(Step::Changed);
+        }
+        let is_ahead = self.mailbox.waiting_bytes() > AHEAD;
+        if !self.eof
+            && !is_ahead
+            && let Poll::Ready(step) = read(Pin::new(&mut self.stream), context)
+        {
+            return Poll::Ready(step);
+        }
+        if timer.poll(context).is_ready() {
+            return Poll::Ready(Step::Time);
+        }
+        if self.mailbox.ending().is_none() && stopping.poll(context).is_ready() {
+            return Poll::Ready(Step::Stopping);
+        }
+        Poll::Pending
+    }
+
+    /// Does what the packets that have arrived ask for, one after the other.
+    async fn requests(&mut self) -> Result<(), End> {
+        while self.mailbox.waiting_bytes() <= AHEAD && self.mailbox.ending().is_none() {
+            let now = Instant::now().into_std();
+            match self.session.next(now).map_err(End::Framing)? {
+                None => return Ok(()),
+                Some(Incoming::Request(frame)) => self.request(&frame).await,
+                Some(Incoming::TooMany(frame, wait)) => {
+                    self.answer(&frame, Err(Refused::TooMany(wait)))
+                }
+                Some(Incoming::FarTooMany) => self.mailbox.end(Ending::Kicked),
+            }
+        }
+        Ok(())
+    }
+
+    async fn request(&mut self, frame: &Frame) {
+        let name = frame.command.name().unwrap_or("unknown");
+        self.core.metrics.requests.get_or_create(&ByCommand { command: name }).inc();
+        self.heard(frame.command).await;
+        let call = Call {
+            core: self.core,
+            session: &mut self.session,
+            number: self.number,
+            mailbox: &self.mailbox,
+            peer: self.peer,
+            frame,
+            instant: Instant::now().into_std(),
+        };
+        // in a box: a connection that rests does not keep room for what handlers need
+        let outcome = Box::pin(commands::run(call)).await;
+        if let Err(refused) = &outcome {
+            let pause = refused.pause();
+            if !pause.is_zero() {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.stopping.cancelled() => {}
+                }
+            }
+        }
+        self.answer(frame, outcome);
+    }
+
+    /// A packet has come: what was written before it counts as delivered, if the client does not say so itself.
+    async fn heard(&mut self, command: Command) {
+        let Phase::Member(member) = &mut self.session.phase else { return };
+        if command == Command::MESSAGE_STATUS_EVENT {
+            member.receipts = true;
+        }
+        if !member.receipts && command != Command::GET_MESSAGES && member.written > member.confirmed
+        {
+            member.confirmed = member.written;
+            Box::pin(count_as_delivered(self.core, member, Delivered::UpTo(member.confirmed)))
+                .await;
+        }
+    }
+
+    fn answer(&mut self, frame: &Frame, outcome: Outcome) {
+        let mut out = BytesMut::new();
+        match outcome {
+            Ok(answer) => {
+                for (number, packet) in &answer.packets {
+                    let transaction = match number {
+                        Number::OfRequest => frame.transaction,
+                        Number::Unasked => 0,
+                    };
+                    encode_into(packet, transaction, &mut out);
+                }
+                self.mailbox.answer(out.freeze());
+                if let Some(ending) = answer.ending {
+                    self.mailbox.end(ending);
+                }
+            }
+            Err(refused) => {
+                self.core.metrics.refused.inc();
+                if let Refused::Store(error) = &refused {
+                    tracing::error!(%error, command = %frame.command, "a request failed");
+                }
+                encode_into(&refused.packet(), frame.transaction, &mut out);
+                self.mailbox.answer(out.freeze());
+            }
+        }
+    }
+
+    /// The stream has taken these bytes.
+    fn written(&mut self, outgoing: &Outgoing) {
+        if let (Phase::Member(member), Some(last)) = (&mut self.session.phase, outgoing.message) {
+            member.written = member.written.max(last);
+            // for each message it may say that it was received, and that it was read
+            member.free_events = member.free_events.saturating_add(2 * outgoing.messages);
+        }
+    }
+
+    /// Goes on with the messages that waited for this session's user, once the ones before are written.
+    async fn backlog(&mut self) {
+        let Phase::Member(member) = &mut self.session.phase else { return };
+        let Some(after) = member.backlog else { return };
+        if self.writing.is_some()
+            || self.mailbox.waiting_bytes() > 0
+            || self.mailbox.ending().is_some()
+        {
+            return;
+        }
+        match Box::pin(catch_up(self.core, &self.mailbox, member, after)).await {
+            Ok(next) => member.backlog = next,
+            Err(error) => {
+                // without these the session would miss what it is owed
+                tracing::error!(%error, "the messages that waited could not be read");
+                self.mailbox.end(Ending::Kicked);
+            }
+        }
+    }
+
+    /// The session is gone for everybody else.
+    async fn leave(&mut self) {
+        let Phase::Member(member) = &mut self.session.phase else { return };
+        rooms::leave_all(self.core, member).await;
+        self.core.fanout.detach(member.seat.user, member.seat.session).await;
+        self.core.metrics.sessions.dec();
+        presence::announce(self.core, member.seat.user).await;
+    }
+
+    /// Lets the client read the last packets.
+    async fn finish(mut self, end: End) {
+        match &end {
+            End::Framing(error) => {
+                tracing::info!(connection = self.number.0, offset = error.offset(), %error, "bytes that are no packet");
+            }
+            End::Broken(error) => {
+                tracing::debug!(connection = self.number.0, %error, "the connection broke")
+            }
+            End::Session(_) | End::Closed | End::Overdue(_) => {
+                tracing::debug!(
+                    connection = self.number.0,
+                    reason = end.reason(),
+                    "the connection ended"
+                );
+            }
+        }
+        if matches!(end, End::Broken(_) | End::Session(Ending::NotReading)) {
+            return;
+        }
+        let last = async {
+            self.stream.shutdown().await?;
+            // closing on bytes that nobody has read would take away what the client has not read yet
+            let mut left = 64;
+            while left > 0 && !self.eof {
+                let step = poll_fn(|context| read(Pin::new(&mut self.stream), context)).await;
+                if !matches!(step, Step::Read(_)) {
+                    break;
+                }
+                left -= 1;
+            }
+            io::Result::Ok(())
+        };
+        drop(tokio::time::timeout(LAST, last).await);
+    }
+}
+
+/// The next batch of messages that waited; where to go on after it, unless those were all.
+async fn catch_up(
+    core: &Core,
+    mailbox: &Mailbox,
+    member: &Member,
+    after: Seq,
+) -> Result<Option<Seq>, StoreError> {
+    let page = Page { messages: BATCH, bytes: core.limits.page_bytes };
+    let user = member.seat.user;
+    let mut batch = core.store.waiting(user, after, page).await?;
+    let is_last = batch.is_empty();
+    if is_last {
+        // from here on messages come as they happen; what came in between is behind `after`, too
+        mailbox.hold();
+        mailbox.stop_catching_up();
+        batch = match core.store.waiting(user, after, page).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                mailbox.answer(Bytes::new());
+                return Err(error);
+            }
+        };
+        if !batch.is_empty() {
+            // there are more, perhaps very many
+            mailbox.start_catching_up();
+        }
+    }
+    let next = batch.last().map(|message| message.seq);
+    for message in batch {
+        let seq = message.seq;
+        let packet = expand(stored_packet(message, &member.seat.name).into(), mailbox.base_url());
+        mailbox.catch_up(encode(&packet, 0), seq);
+    }
+    if is_last {
+        mailbox.answer(Bytes::new());
+    }
+    Ok(next)
+}
+
+/// Writes all of it, and flushes.
+fn write<S: AsyncWrite>(
+    mut stream: Pin<&mut S>,
+    context: &mut Context<'_>,
+    outgoing: &mut Outgoing,
+    written_at: &mut Instant,
+) -> Poll<io::Result<()>> {
+    while outgoing.bytes.has_remaining() {
+        match stream.as_mut().poll_write(context, &outgoing.bytes) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(count)) => {
+                outgoing.bytes.advance(count);
+                *written_at = Instant::now();
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    stream.poll_flush(context)
+}
+
+/// Reads what is there. The buffer is on the stack, so a stream that rests holds none.
+fn read<S: AsyncRead>(stream: Pin<&mut S>, context: &mut Context<'_>) -> Poll<Step> {
+    let mut space = [std::mem::MaybeUninit::uninit(); READ];
+    let mut buffer = ReadBuf::uninit(&mut space);
+    match stream.poll_read(context, &mut buffer) {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(Err(error)) => Poll::Ready(Step::Broken(error)),
+        Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Step::Eof),
+        Poll::Ready(Ok(())) => Poll::Ready(Step::Read(Bytes::copy_from_slice(buffer.filled()))),
+    }
+}
+
+/// Counts connections, in all and by address.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    most: usize,
+    most_per_address: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<AddressKey, usize>,
+}
+
+/// A connection that is counted, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Admitted<'a> {
+    admission: &'a Admission,
+    address: Option<AddressKey>,
+}
+
+impl Admission {
+    pub(crate) fn new(most: usize, most_per_address: usize) -> Self {
+        Self { most, most_per_address, counts: Mutex::default() }
+    }
+
+    /// Counts one more, unless there are too many.
+    pub(crate) fn admit(&self, peer: Option<IpAddr>) -> Option<Admitted<'_>> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = AddressKey::of(peer);
+        let here = address
+            .map_or(0, |address| counts.by_address.get(&address).copied().unwrap_or_default());
+        if counts.all >= self.most || here >= self.most_per_address {
+            return None;
+        }
+        counts.all += 1;
+        if let Some(address) = address {
+            counts.by_address.insert(address, here + 1);
+        }
+        Some(Admitted { admission: self, address })
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(address) = self.address
+            && let Some(count) = counts.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                counts.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_in_all_and_by_address() {
+        let admission = Admission::new(3, 2);
+        let peer = |text: &str| Some(text.parse().unwrap());
+        let one = admission.admit(peer("192.0.2.1"));
+        let two = admission.admit(peer("192.0.2.1"));
+        assert!(one.is_some() && two.is_some());
+        assert!(admission.admit(peer("192.0.2.1")).is_none());
+        let three = admission.admit(peer("192.0.2.2"));
+        assert!(three.is_some());
+        assert!(admission.admit(None).is_none());
+        drop(one);
+        assert!(admission.admit(peer("192.0.2.1")).is_some());
+        drop((two, three));
+        assert_eq!(admission.counts.lock().unwrap().all, 0);
+        assert!(admission.counts.lock().unwrap().by_address.is_empty());
+    }
+}

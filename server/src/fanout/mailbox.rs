@@ -1,0 +1,373 @@
+//! `Mailbox`: what waits to be written to one session, with a hard bound.
+//!
+//! Answers and events go into one queue, so a session sees them in the order in which things happened. A session that
+//! lets more pile up than the bound is ended: what it missed is stored, and comes when it is back.
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
+use mig33_codec::packets::{Packet, SessionTerminated};
+
+use super::event::{Event, Mark, encode};
+use crate::ids::{RoomId, Seq};
+
+/// How much is handed to the stream at a time.
+const CHUNK: usize = 16 << 10;
+/// Events that may be held back while one request is answered.
+const HELD: usize = 4096;
+
+/// What waits to be written to one session.
+#[derive(Debug)]
+pub struct Mailbox {
+    base_url: Box<str>,
+    bound: usize,
+    queue: Mutex<Queue>,
+    waker: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Item>,
+    bytes: usize,
+    /// Events that wait until the present request is answered.
+    held: Option<Vec<Event>>,
+    /// Whether private messages come from the store, oldest first, rather than from here.
+    catching_up: bool,
+    /// Messages up to these have been sent from the store.
+    caught_up: Seq,
+    rooms_caught_up: Vec<(RoomId, Seq)>,
+    ending: Option<Ending>,
+}
+
+#[derive(Debug)]
+struct Item {
+    bytes: Bytes,
+    message: Option<Seq>,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// It broke the rules for too long.
+    Kicked,
+    /// Another connection goes on with it.
+    TakenOver,
+    /// The service stops.
+    Shutdown,
+    /// It logged out.
+    Logout,
+    /// It let more pile up than may wait, or read nothing.
+    NotReading,
+}
+
+impl Ending {
+    /// What the client is told (spec/wire.md section 3); nothing, where it would not read it or has asked for it.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Kicked => Some("kicked"),
+            Self::TakenOver => Some("taken over"),
+            Self::Shutdown => Some("shutdown"),
+            Self::Logout | Self::NotReading => None,
+        }
+    }
+}
+
+/// Bytes to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whole packets.
+    pub bytes: Bytes,
+    /// The last private message among them that waits for this session's user.
+    pub message: Option<Seq>,
+    /// How many such messages there are.
+    pub messages: u32,
+}
+
+impl Mailbox {
+    /// A mailbox that holds at most `bound` bytes, for a session that sees pictures below `base_url`.
+    #[must_use]
+    pub fn new(base_url: &str, bound: usize) -> Self {
+        Self {
+            base_url: base_url.into(),
+            bound,
+            queue: Mutex::default(),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// What the addresses of pictures start with for this session.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Puts in an event, unless the session has it or will get it from the store.
+    pub fn tell(&self, event: &Event) {
+        let mut queue = self.lock();
+        if let Some(held) = &mut queue.held {
+            if held.len() < HELD {
+                held.push(event.clone());
+            } else {
+                queue.fall_behind();
+            }
+            return;
+        }
+        queue.tell(event, self);
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Puts in the answer to a request (whole packets, or nothing), then the events that were held back for it.
+    pub fn answer(&self, packets: Bytes) {
+        let mut queue = self.lock();
+        queue.put(packets, None, usize::MAX); // one request's answer; the next is read once this is written
+        for event in queue.held.take().unwrap_or_default() {
+            queue.tell(&event, self);
+        }
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Holds events back until the present request is answered.
+    pub fn hold(&self) {
+        self.lock().held.get_or_insert_default();
+    }
+
+    /// Private messages come from the store from now on, oldest first.
+    pub fn start_catching_up(&self) {
+        self.lock().catching_up = true;
+    }
+
+    /// Puts in a private message that came from the store.
+    pub fn catch_up(&self, message: Bytes, seq: Seq) {
+        let mut queue = self.lock();
+        queue.caught_up = queue.caught_up.max(seq);
+        queue.put(message, Some(seq), usize::MAX); // in batches that have a bound
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Private messages come as they happen from now on, those that [`catch_up`](Self::catch_up) had excepted.
+    pub fn stop_catching_up(&self) {
+        self.lock().catching_up = false;
+    }
+
+    /// The room's messages up to this one have been sent from the store.
+    pub fn room_caught_up(&self, room: RoomId, seq: Seq) {
+        let mut queue = self.lock();
+        queue.rooms_caught_up.retain(|(other, _)| *other != room);
+        queue.rooms_caught_up.push((room, seq));
+    }
+
+    /// The session is no longer in the room.
+    pub fn room_left(&self, room: RoomId) {
+        self.lock().rooms_caught_up.retain(|(other, _)| *other != room);
+    }
+
+    /// Ends the session, once what waits is written. The first reason stays.
+    pub fn end(&self, ending: Ending) {
+        let mut queue = self.lock();
+        if queue.ending.is_none() {
+            queue.end(ending);
+        }
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Why the session ends, if it does.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        self.lock().ending
+    }
+
+    /// How many bytes wait.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// The next bytes to be written.
+    #[must_use]
+    pub fn take(&self) -> Option<Outgoing> {
+        let mut queue = self.lock();
+        let first = queue.take()?;
+        let fits = |queue: &Queue, taken: usize| {
+            queue.waiting.front().is_some_and(|next| taken + next.bytes.len() <= CHUNK)
+        };
+        let mut message = first.message;
+        let mut messages = u32::from(message.is_some());
+        if !fits(&queue, first.bytes.len()) {
+            return Some(Outgoing { bytes: first.bytes, message, messages });
+        }
+        let mut bytes = BytesMut::from(&first.bytes[..]);
+        while fits(&queue, bytes.len())
+            && let Some(next) = queue.take()
+        {
+            bytes.extend_from_slice(&next.bytes);
+            messages += u32::from(next.message.is_some());
+            message = message.max(next.message);
+        }
+        Some(Outgoing { bytes: bytes.freeze(), message, messages })
+    }
+
+    /// Ready when there may be something to write or the session is to end. For one task.
+    pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(context.waker());
+        let queue = self.lock();
+        if queue.waiting.is_empty() && queue.ending.is_none() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn tell(&mut self, event: &Event, mailbox: &Mailbox) {
+        let message = match event.mark() {
+            Mark::None => None,
+            Mark::Waiting(seq) if self.catching_up || seq <= self.caught_up => return,
+            Mark::Waiting(seq) => Some(seq),
+            Mark::InRoom(room, seq) => {
+                if self.rooms_caught_up.iter().any(|(other, up_to)| *other == room && seq <= *up_to)
+                {
+                    return;
+                }
+                None
+            }
+        };
+        self.put(event.bytes(&mailbox.base_url), message, mailbox.bound);
+    }
+
+    fn put(&mut self, bytes: Bytes, message: Option<Seq>, bound: usize) {
+        if bytes.is_empty() || self.ending.is_some() {
+            return;
+        }
+        if self.bytes.saturating_add(bytes.len()) > bound {
+            self.fall_behind();
+            return;
+        }
+        self.bytes += bytes.len();
+        self.waiting.push_back(Item { bytes, message });
+    }
+
+    /// The session is ended. What it did not read is of no use to it any more: it is stored.
+    fn fall_behind(&mut self) {
+        self.waiting = VecDeque::new();
+        self.held = None;
+        self.bytes = 0;
+        self.ending.get_or_insert(Ending::NotReading);
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Some(reason) = ending.reason() {
+            let packet =
+                SessionTerminated { reason: Some(reason.into()), ..SessionTerminated::default() };
+            self.put(encode(&Packet::SessionTerminated(packet), 0), None, usize::MAX);
+        }
+        self.ending = Some(ending);
+    }
+
+    fn take(&mut self) -> Option<Item> {
+        let item = self.waiting.pop_front()?;
+        self.bytes -= item.bytes.len();
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new(); // an idle session keeps nothing
+        }
+        Some(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mig33_codec::packets::Pong;
+
+    use super::*;
+
+    fn event(mark: Mark) -> Event {
+        Event::marked(Packet::Pong(Pong::default()), mark)
+    }
+
+    fn taken(mailbox: &Mailbox) -> Vec<Outgoing> {
+        std::iter::from_fn(|| mailbox.take()).collect()
+    }
+
+    #[test]
+    fn a_session_that_does_not_read_is_ended_and_holds_nothing() {
+        let mailbox = Mailbox::new("", 20);
+        mailbox.tell(&event(Mark::None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (0, Some(Ending::NotReading)));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!(mailbox.waiting_bytes(), 0);
+        assert_eq!(mailbox.take(), None);
+    }
+
+    #[test]
+    fn small_packets_go_out_together_and_large_ones_alone() {
+        let mailbox = Mailbox::new("", usize::MAX);
+        mailbox.tell(&event(Mark::Waiting(Seq(3))));
+        mailbox.tell(&event(Mark::Waiting(Seq(4))));
+        mailbox.answer(Bytes::from(vec![1; CHUNK]));
+        mailbox.tell(&event(Mark::None));
+        let lengths: Vec<_> =
+            taken(&mailbox).iter().map(|out| (out.bytes.len(), out.message)).collect();
+        assert_eq!(lengths, [(18, Some(Seq(4))), (CHUNK, None), (9, None)]);
+    }
+
+    #[test]
+    fn held_events_follow_the_answer() {
+        let mailbox = Mailbox::new("", usize::MAX);
+        mailbox.hold();
+        mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(5))));
+        mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(6))));
+        mailbox.tell(&event(Mark::InRoom(RoomId(2), Seq(4))));
+        assert_eq!(mailbox.take(), None);
+        mailbox.room_caught_up(RoomId(1), Seq(5));
+        mailbox.answer(Bytes::from_static(b"answer"));
+        let all = taken(&mailbox);
+        assert_eq!(all.len(), 1);
+        assert!(all[0].bytes.starts_with(b"answer"));
+        assert_eq!(all[0].bytes.len(), 6 + 2 * 9);
+    }
+
+    #[test]
+    fn each_waiting_message_comes_once_from_the_store_or_as_it_happens() {
+        let mailbox = Mailbox::new("", usize::MAX);
+        mailbox.start_catching_up();
+        mailbox.tell(&event(Mark::Waiting(Seq(7))));
+        assert_eq!(mailbox.take(), None);
+        mailbox.stop_catching_up();
+        mailbox.hold();
+        mailbox.tell(&event(Mark::Waiting(Seq(7))));
+        mailbox.tell(&event(Mark::Waiting(Seq(8))));
+        mailbox.catch_up(Bytes::from_static(b"7"), Seq(7));
+        mailbox.answer(Bytes::new());
+        assert_eq!(
+            taken(&mailbox).iter().map(|out| (out.bytes.len(), out.message)).collect::<Vec<_>>(),
+            [(10, Some(Seq(8)))]
+        );
+    }
+
+    #[test]
+    fn the_first_ending_stays_and_is_the_last_packet() {
+        let mailbox = Mailbox::new("", 20);
+        mailbox.tell(&event(Mark::None));
+        mailbox.end(Ending::TakenOver);
+        mailbox.end(Ending::Shutdown);
+        mailbox.tell(&event(Mark::None));
+        assert_eq!(mailbox.ending(), Some(Ending::TakenOver));
+        let out = mailbox.take().unwrap().bytes;
+        assert!(out.ends_with(b"taken over"));
+        assert_eq!(out.len(), 9 + 9 + 6 + 10);
+    }
+}

@@ -1,0 +1,97 @@
+//! `Fanout`: who is there, and how what happens reaches them.
+//!
+//! Asking and changing may wait for other machines; telling never waits: it puts an event into queues that have a
+//! bound each.
+mod event;
+mod local;
+mod mailbox;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mig33_codec::values::Presence;
+
+pub use self::event::{Event, Mark};
+pub(crate) use self::event::{PICTURES, encode, encode_into, expand};
+pub use self::local::LocalFanout;
+pub use self::mailbox::{Ending, Mailbox, Outgoing};
+use crate::ids::{ContactId, RoomId, SessionNumber, UserId};
+
+/// A logged-in session's place among the others.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// Which session.
+    pub session: SessionNumber,
+    /// Whose.
+    pub user: UserId,
+    /// The user's name as it is shown.
+    pub name: Arc<str>,
+    /// The id that the client knows the session by (LOGIN_CHAL).
+    pub public_id: Arc<str>,
+    /// Where its events go.
+    pub mailbox: Arc<Mailbox>,
+}
+
+/// Who is there, and how what happens reaches them.
+#[async_trait]
+pub trait Fanout: Debug + Send + Sync {
+    /// A session has logged in. With as many sessions as `most`, the user's oldest one is ended.
+    async fn attach(&self, seat: Seat, presence: Presence, most: usize);
+    /// A session has logged in and goes on where this user's session of that public id was: it has the other's rooms
+    /// and presence, and the other is ended. None, and nothing done, when there is no such session.
+    async fn take_over(&self, public_id: &str, seat: Seat) -> Option<TakenOver>;
+    /// A session is gone. It has left its rooms before, or leaves them without a word.
+    async fn detach(&self, user: UserId, session: SessionNumber);
+    /// A session shows another presence.
+    async fn set_presence(&self, user: UserId, session: SessionNumber, presence: Presence);
+    /// What each of these users shows.
+    async fn presences(&self, users: &[UserId]) -> Vec<Presence>;
+
+    /// A session enters a room. Others there are told `joined` when it is its user's first in the room.
+    async fn join(
+        &self,
+        room: RoomId,
+        capacity: u32,
+        seat: &Seat,
+        joined: &Event,
+    ) -> Result<Joined, RoomFull>;
+    /// A session leaves a room; false when it was not there. Others are told `left` when its user is gone by that.
+    async fn leave(&self, room: RoomId, user: UserId, session: SessionNumber, left: &Event)
+    -> bool;
+    /// Whether any session of this user is in the room.
+    async fn is_in(&self, room: RoomId, user: UserId) -> bool;
+    /// The names of those who are in a room, in the order in which they came.
+    async fn members(&self, room: RoomId) -> Vec<Arc<str>>;
+    /// How many are in each of these rooms.
+    async fn member_counts(&self, rooms: &[RoomId]) -> Vec<u32>;
+
+    /// Tells all sessions of a user, but for one.
+    fn tell_user(&self, user: UserId, except: Option<SessionNumber>, event: &Event);
+    /// Tells all sessions that are in a room, but for one.
+    fn tell_room(&self, room: RoomId, except: Option<SessionNumber>, event: &Event);
+    /// Tells these users what `user` shows at this moment; each knows the user by an id of its own.
+    fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]);
+    /// Ends every session of this process.
+    fn end_all(&self, ending: Ending);
+}
+
+/// A session goes on where another was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenOver {
+    /// What it shows.
+    pub presence: Presence,
+    /// Where it is.
+    pub rooms: Vec<RoomId>,
+}
+
+/// A session is in a room now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Who is there, the new one included, in the order in which they came.
+    pub members: Vec<Arc<str>>,
+}
+
+/// The room holds no more people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomFull;

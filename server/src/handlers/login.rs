@@ -1,0 +1,226 @@
+//! Log-in by challenge or token, keep-alive, log-out (spec/wire.md sections 3 and 8).
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mig33_codec::packets::{Avatar, Login, LoginChallenge, LoginOk, LoginResponse, Pong};
+use mig33_codec::values::{AlertContentType, Presence, UserType};
+use mig33_codec::{Command, Secret};
+use sha2::{Digest, Sha256};
+
+use crate::answer::{Answer, Outcome, Refused};
+use crate::clock::random_text;
+use crate::core::{Call, Core, NOBODY};
+use crate::fanout::{Ending, Seat};
+use crate::ids::{Seq, TokenId};
+use crate::names;
+use crate::rules::presence;
+use crate::session::{Challenge, Member, Phase, Wish};
+use crate::store::{Account, NewToken, Redeem, StoreError};
+
+/// Characters of a challenge, and of a session's public id: 80 and 125 random bits.
+const CHALLENGE_LEN: usize = 16;
+const PUBLIC_ID_LEN: usize = 25;
+/// Bytes of a token.
+const TOKEN_LEN: usize = 32;
+/// Contact requests that come by themselves after log-in; the rest on request.
+const REQUESTS_AT_LOGIN: u32 = 100;
+
+/// PING: the client is there.
+pub(crate) async fn ping(_: Call<'_>) -> Outcome {
+    Ok(Answer::of(Pong::default()))
+}
+
+/// LOGOUT: ends the session, and the tokens that belong to it.
+pub(crate) async fn logout(call: Call<'_>) -> Outcome {
+    if let Phase::Member(member) = &call.session.phase
+        && !member.tokens.is_empty()
+    {
+        call.core.store.drop_tokens(member.seat.user, &member.tokens).await?;
+    }
+    Ok(Answer { ending: Some(Ending::Logout), ..Answer::default() })
+}
+
+/// LOGIN: asks for a proof, or lets in at once whoever brings a good token.
+pub(crate) async fn login(call: Call<'_>) -> Outcome {
+    let core = call.core;
+    let packet: Login = call.packet()?;
+    if let Some(text) = &core.settings.maintenance {
+        return Err(Refused::Maintenance(text.clone()));
+    }
+    let presence = packet.initial_presence.unwrap_or(Presence::AVAILABLE);
+    if !presence::is_known(presence) {
+        return Err(Refused::value(Command::LOGIN, 9, "there is no such presence."));
+    }
+    let name_key = names::key(&packet.username.unwrap_or_default().as_str());
+    let take_over =
+        packet.session_id.map(|id| id.as_str().into_owned()).filter(|id| !id.is_empty());
+    let token = packet.resume_token.map(Secret::into_inner);
+    let wish = Wish { presence, take_over, token: token.is_some() };
+    if let Some(token) = token.filter(|token| token.len() == TOKEN_LEN) {
+        let (secret, successor) = new_token(core);
+        let redeem = Redeem {
+            name_key: name_key.clone(),
+            hash: Sha256::digest(&token).into(),
+            successor,
+            keep: core.settings.limits.tokens,
+        };
+        if let Some(redeemed) = core.store.redeem_token(redeem).await? {
+            // the client knows no other id for this session than the one that it gave
+            let public_id = wish
+                .take_over
+                .clone()
+                .unwrap_or_else(|| random_text(&*core.entropy, PUBLIC_ID_LEN));
+            let tokens = vec![redeemed.used, redeemed.issued];
+            return enter(call, redeemed.account, public_id.into(), wish, Some(secret), tokens)
+                .await;
+        }
+    }
+    let challenge = Challenge {
+        text: random_text(&*core.entropy, CHALLENGE_LEN),
+        account: core.store.account(&name_key).await?,
+        name_key,
+        public_id: random_text(&*core.entropy, PUBLIC_ID_LEN).into(),
+        wish,
+    };
+    let answer = LoginChallenge {
+        challenge: Some(challenge.text.as_str().into()),
+        session_id: Some((&*challenge.public_id).into()),
+        ..LoginChallenge::default()
+    };
+    call.session.phase = Phase::Challenged(Box::new(challenge));
+    Ok(Answer::of(answer))
+}
+
+/// LOGIN_RESPONSE: the proof. Right or wrong, the challenge is used up.
+pub(crate) async fn prove(call: Call<'_>) -> Outcome {
+    let core = call.core;
+    let packet: LoginResponse = call.packet()?;
+    let Phase::Challenged(challenge) = std::mem::replace(&mut call.session.phase, Phase::Open)
+    else {
+        return Err(Refused::NoChallenge);
+    };
+    let Challenge { text, name_key, account, public_id, wish } = *challenge;
+    core.guard.may_answer(&name_key, call.peer, call.instant).map_err(Refused::WrongAnswers)?;
+    let answer = packet.password_hash.map(Secret::into_inner).unwrap_or_default();
+    let (bound_to, sealed) = match &account {
+        Some(account) => (name_key.as_str(), &account.password),
+        None => (NOBODY, &core.nobody),
+    };
+    let password = core.sealer.open(bound_to, sealed)?;
+    let kinds = core.settings.hashes.iter().map(|name| name.kind());
+    let proven = password.proves(&text, answer, kinds);
+    let Some(account) = account.filter(|_| proven) else {
+        core.metrics.wrong_answers.inc();
+        return Err(Refused::Credentials(core.guard.wrong(&name_key, call.peer, call.instant)));
+    };
+    core.guard.right(&name_key, call.peer, call.instant);
+    if wish.token {
+        let (secret, new) = new_token(core);
+        let id = core.store.add_token(account.id, new, core.settings.limits.tokens).await?;
+        return enter(call, account, public_id, wish, Some(secret), vec![id]).await;
+    }
+    enter(call, account, public_id, wish, None, Vec::new()).await
+}
+
+fn new_token(core: &Core) -> (Secret<Bytes>, NewToken) {
+    let mut token = [0; TOKEN_LEN];
+    core.entropy.fill(&mut token);
+    let now = core.now();
+    let expires = now.plus_seconds(core.settings.limits.token_life().as_secs());
+    let new = NewToken { hash: Sha256::digest(token).into(), now, expires };
+    (Bytes::copy_from_slice(&token).into(), new)
+}
+
+/// Takes a session in, where it was or anew.
+async fn enter(
+    call: Call<'_>,
+    account: Account,
+    public_id: Arc<str>,
+    wish: Wish,
+    token: Option<Secret<Bytes>>,
+    tokens: Vec<TokenId>,
+) -> Outcome {
+    let core = call.core;
+    let requests = core.store.contact_requests(account.id, REQUESTS_AT_LOGIN).await?;
+    let seat = Seat {
+        session: call.number,
+        user: account.id,
+        name: account.name.as_str().into(),
+        public_id,
+        mailbox: Arc::clone(call.mailbox),
+    };
+    // what happens from here on comes behind LOGIN_OK
+    call.mailbox.hold();
+    call.mailbox.start_catching_up();
+    let taken = match &wish.take_over {
+        Some(id) => core.fanout.take_over(id, seat.clone()).await,
+        None => None,
+    };
+    let (shown, rooms) = match taken {
+        Some(taken) => (taken.presence, rooms_of(core, &taken.rooms).await),
+        None => {
+            core.fanout
+                .attach(seat.clone(), wish.presence, core.settings.limits.sessions_per_account)
+                .await;
+            (wish.presence, Vec::new())
+        }
+    };
+    call.session.phase = Phase::Member(Box::new(Member {
+        seat,
+        rooms,
+        tokens,
+        backlog: Some(Seq(0)),
+        written: Seq(0),
+        confirmed: Seq(0),
+        receipts: false,
+        free_events: 0,
+    }));
+    core.metrics.sessions.inc();
+    super::presence::announce(core, account.id).await;
+    let alert = Some(core.settings.motd.as_str()).filter(|motd| !motd.is_empty());
+    let mut answer = Answer::of(LoginOk {
+        mobile_phone: account.mobile_phone.map(Into::into),
+        alert: alert.map(Into::into),
+        alert_content_type: alert.map(|_| AlertContentType::TEXT),
+        contact_list_version: Some(account.contacts.version),
+        user_type: Some(UserType::STANDARD),
+        presence: Some(shown),
+        user_id: Some(account.id.0),
+        username: Some(account.name.into()),
+        supports_chat_sync: Some(true),
+        server_time: Some(core.now().0),
+        resume_token: token,
+        ..LoginOk::default()
+    });
+    if !account.status_message.is_empty() {
+        answer = answer.unasked(Avatar {
+            status_message: Some(account.status_message.into()),
+            ..Avatar::default()
+        });
+    }
+    for name in requests {
+        answer = answer.unasked(super::contacts::request(&name));
+    }
+    Ok(answer)
+}
+
+/// The rooms of a session that was taken over, with their names.
+async fn rooms_of(
+    core: &Core,
+    rooms: &[crate::ids::RoomId],
+) -> Vec<(crate::ids::RoomId, Arc<str>)> {
+    let mut named = Vec::with_capacity(rooms.len());
+    for room in rooms {
+        match core.store.room_by_id(*room).await {
+            Ok(Some(found)) => named.push((*room, found.name.into())),
+            Ok(None) => {}
+            Err(error) => log_store_error(&error),
+        }
+    }
+    named
+}
+
+/// A store's failure where the request itself has been done.
+pub(crate) fn log_store_error(error: &StoreError) {
+    tracing::error!(%error, "the store failed");
+}

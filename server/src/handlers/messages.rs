@@ -1,0 +1,331 @@
+//! Messages and what becomes of them (spec/wire.md section 4).
+use std::sync::Arc;
+
+use mig33_codec::packets::{self, Message, MessageStatusEvent, Packet};
+use mig33_codec::values::{ChatDestination, ContentType, MessageType, StatusEvent};
+use mig33_codec::{Command, Text};
+
+use super::login::log_store_error;
+use crate::answer::{Answer, Outcome, Refused};
+use crate::clock::random_guid;
+use crate::core::{Call, Core};
+use crate::fanout::{Event, Fanout, Mark};
+use crate::ids::{RoomId, SessionNumber, UserId};
+use crate::names;
+use crate::session::Member;
+use crate::store::{
+    Added, ChatOf, Delivered, MessageRefused, NewMessage, OnStored, Receipt, Receiver,
+    StoredMessage,
+};
+
+/// What somebody who may not be written to and somebody who does not exist have in common.
+pub(crate) const NOT_A_CONTACT: Refused = Refused::Rule("You can write to your contacts only.");
+/// Likewise for rooms.
+pub(crate) const NOT_IN_ROOM: Refused = Refused::Rule("You are not in that room.");
+
+/// MESSAGE: stored first, then passed on, then answered.
+pub(crate) async fn send(call: Call<'_>) -> Outcome {
+    let packet: Message = call.packet()?;
+    let (core, member) = call.member()?;
+    let guid = match packet.guid.as_ref().filter(|guid| !guid.is_empty()) {
+        Some(guid) => names::guid(&guid.as_str())?.to_owned(),
+        None => random_guid(&*core.entropy),
+    };
+    check_content(core, &packet)?;
+    let destination =
+        names::key(&packet.destination.as_ref().map(Text::as_str).unwrap_or_default());
+    let place = match packet.destination_type {
+        Some(ChatDestination::PRIVATE) => place_private(core, member, &destination).await?,
+        Some(ChatDestination::CHATROOM) => place_in_room(member, &destination),
+        Some(_) | None => {
+            return Err(Refused::value(Command::MESSAGE, 3, "1 is a private chat, 3 is a room."));
+        }
+    };
+    let Some(place) = place else {
+        // a retry of what was accepted stays accepted, whatever has happened since
+        return match core.store.sent(member.seat.user, &guid).await? {
+            Some(added) => Ok(stored(added)),
+            None if packet.destination_type == Some(ChatDestination::CHATROOM) => Err(NOT_IN_ROOM),
+            None => Err(NOT_A_CONTACT),
+        };
+    };
+    let new = NewMessage {
+        sender: member.seat.user,
+        chat: place.chat(),
+        guid,
+        content_type: packet.content_type.unwrap_or(ContentType::TEXT),
+        content: packet.content.unwrap_or_default(),
+        file_name: packet.file_name.map(|name| name.as_str().into_owned()),
+        mime_type: packet.mime_type.map(|kind| kind.as_str().into_owned()),
+        now: core.now(),
+        open: core.settings.open_messages,
+    };
+    let then = pass_on(core, member, &new, place);
+    match core.store.add_message(new, then).await? {
+        Ok(added) => Ok(stored(added)),
+        Err(MessageRefused) => Err(NOT_A_CONTACT),
+    }
+}
+
+fn stored(added: Added) -> Answer {
+    Answer::of(packets::Ok {
+        text: Some(added.guid.into()),
+        value: Some(added.time.0),
+        ..packets::Ok::default()
+    })
+}
+
+fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
+    let length = packet.content.as_ref().map_or(0, |content| content.len());
+    if length == 0 {
+        return Err(Refused::value(Command::MESSAGE, 8, "there is nothing in it."));
+    }
+    match packet.content_type.unwrap_or(ContentType::TEXT) {
+        ContentType::TEXT | ContentType::EMOTE => {
+            let most = core.settings.limits.text_bytes;
+            let field = crate::commands::field_name(Command::MESSAGE, 8);
+            if length <= most {
+                Ok(())
+            } else {
+                Err(Refused::TooLong { command: Command::MESSAGE, block: 8, field, most })
+            }
+        }
+        // the packet's own limit holds
+        ContentType::IMAGE | ContentType::AUDIO | ContentType::VIDEO => Ok(()),
+        _ => Err(Refused::value(Command::MESSAGE, 6, "this kind of content cannot be sent.")),
+    }
+}
+
+/// Where a message goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// To one other.
+    Private(Receiver),
+    /// To a room, by its name.
+    Room(RoomId, Arc<str>),
+}
+
+impl Place {
+    /// As the store has it.
+    pub(crate) const fn chat(&self) -> ChatOf {
+        match self {
+            Self::Private(receiver) => ChatOf::Private(receiver.id),
+            Self::Room(room, _) => ChatOf::Room(*room),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Private(receiver) => &receiver.name,
+            Self::Room(_, name) => name,
+        }
+    }
+
+    const fn destination_type(&self) -> ChatDestination {
+        match self {
+            Self::Private(_) => ChatDestination::PRIVATE,
+            Self::Room(..) => ChatDestination::CHATROOM,
+        }
+    }
+}
+
+async fn place_private(
+    core: &Core,
+    member: &Member,
+    name_key: &str,
+) -> Result<Option<Place>, Refused> {
+    let receiver =
+        core.store.receiver(member.seat.user, name_key, core.settings.open_messages).await?;
+    Ok(receiver.map(Place::Private))
+}
+
+fn place_in_room(member: &Member, name_key: &str) -> Option<Place> {
+    let (room, name) = member.rooms.iter().find(|(_, name)| names::key(name) == name_key)?;
+    Some(Place::Room(*room, Arc::clone(name)))
+}
+
+/// Who a message comes from, for passing it on.
+#[derive(Clone, Debug)]
+pub(crate) struct From {
+    /// Who.
+    pub(crate) user: UserId,
+    /// The name.
+    pub(crate) name: Arc<str>,
+    /// The session that knows of it by its answer.
+    pub(crate) session: Option<SessionNumber>,
+}
+
+fn pass_on(core: &Core, member: &Member, new: &NewMessage, place: Place) -> OnStored {
+    let seat = &member.seat;
+    let from = From { user: seat.user, name: Arc::clone(&seat.name), session: Some(seat.session) };
+    let packet = new_packet(new, &from, &place);
+    let (fanout, metrics) = (Arc::clone(&core.fanout), core.metrics.clone());
+    Box::new(move |added| {
+        metrics.messages.inc();
+        tell(&*fanout, added, packet, &from, &place);
+    })
+}
+
+/// A new message's packet, but for what the store knows.
+pub(crate) fn new_packet(new: &NewMessage, from: &From, place: &Place) -> Message {
+    Message {
+        message_type: Some(MessageType::MIG33),
+        source: Some((&*from.name).into()),
+        destination_type: Some(place.destination_type()),
+        destination: Some(place.name().into()),
+        content_type: Some(new.content_type),
+        content: Some(new.content.clone()),
+        file_name: new.file_name.as_deref().map(Into::into),
+        mime_type: new.mime_type.as_deref().map(Into::into),
+        ..Message::default()
+    }
+}
+
+/// Tells a stored message to whom it is for, and to its sender's other sessions.
+pub(crate) fn tell(
+    fanout: &dyn Fanout,
+    added: &Added,
+    mut packet: Message,
+    from: &From,
+    place: &Place,
+) {
+    packet.guid = Some(added.guid.as_str().into());
+    packet.timestamp = Some(added.time.0);
+    packet.previous_message_guid = added.previous.as_deref().map(Into::into);
+    let packet = Packet::Message(packet);
+    match place {
+        Place::Private(receiver) => {
+            fanout.tell_user(
+                receiver.id,
+                None,
+                &Event::marked(packet.clone(), Mark::Waiting(added.seq)),
+            );
+            fanout.tell_user(from.user, from.session, &Event::new(packet));
+        }
+        Place::Room(room, _) => {
+            fanout.tell_room(
+                *room,
+                from.session,
+                &Event::marked(packet, Mark::InRoom(*room, added.seq)),
+            );
+        }
+    }
+}
+
+/// A stored message's packet. What became of it is for its sender only.
+pub(crate) fn stored_packet(message: StoredMessage, reader: &str) -> Message {
+    let kind = if message.in_room { ChatDestination::CHATROOM } else { ChatDestination::PRIVATE };
+    let status = Some(message.state).filter(|state| *state != 0 && message.sender == reader);
+    Message {
+        message_type: Some(MessageType::MIG33),
+        source: Some(message.sender.into()),
+        destination_type: Some(kind),
+        destination: Some(message.destination.into()),
+        content_type: Some(message.content_type),
+        content: Some(message.content),
+        file_name: message.file_name.map(Into::into),
+        mime_type: message.mime_type.map(Into::into),
+        guid: Some(message.guid.into()),
+        timestamp: Some(message.time.0),
+        previous_message_guid: message.previous.map(Into::into),
+        status,
+        ..Message::default()
+    }
+}
+
+/// MESSAGE_STATUS_EVENT: being typed, received, read. It has no answer when it is fine.
+pub(crate) async fn status_event(call: Call<'_>) -> Outcome {
+    let packet: MessageStatusEvent = call.packet()?;
+    let kind = packet.message_event_type.unwrap_or(StatusEvent(0));
+    if ![StatusEvent::COMPOSING, StatusEvent::RECEIVED, StatusEvent::READ].contains(&kind) {
+        return Err(Refused::value(
+            Command::MESSAGE_STATUS_EVENT,
+            6,
+            "1 is typing, 2 received, 3 read.",
+        ));
+    }
+    let in_room = packet.message_destination_type.is_some_and(|to| to != ChatDestination::PRIVATE);
+    let (core, member) = call.member()?;
+    if in_room {
+        return crate::commands::silence(); // nobody counts who has read what in a room
+    }
+    // some clients put their own name first, others the writer's
+    let me = names::key(&member.seat.name);
+    let peer = [packet.message_destination, packet.message_source]
+        .into_iter()
+        .flatten()
+        .map(|name| names::key(&name.as_str()))
+        .find(|name| !name.is_empty() && *name != me);
+    let Some(peer) = peer else {
+        return Err(Refused::value(
+            Command::MESSAGE_STATUS_EVENT,
+            4,
+            "it has to name the other one.",
+        ));
+    };
+    if kind == StatusEvent::COMPOSING {
+        let open = core.settings.open_messages;
+        let receiver =
+            core.store.receiver(member.seat.user, &peer, open).await?.ok_or(NOT_A_CONTACT)?;
+        let event = event_packet(kind, &member.seat.name, &receiver.name, None);
+        core.fanout.tell_user(receiver.id, None, &Event::new(event));
+        return crate::commands::silence();
+    }
+    let guid = packet.message_guid.unwrap_or_default();
+    let guid = names::guid(&guid.as_str())?.to_owned();
+    if kind == StatusEvent::RECEIVED {
+        let which = Delivered::One { sender_key: peer, guid };
+        let receipts = core.store.set_delivered(member.seat.user, which).await?;
+        tell_receipts(&*core.fanout, member, StatusEvent::RECEIVED, receipts, false);
+        return crate::commands::silence();
+    }
+    let receipt = core.store.set_read(member.seat.user, &peer, &guid).await?;
+    if let Some(receipt) = &receipt {
+        // one's other sessions count what is unread, too
+        let event = event_packet(kind, &member.seat.name, &receipt.sender_name, Some(receipt));
+        core.fanout.tell_user(member.seat.user, Some(member.seat.session), &Event::new(event));
+    }
+    tell_receipts(&*core.fanout, member, StatusEvent::READ, receipt, false);
+    crate::commands::silence()
+}
+
+fn event_packet(kind: StatusEvent, from: &str, to: &str, about: Option<&Receipt>) -> Packet {
+    Packet::MessageStatusEvent(MessageStatusEvent {
+        message_type: Some(MessageType::MIG33),
+        message_source: Some(from.into()),
+        message_destination_type: Some(ChatDestination::PRIVATE),
+        message_destination: Some(to.into()),
+        message_guid: about.map(|receipt| receipt.guid.as_str().into()),
+        message_event_type: Some(kind),
+        message_timestamp: about.map(|receipt| receipt.time.0),
+        ..MessageStatusEvent::default()
+    })
+}
+
+/// Tells the writers of messages what became of them.
+fn tell_receipts(
+    fanout: &dyn Fanout,
+    member: &Member,
+    kind: StatusEvent,
+    receipts: impl IntoIterator<Item = Receipt>,
+    by_server: bool,
+) {
+    for receipt in receipts {
+        let mut packet =
+            event_packet(kind, &member.seat.name, &receipt.sender_name, Some(&receipt));
+        if let Packet::MessageStatusEvent(event) = &mut packet
+            && by_server
+        {
+            event.server_generated = Some(1);
+        }
+        fanout.tell_user(receipt.sender, None, &Event::new(packet));
+    }
+}
+
+/// Messages count as delivered without the client's word: it has fetched them, or a later packet of it has come.
+pub(crate) async fn count_as_delivered(core: &Core, member: &Member, which: Delivered) {
+    match core.store.set_delivered(member.seat.user, which).await {
+        Ok(receipts) => tell_receipts(&*core.fanout, member, StatusEvent::RECEIVED, receipts, true),
+        Err(error) => log_store_error(&error), // they come again
+    }
+}

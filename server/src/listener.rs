@@ -1,0 +1,83 @@
+//! The listeners: take connections as they come, and go on when the system has none to give for a while.
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::{ClientInfo, Service};
+
+/// How long to wait after the system refused a connection (out of file descriptors, for one).
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// How long somebody may take to send the head of a request, and how long a connection may rest.
+const HEADERS: Duration = Duration::from_secs(15);
+
+/// Serves mig33 clients until the service stops.
+pub(crate) async fn listen(service: &Service, listener: TcpListener, stopping: &CancellationToken) {
+    while let Some((stream, client)) = accept(&listener, stopping).await {
+        let service = service.clone();
+        tokio::spawn(async move { service.serve_connection(stream, client).await });
+    }
+}
+
+/// Serves HTTP until the service stops; what is under way is done.
+pub(crate) async fn listen_http(
+    router: Router,
+    listener: TcpListener,
+    stopping: &CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    while let Some((stream, _)) = accept(&listener, stopping).await {
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS)
+            .serve_connection(TokioIo::new(stream), service);
+        let stopping = stopping.clone();
+        connections.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let result = tokio::select! {
+                result = connection.as_mut() => result,
+                () = stopping.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = result {
+                tracing::debug!(%error, "an HTTP connection broke");
+            }
+        });
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+/// The next connection; none once the service stops.
+async fn accept(
+    listener: &TcpListener,
+    stopping: &CancellationToken,
+) -> Option<(TcpStream, ClientInfo)> {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopping.cancelled() => return None,
+        };
+        match accepted {
+            Ok((stream, address)) => match stream.set_nodelay(true) {
+                Ok(()) => {
+                    return Some((stream, ClientInfo { peer: Some(address.ip()), base_url: None }));
+                }
+                Err(error) => tracing::debug!(%error, "the connection was gone at once"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(REFUSED).await;
+            }
+        }
+    }
+}

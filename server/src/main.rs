@@ -1,0 +1,120 @@
+//! `mig33-server`: the chat service on its own, for mig33 clients over TCP and for pictures over HTTP.
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use mig33_server::{Service, Settings, SettingsArgs, StartError};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// A mig33-compatible chat server.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Where mig33 clients connect [default: 0.0.0.0:9119]
+    #[arg(long, env = "MIG33_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where pictures are uploaded and shown [default: 127.0.0.1:8035]
+    #[arg(long, env = "MIG33_HTTP_LISTEN", value_name = "ADDR")]
+    http_listen: Option<SocketAddr>,
+    /// Settings file (TOML); its table [server] has the service's settings
+    #[arg(long, env = "MIG33_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// The settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConfigFile {
+    listen: Option<SocketAddr>,
+    http_listen: Option<SocketAddr>,
+    server: Settings,
+}
+
+/// Why the program ends early.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the settings file {path} cannot be read: {source}")]
+    Config { path: PathBuf, source: io::Error },
+    #[error("the settings file {path} has a mistake: {source}")]
+    ConfigForm { path: PathBuf, source: Box<toml::de::Error> },
+    #[error(
+        "cannot listen on {address}: {source}. Is another program there? Name another address with {flag}"
+    )]
+    Listen { address: SocketAddr, flag: &'static str, source: io::Error },
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 9119);
+const HTTP_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8035);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("mig33-server: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let file = args.config.as_deref().map(read).transpose()?.unwrap_or_default();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let tcp = bind(args.listen.or(file.listen).unwrap_or(LISTEN), "--listen").await?;
+    let http =
+        bind(args.http_listen.or(file.http_listen).unwrap_or(HTTP_LISTEN), "--http-listen").await?;
+    let (tcp_address, http_address) = (tcp.local_addr()?, http.local_addr()?);
+    let mut settings = file.server.with_args(args.settings);
+    settings.public_url.get_or_insert_with(|| format!("http://{http_address}"));
+    let service = Service::start(settings).await?;
+    let listening = service.clone();
+    let listening_http = service.clone();
+    let tcp_task = tokio::spawn(async move { listening.listen(tcp).await });
+    let http_task = tokio::spawn(async move { listening_http.listen_http(http).await });
+    {
+        let mut out = io::stdout().lock();
+        writeln!(out, "listening tcp {tcp_address}")?;
+        writeln!(out, "listening http http://{http_address}")?;
+        out.flush()?;
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = service.shutdown() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tcp_task.abort();
+    http_task.abort();
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<ConfigFile, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| Failure::Config { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|source| Failure::ConfigForm { path: path.to_owned(), source: Box::new(source) })
+}
+
+async fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, flag, source })
+}

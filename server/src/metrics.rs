@@ -1,0 +1,66 @@
+//! The service's figures, for Prometheus.
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The service's figures.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    /// Connections at the moment.
+    pub(crate) connections: Gauge,
+    /// Logged-in sessions at the moment.
+    pub(crate) sessions: Gauge,
+    /// Requests, by command.
+    pub(crate) requests: Family<ByCommand, Counter<u64, AtomicU64>>,
+    /// Requests that were answered with an ERROR.
+    pub(crate) refused: Counter<u64, AtomicU64>,
+    /// Messages that were stored.
+    pub(crate) messages: Counter<u64, AtomicU64>,
+    /// Connections that ended, by reason.
+    pub(crate) ended: Family<ByReason, Counter<u64, AtomicU64>>,
+    /// Wrong answers at log-in.
+    pub(crate) wrong_answers: Counter<u64, AtomicU64>,
+    /// Pictures that were uploaded.
+    pub(crate) pictures: Counter<u64, AtomicU64>,
+}
+
+/// Counted by command.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ByCommand {
+    /// The command's name in the catalogue, or `unknown`.
+    pub(crate) command: &'static str,
+}
+
+/// Counted by reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ByReason {
+    /// Why.
+    pub(crate) reason: &'static str,
+}
+
+impl Metrics {
+    /// Adds the figures to a registry.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("mig33_server");
+        registry.register("connections", "Connections at the moment", self.connections.clone());
+        registry.register("sessions", "Logged-in sessions at the moment", self.sessions.clone());
+        registry.register("requests", "Requests by command", self.requests.clone());
+        registry.register(
+            "requests_refused",
+            "Requests answered with an ERROR",
+            self.refused.clone(),
+        );
+        registry.register("messages_stored", "Messages stored", self.messages.clone());
+        registry.register(
+            "connections_ended",
+            "Connections that ended, by reason",
+            self.ended.clone(),
+        );
+        registry.register("wrong_answers", "Wrong answers at log-in", self.wrong_answers.clone());
+        registry.register("pictures_stored", "Pictures uploaded", self.pictures.clone());
+    }
+}

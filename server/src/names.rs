@@ -1,0 +1,155 @@
+//! What usernames, passwords, phone numbers, room names and guids may look like (spec/wire.md section 3).
+
+/// What is wrong with something that a user chose. The text is for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not a username.
+    #[error(
+        "A username has 3 to 32 characters: a letter, then letters, digits, _, - or single dots."
+    )]
+    Username,
+    /// Not a password.
+    #[error("A password has 6 to 60 characters.")]
+    Password,
+    /// Not a phone number.
+    #[error("A mobile phone number has 5 to 15 digits and starts with the country code.")]
+    Phone,
+    /// Not a room's name.
+    #[error(
+        "A room's name has 3 to 30 characters: a letter or digit, then also single spaces, _, - and dots."
+    )]
+    Room,
+    /// Not a contact group's name.
+    #[error("A group's name has 1 to 60 characters.")]
+    Group,
+    /// Not a message's id.
+    #[error("A message's id has 1 to 64 visible ASCII characters.")]
+    Guid,
+}
+
+/// Checks a username; the name as it is shown.
+///
+/// # Errors
+/// [`NameError::Username`].
+pub fn username(text: &str) -> Result<&str, NameError> {
+    let bytes = text.as_bytes();
+    let fits = (3..=32).contains(&bytes.len())
+        && bytes[0].is_ascii_alphabetic()
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte))
+        && !text.contains("..");
+    if fits { Ok(text) } else { Err(NameError::Username) }
+}
+
+/// What a username or a room's name is compared by.
+#[must_use]
+pub fn key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Checks a password.
+///
+/// # Errors
+/// [`NameError::Password`].
+pub fn password(text: &str) -> Result<&str, NameError> {
+    if (6..=60).contains(&text.chars().count()) { Ok(text) } else { Err(NameError::Password) }
+}
+
+/// Checks a phone number; its digits.
+///
+/// # Errors
+/// [`NameError::Phone`].
+pub fn phone(text: &str) -> Result<&str, NameError> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let fits = (5..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0');
+    if fits { Ok(digits) } else { Err(NameError::Phone) }
+}
+
+/// Checks a room's name.
+///
+/// # Errors
+/// [`NameError::Room`].
+pub fn room(text: &str) -> Result<&str, NameError> {
+    let bytes = text.as_bytes();
+    let fits = (3..=30).contains(&bytes.len())
+        && bytes[0].is_ascii_alphanumeric()
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _-.".contains(byte))
+        && !text.contains("  ")
+        && !text.ends_with(' ');
+    if fits { Ok(text) } else { Err(NameError::Room) }
+}
+
+/// Checks a contact group's name.
+///
+/// # Errors
+/// [`NameError::Group`].
+pub fn group(text: &str) -> Result<&str, NameError> {
+    let text = text.trim();
+    let fits = (1..=60).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text) } else { Err(NameError::Group) }
+}
+
+/// Checks a message's id.
+///
+/// # Errors
+/// [`NameError::Guid`].
+pub fn guid(text: &str) -> Result<&str, NameError> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(text) } else { Err(NameError::Guid) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames() {
+        let long = "a".repeat(32);
+        for good in ["bob", "Bob_1", "a-b.c.d", "a1.", long.as_str()] {
+            assert_eq!(username(good), Ok(good));
+        }
+        let longer = "a".repeat(33);
+        for bad in ["", "ab", "1ab", "_ab", "a..b", "a b", "jürgen", "a/b", longer.as_str()] {
+            assert_eq!(username(bad), Err(NameError::Username), "{bad}");
+        }
+        assert_eq!(key("BoB"), "bob");
+    }
+
+    #[test]
+    fn passwords_are_counted_in_characters() {
+        assert!(password("secret").is_ok());
+        assert!(password("pässwö").is_ok());
+        assert!(password("päss5").is_err());
+        assert!(password(&"ü".repeat(60)).is_ok());
+        assert!(password(&"x".repeat(61)).is_err());
+    }
+
+    #[test]
+    fn phones() {
+        assert_eq!(phone("+491701234567"), Ok("491701234567"));
+        assert_eq!(phone("61412345678"), Ok("61412345678"));
+        for bad in ["", "+", "1234", "0170123456", "49 170", "4917012345678901", "49170x"] {
+            assert_eq!(phone(bad), Err(NameError::Phone), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rooms() {
+        for good in ["Lobby", "3 D", "A b-c_d.e", "abc"] {
+            assert_eq!(room(good), Ok(good));
+        }
+        for bad in ["", "ab", " ab", "a  b", "ab ", ".ab", "a;b", "a\nb", &"a".repeat(31)] {
+            assert_eq!(room(bad), Err(NameError::Room), "{bad}");
+        }
+    }
+
+    #[test]
+    fn guids() {
+        assert!(guid("6f1c").is_ok());
+        assert!(guid(&"g".repeat(64)).is_ok());
+        for bad in ["", "a b", "ü", "a\0", &"g".repeat(65)] {
+            assert_eq!(guid(bad), Err(NameError::Guid), "{bad}");
+        }
+    }
+}

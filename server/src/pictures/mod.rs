@@ -1,0 +1,63 @@
+//! Pictures by link: their files, what they may be, and the addresses that take and show them (spec/wire.md section 4).
+mod files;
+mod kind;
+mod router;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mig33_codec::packets::{FileReceived, Packet};
+use mig33_codec::values::ContentType;
+
+pub(crate) use self::files::{FileError, PictureFiles};
+pub(crate) use self::kind::Kind;
+pub(crate) use self::router::router;
+use crate::clock::{random_guid, random_text};
+use crate::core::Core;
+use crate::fanout::{Event, PICTURES};
+use crate::handlers::messages::{From, Place, new_packet, tell};
+use crate::store::{Added, NewMessage, OnStored, Picture, PictureRefused, Receiver, StoreError};
+
+/// Characters of a picture's address, 5 random bits each.
+const TOKEN_LEN: usize = 32;
+
+/// Keeps a picture whose bytes are in `file`, as a message from one to the other; tells both.
+pub(crate) async fn keep(
+    core: &Core,
+    upload: [u8; 32],
+    sender: Receiver,
+    receiver: Receiver,
+    (file, kind, bytes): (String, Kind, u64),
+) -> Result<Result<Added, PictureRefused>, StoreError> {
+    let token = random_text(&*core.entropy, TOKEN_LEN);
+    let path = format!("{PICTURES}{token}");
+    let mime_type = kind.mime_type().to_owned();
+    let message = NewMessage {
+        sender: sender.id,
+        chat: crate::store::ChatOf::Private(receiver.id),
+        guid: random_guid(&*core.entropy),
+        content_type: ContentType::EXISTING_FILE,
+        content: Bytes::from(path.clone()),
+        file_name: None,
+        mime_type: Some(mime_type.clone()),
+        now: core.now(),
+        open: core.settings.open_messages,
+    };
+    let notice = FileReceived {
+        source: Some(sender.name.as_str().into()),
+        text: Some(format!("{} has sent you a picture.", sender.name).into()),
+        url: Some(path.into()),
+        ..FileReceived::default()
+    };
+    let from = From { user: sender.id, name: sender.name.into(), session: None };
+    let place = Place::Private(receiver.clone());
+    let packet = new_packet(&message, &from, &place);
+    let (fanout, metrics) = (Arc::clone(&core.fanout), core.metrics.clone());
+    let then: OnStored = Box::new(move |added| {
+        metrics.messages.inc();
+        metrics.pictures.inc();
+        fanout.tell_user(receiver.id, None, &Event::new(Packet::FileReceived(notice)));
+        tell(&*fanout, added, packet, &from, &place);
+    });
+    core.store.add_picture(upload, Picture { token, file, mime_type, bytes }, message, then).await
+}

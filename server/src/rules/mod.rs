@@ -1,0 +1,3 @@
+//! The rules of the service as pure functions: a state and a wish in, a new state or a refusal out.
+pub mod contacts;
+pub mod presence;

@@ -1,0 +1,266 @@
+//! `SqliteStore`: everything in one SQLite file. One connection writes, others read beside it (WAL).
+mod accounts;
+mod contacts;
+mod messages;
+mod open;
+mod pictures;
+mod rooms;
+mod writer;
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use tokio::task::JoinHandle;
+
+use self::writer::Writer;
+use super::{
+    Account, Added, ChatList, ContactChange, ContactChanged, ContactList, Delivered, GroupChange,
+    History, ListVersion, MessageRefused, NewAccount, NewMessage, NewRoom, NewToken, NewUpload,
+    OnStored, Page, Picture, PictureRefused, Receipt, Receiver, Redeem, Redeemed, Room, RoomPage,
+    RoomRefused, Store, StoreError, StoredMessage, UploadState,
+};
+use crate::clock::Millis;
+use crate::ids::{ContactId, RoomId, Seq, TokenId, UserId};
+use crate::rules::contacts::Refusal;
+
+pub use self::open::OpenError;
+
+/// A store in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Mutex<Option<std::sync::Arc<Writer>>>,
+    writing: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// The writer, unless the store is closed.
+    fn writer(&self) -> Result<std::sync::Arc<Writer>, StoreError> {
+        let writer = self.writer.lock().expect("nobody panics while holding this lock");
+        writer.clone().ok_or(StoreError::Closed)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_account(&self, new: NewAccount) -> Result<Option<UserId>, StoreError> {
+        self.writer()?.run(|db| Box::pin(accounts::create(db, new))).await
+    }
+
+    async fn account(&self, name_key: &str) -> Result<Option<Account>, StoreError> {
+        Ok(accounts::by_name(&mut *self.readers.acquire().await?, name_key).await?)
+    }
+
+    async fn set_status_message(
+        &self,
+        user: UserId,
+        text: &str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let text = text.to_owned();
+        self.writer()?.run(move |db| Box::pin(accounts::set_status(db, user, text, now))).await
+    }
+
+    async fn add_token(
+        &self,
+        user: UserId,
+        new: NewToken,
+        keep: u32,
+    ) -> Result<TokenId, StoreError> {
+        self.writer()?.run(move |db| Box::pin(accounts::add_token(db, user, None, new, keep))).await
+    }
+
+    async fn redeem_token(&self, redeem: Redeem) -> Result<Option<Redeemed>, StoreError> {
+        self.writer()?.run(move |db| Box::pin(accounts::redeem(db, redeem))).await
+    }
+
+    async fn drop_tokens(&self, user: UserId, tokens: &[TokenId]) -> Result<(), StoreError> {
+        let tokens = tokens.to_vec();
+        self.writer()?.run(move |db| Box::pin(accounts::drop_tokens(db, user, tokens))).await
+    }
+
+    async fn contact_list(&self, user: UserId) -> Result<ContactList, StoreError> {
+        let mut reading = self.readers.begin().await?; // one state of the list, not two halves
+        Ok(contacts::list(&mut reading, user).await?)
+    }
+
+    async fn watchers(&self, user: UserId) -> Result<Vec<(UserId, ContactId)>, StoreError> {
+        Ok(contacts::watchers(&mut *self.readers.acquire().await?, user).await?)
+    }
+
+    async fn contact_requests(&self, user: UserId, limit: u32) -> Result<Vec<String>, StoreError> {
+        Ok(contacts::requests(&mut *self.readers.acquire().await?, user, limit).await?)
+    }
+
+    async fn change_contact(
+        &self,
+        change: ContactChange,
+    ) -> Result<Result<ContactChanged, Refusal>, StoreError> {
+        self.writer()?.run(|db| Box::pin(contacts::change(db, change))).await
+    }
+
+    async fn change_groups(
+        &self,
+        change: GroupChange,
+    ) -> Result<Result<ListVersion, Refusal>, StoreError> {
+        self.writer()?.run(|db| Box::pin(contacts::change_groups(db, change))).await
+    }
+
+    async fn add_message(
+        &self,
+        new: NewMessage,
+        then: OnStored,
+    ) -> Result<Result<Added, MessageRefused>, StoreError> {
+        self.writer()?
+            .run_then(
+                |db| Box::pin(messages::add(db, new)),
+                |added| {
+                    if let Ok(added) = added
+                        && !added.again
+                    {
+                        then(added);
+                    }
+                },
+            )
+            .await
+    }
+
+    async fn sent(&self, sender: UserId, guid: &str) -> Result<Option<Added>, StoreError> {
+        Ok(messages::again(&mut *self.readers.acquire().await?, sender, guid).await?)
+    }
+
+    async fn waiting(
+        &self,
+        user: UserId,
+        after: Seq,
+        page: Page,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        Ok(messages::waiting(&mut *self.readers.acquire().await?, user, after, page).await?)
+    }
+
+    async fn set_delivered(
+        &self,
+        user: UserId,
+        which: Delivered,
+    ) -> Result<Vec<Receipt>, StoreError> {
+        self.writer()?.run(move |db| Box::pin(messages::set_delivered(db, user, which))).await
+    }
+
+    async fn set_read(
+        &self,
+        user: UserId,
+        sender_key: &str,
+        guid: &str,
+    ) -> Result<Option<Receipt>, StoreError> {
+        let (sender_key, guid) = (sender_key.to_owned(), guid.to_owned());
+        self.writer()?.run(move |db| Box::pin(messages::set_read(db, user, sender_key, guid))).await
+    }
+
+    async fn receiver(
+        &self,
+        sender: UserId,
+        name_key: &str,
+        open: bool,
+    ) -> Result<Option<Receiver>, StoreError> {
+        Ok(contacts::receiver(&mut *self.readers.acquire().await?, sender, name_key, open).await?)
+    }
+
+    async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError> {
+        Ok(messages::history(&mut *self.readers.acquire().await?, query).await?)
+    }
+
+    async fn chats(&self, user: UserId, version: u32, limit: u32) -> Result<ChatList, StoreError> {
+        let mut reading = self.readers.begin().await?;
+        Ok(messages::chats(&mut reading, user, version, limit).await?)
+    }
+
+    async fn create_room(
+        &self,
+        new: NewRoom,
+        most: u32,
+    ) -> Result<Result<Room, RoomRefused>, StoreError> {
+        self.writer()?.run(move |db| Box::pin(rooms::create(db, new, most))).await
+    }
+
+    async fn room(&self, name_key: &str) -> Result<Option<Room>, StoreError> {
+        Ok(rooms::by_name(&mut *self.readers.acquire().await?, name_key).await?)
+    }
+
+    async fn room_by_id(&self, room: RoomId) -> Result<Option<Room>, StoreError> {
+        Ok(rooms::by_id(&mut *self.readers.acquire().await?, room).await?)
+    }
+
+    async fn rooms(&self, part: &str, skip: u32, limit: u32) -> Result<RoomPage, StoreError> {
+        let mut reading = self.readers.begin().await?;
+        Ok(rooms::page(&mut reading, part, skip, limit).await?)
+    }
+
+    async fn add_upload(
+        &self,
+        new: NewUpload,
+        since: Millis,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        self.writer()?.run(move |db| Box::pin(pictures::add_upload(db, new, since, most))).await
+    }
+
+    async fn upload(&self, hash: &[u8; 32], now: Millis) -> Result<UploadState, StoreError> {
+        Ok(pictures::upload(&mut *self.readers.acquire().await?, hash, now).await?)
+    }
+
+    async fn add_picture(
+        &self,
+        upload: [u8; 32],
+        picture: Picture,
+        message: NewMessage,
+        then: OnStored,
+    ) -> Result<Result<Added, PictureRefused>, StoreError> {
+        self.writer()?
+            .run_then(
+                move |db| Box::pin(pictures::add(db, upload, picture, message)),
+                |added| {
+                    if let Ok(added) = added
+                        && !added.again
+                    {
+                        then(added);
+                    }
+                },
+            )
+            .await
+    }
+
+    async fn picture(&self, token: &str) -> Result<Option<Picture>, StoreError> {
+        Ok(pictures::by_token(&mut *self.readers.acquire().await?, token).await?)
+    }
+
+    async fn has_picture_file(&self, file: &str) -> Result<bool, StoreError> {
+        Ok(pictures::has_file(&mut *self.readers.acquire().await?, file).await?)
+    }
+
+    async fn close(&self) {
+        drop(self.writer.lock().expect("nobody panics while holding this lock").take());
+        let writing = self.writing.lock().expect("nobody panics while holding this lock").take();
+        if let Some(writing) = writing
+            && let Err(error) = writing.await
+        {
+            tracing::error!(%error, "the writer ended badly");
+        }
+        self.readers.close().await;
+    }
+}
+
+/// An id or a time as SQLite keeps it. Ids count up from 1 and times are of this age: both are far below 2^63.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`number`].
+fn natural(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A small id or count that SQLite gave.
+fn small(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,114 @@
+//! Opening the database: its connections, its schema, and what belongs to it.
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
+
+use super::SqliteStore;
+use super::writer::Writer;
+use crate::passwords::Sealed;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Connections that read at a time.
+const READERS: u32 = 4;
+/// How long a connection waits for a lock that somebody outside holds (a backup, a shell).
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Why a database did not open, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer program has been at work.
+    #[error(
+        "the database {path} has schema {found}, and this program knows schemas up to {known}: a newer version has \
+         written it. Start that version, or put back the backup that was made before the upgrade"
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// A migration failed, or is not what it was.
+    #[error("the schema of the database {path} could not be brought up to date: {source}")]
+    Migrate {
+        /// The database file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Box<MigrateError>,
+    },
+    /// The file cannot be opened.
+    #[error(
+        "the database {path} cannot be opened: {source}. Is it a SQLite file that this user can write?"
+    )]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// What went wrong.
+        source: sqlx::Error,
+    },
+}
+
+impl SqliteStore {
+    /// Opens the database in this file, makes it if it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose text says what to do.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let fail = |source| OpenError::Open { path: path.to_owned(), source };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(fail)?;
+        MIGRATIONS.run(&mut connection).await.map_err(|error| {
+            if let MigrateError::VersionMissing(found) | MigrateError::VersionTooNew(found, _) =
+                error
+            {
+                let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+                return OpenError::Newer { path: path.to_owned(), found, known };
+            }
+            OpenError::Migrate { path: path.to_owned(), source: Box::new(error) }
+        })?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await
+            .map_err(fail)?;
+        let (writer, writing) = Writer::start(connection);
+        Ok(Self {
+            readers,
+            writer: Mutex::new(Some(writer.into())),
+            writing: Mutex::new(Some(writing)),
+        })
+    }
+
+    /// Something that was sealed with the key of this database when it was made; kept at the first call.
+    ///
+    /// # Errors
+    /// [`super::StoreError`].
+    pub async fn key_check(&self, new: Sealed) -> Result<Sealed, super::StoreError> {
+        self.writer()?
+            .run(|db| {
+                Box::pin(async move {
+                    sqlx::query("INSERT OR IGNORE INTO meta VALUES ('key_check', ?)")
+                        .bind(new.0)
+                        .execute(&mut *db)
+                        .await?;
+                    sqlx::query_scalar("SELECT value FROM meta WHERE name = 'key_check'")
+                        .fetch_one(db)
+                        .await
+                })
+            })
+            .await
+            .map(Sealed)
+    }
+}

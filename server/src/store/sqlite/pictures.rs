@@ -1,0 +1,130 @@
+//! Upload addresses and pictures; the bytes are in files.
+use sqlx::SqliteConnection;
+
+use super::{messages, natural, number, small};
+use crate::clock::Millis;
+use crate::ids::UserId;
+use crate::store::{
+    Added, MessageRefused, NewMessage, NewUpload, Picture, PictureRefused, Receiver, UploadState,
+};
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// How long a used or late address is remembered as such.
+const REMEMBERED_S: u64 = 2 * 24 * 60 * 60;
+
+pub(super) async fn add_upload(
+    db: &mut SqliteConnection,
+    new: NewUpload,
+    since: Millis,
+    most: u32,
+) -> Result<bool> {
+    sqlx::query("DELETE FROM uploads WHERE sender = ? AND expires_at < ?")
+        .bind(new.sender.0)
+        .bind(number(new.now.minus_seconds(REMEMBERED_S).0))
+        .execute(&mut *db)
+        .await?;
+    let made: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM uploads WHERE sender = ? AND created_at > ?")
+            .bind(new.sender.0)
+            .bind(number(since.0))
+            .fetch_one(&mut *db)
+            .await?;
+    if small(made) >= most {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO uploads (hash, sender, receiver, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(&new.hash[..])
+    .bind(new.sender.0)
+    .bind(new.receiver.0)
+    .bind(number(new.now.0))
+    .bind(number(new.expires.0))
+    .execute(db)
+    .await?;
+    Ok(true)
+}
+
+pub(super) async fn upload(
+    db: &mut SqliteConnection,
+    hash: &[u8; 32],
+    now: Millis,
+) -> Result<UploadState> {
+    let row: Option<(i64, String, i64, String, bool)> = sqlx::query_as(
+        "SELECT s.id, s.name, r.id, r.name, used = 0 AND expires_at > ?
+         FROM uploads JOIN accounts s ON s.id = sender JOIN accounts r ON r.id = receiver WHERE hash = ?",
+    )
+    .bind(number(now.0))
+    .bind(&hash[..])
+    .fetch_optional(db)
+    .await?;
+    let who = |id, name| Receiver { id: UserId(small(id)), name };
+    Ok(match row {
+        None => UploadState::Unknown,
+        Some((.., false)) => UploadState::Gone,
+        Some((sender_id, sender, receiver_id, receiver, true)) => UploadState::Open {
+            sender: who(sender_id, sender),
+            receiver: who(receiver_id, receiver),
+        },
+    })
+}
+
+pub(super) async fn add(
+    db: &mut SqliteConnection,
+    hash: [u8; 32],
+    picture: Picture,
+    message: NewMessage,
+) -> Result<std::result::Result<Added, PictureRefused>> {
+    // not the time: who began in time may end a little late
+    let open: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM uploads WHERE hash = ? AND used = 0)")
+            .bind(&hash[..])
+            .fetch_one(&mut *db)
+            .await?;
+    if !open {
+        return Ok(Err(PictureRefused::Gone));
+    }
+    let (sender, now) = (message.sender, message.now);
+    let added = match messages::add(&mut *db, message).await? {
+        Ok(added) => added,
+        Err(MessageRefused) => return Ok(Err(PictureRefused::Receiver)),
+    };
+    if added.again {
+        return Ok(Ok(added));
+    }
+    sqlx::query(
+        "INSERT INTO pictures (token, file, mime_type, bytes, sender, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&picture.token)
+    .bind(&picture.file)
+    .bind(&picture.mime_type)
+    .bind(number(picture.bytes))
+    .bind(sender.0)
+    .bind(number(now.0))
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("UPDATE uploads SET used = 1 WHERE hash = ?").bind(&hash[..]).execute(db).await?;
+    Ok(Ok(added))
+}
+
+pub(super) async fn by_token(db: &mut SqliteConnection, token: &str) -> Result<Option<Picture>> {
+    let row: Option<(String, String, String, i64)> =
+        sqlx::query_as("SELECT token, file, mime_type, bytes FROM pictures WHERE token = ?")
+            .bind(token)
+            .fetch_optional(db)
+            .await?;
+    Ok(row.map(|(token, file, mime_type, bytes)| Picture {
+        token,
+        file,
+        mime_type,
+        bytes: natural(bytes),
+    }))
+}
+
+pub(super) async fn has_file(db: &mut SqliteConnection, file: &str) -> Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pictures WHERE file = ?)")
+        .bind(file)
+        .fetch_one(db)
+        .await
+}
