@@ -15,7 +15,7 @@ test('metrics are in the Prometheus form and count tunnels', async ({ program })
   const sum = (text: string) =>
     text
       .split('\n')
-      .filter((line) => /^[a-z_]*connections?[a-z_]*(\{[^}]*\})? [0-9.]+$/.test(line))
+      .filter((line) => /^mig33_bridge_connections\w* \d+$/.test(line))
       .reduce((total, line) => total + Number(line.split(' ').at(-1)), 0);
   const before = await metrics();
   expect(before).toMatch(/^# TYPE \w+ (counter|gauge|histogram)$/m);

@@ -27,11 +27,11 @@ async function get(url: URL, headers: Record<string, string> = {}, method = 'GET
 /** The files that index.html names. */
 async function files(page: URL): Promise<URL[]> {
   const html = (await get(page)).body.toString('utf8');
-  const names = [...html.matchAll(/(?:src|href)="([^"]+\.(?:js|wasm|css))"/g)].map((match) => match[1] ?? '');
+  const names = [...html.matchAll(/(?:src|href)=["']?([^"'\s>]+\.\w+)/g)].map((match) => match[1] ?? '');
   return [...new Set(names)].map((name) => new URL(name, page));
 }
 
-const KINDS: Record<string, RegExp> = { js: /^(text|application)\/javascript/, wasm: /^application\/wasm$/, css: /^text\/css/ };
+const KINDS: Record<string, RegExp> = { js: /^(text|application)\/javascript/, wasm: /^application\/wasm$/, css: /^text\/css/, svg: /^image\/svg\+xml/ };
 
 test('the page is HTML, and never kept without asking', async ({ program }) => {
   const { status, headers, body } = await get(program.page);

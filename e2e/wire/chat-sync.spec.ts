@@ -62,6 +62,23 @@ test('the list has every chat, the unread ones counted', async ({ user }) => {
   expect(list.at(-1)?.number('version')).toBeDefined();
 });
 
+test('what was read in one session is read in all', async ({ user, logIn }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  await befriend(anna, bert);
+  const desk = await logIn('bert');
+  await anna.say('bert', 'one');
+  const newest = await anna.say('bert', 'two');
+  await bert.message();
+  bert.acknowledge(await bert.message(), 'READ');
+  for (const handset of [anna, desk]) {
+    const told = await handset.unasked('MESSAGE_STATUS_EVENT', (packet) => packet.number('message_event_type') === 3);
+    expect(told.text('message_guid')).toBe(newest.guid);
+  }
+  const [chat] = await desk.chats();
+  expect(chat?.text('chat_id')).toBe('anna');
+  expect(chat?.number('unread_message_count') ?? 0).toBe(0);
+});
+
 test('a list that the client has is not sent again', async ({ user }) => {
   const [anna, bert] = [await user('anna'), await user('bert')];
   await befriend(anna, bert);

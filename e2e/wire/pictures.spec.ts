@@ -17,6 +17,11 @@ test('a picture is put once, and both have it', async ({ user }) => {
   expect((await put(address, picture)).status).toBe(410);
 
   const notice = await bert.unasked('FILE_RECEIVED');
+  for (const handset of [anna, bert]) {
+    expect(await handset.message()).toMatchObject({ from: 'anna', contentType: 5, text: notice.text('url') });
+  }
+  const unasked = bert.connection.received.map(({ name }) => name);
+  expect(unasked.indexOf('FILE_RECEIVED')).toBeLessThan(unasked.indexOf('MESSAGE'));
   expect(notice.text('source')).toBe('anna');
   expect(notice.text('text')).toContain('anna');
   const view = await fetch(notice.text('url'));

@@ -95,6 +95,19 @@ test('who comes in gets the last 50 messages, oldest first', async ({ user }) =>
   expect((await bert.message()).text).toBe('now');
 });
 
+test('joining again is answered as at first, and told to nobody', async ({ user }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  await anna.joinRoom('Lobby');
+  await bert.joinRoom('Lobby');
+  await told(anna, 'JOINED', 'bert');
+  expect((await bert.joinRoom('Lobby')).list('participant_list').sort()).toEqual(['anna', 'bert']);
+  const rooms = (await bert.chats()).filter((packet) => packet.name === 'CHAT' && packet.number('chat_type') === value('ChatDestination', 'CHATROOM'));
+  expect(rooms.map((packet) => packet.text('chat_id'))).toEqual(['Lobby']);
+  await bert.talk('Lobby', 'hello');
+  await anna.message();
+  expect(anna.connection.received.filter(({ name }) => name === 'CHATROOM_USER_STATUS').length).toBe(1);
+});
+
 test('a full room lets only its administrator in', async ({ user }) => {
   test.slow();
   const owner = await user('owner');
