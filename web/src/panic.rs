@@ -1,20 +1,19 @@
 //! A page that broke says so, instead of standing still.
-use std::panic::PanicHookInfo;
-
 use wasm_bindgen::JsValue;
 use web_sys::console;
 
 /// Makes a panic visible, to the person and on the console.
 pub(crate) fn install() {
-    std::panic::set_hook(Box::new(|info| {
+    // Yew would put its own in the place of one that was set without it
+    yew::set_custom_panic_hook(Box::new(|info| {
         console::error_1(&JsValue::from_str(&info.to_string()));
         // where even this fails, there is nothing left to tell it with
-        let _ = tell(info);
+        let _ = tell();
     }));
 }
 
 /// No part of the page can be relied on here: plain elements, and a link instead of a handler.
-fn tell(_info: &PanicHookInfo<'_>) -> Result<(), JsValue> {
+fn tell() -> Result<(), JsValue> {
     let window = web_sys::window().ok_or(JsValue::NULL)?;
     let document = window.document().ok_or(JsValue::NULL)?;
     if document.get_element_by_id("broken").is_some() {

@@ -43,16 +43,22 @@ impl App {
         html! {
             <>
             <div key="shell" {class}>
-                <Sidebar key="list" account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
+                <Sidebar account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
                     open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
-                { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
-                if let Some(room) = members {
-                    <Members key="members" {room} me={account.username.clone()} emit={emit.clone()} />
-                }
+                <div class="slot">
+                    { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
+                </div>
+                <div class="slot">
+                    if let Some(room) = members {
+                        <Members {room} me={account.username.clone()} emit={emit.clone()} />
+                    }
+                </div>
             </div>
             <Banner key="banner" link={self.state.link.clone()} emit={emit.clone()} />
             <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
-            { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
+            <div key="dialogs" class="slot">
+                { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
+            </div>
             </>
         }
     }

@@ -83,13 +83,18 @@ pub(crate) fn ChatPane(props: &Props) -> Html {
         <main class={classes!("chat", over.then_some("drop-target"))} ondragenter={on_drag.clone()} ondragover={on_drag}
             ondragleave={on_leave} ondrop={on_drop}>
             { head(props) }
-            <Log key={format!("log {key}")} chat={chat.clone()} unread_from={unread_from.clone()} today={*today} jumps={*jumps} online={*online} emit={emit.clone()} />
-            <Tray key="tray" sending={sending.clone()} emit={emit.clone()} />
-            { match foot(chat, emit) {
-                Some(foot) => foot,
-                None => html! { <Composer key={format!("composer {key}")} chat={chat.id.clone()} draft={draft.clone()} emit={emit.clone()} /> },
-            } }
-            if *over { <div key="drop" class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div> }
+            // each in a place of its own: lists in which only some have keys are not told apart well
+            <div class="slot">
+                <Log key={key.clone()} chat={chat.clone()} unread_from={unread_from.clone()} today={*today} jumps={*jumps} online={*online} emit={emit.clone()} />
+            </div>
+            <Tray sending={sending.clone()} emit={emit.clone()} />
+            <div class="slot">
+                { match foot(chat, emit) {
+                    Some(foot) => foot,
+                    None => html! { <Composer {key} chat={chat.id.clone()} draft={draft.clone()} emit={emit.clone()} /> },
+                } }
+            </div>
+            <div class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div>
         </main>
     }
 }
@@ -136,7 +141,7 @@ fn head(props: &Props) -> Html {
         }
     }
     html! {
-        <header key="head" class="pane-head">
+        <header class="pane-head">
             <button type="button" class="icon-button only-narrow" aria-label="Back" title="Back" onclick={emit.reform(|_| Intent::Back)}>{ icon(Icon::Back) }</button>
             { avatar::chat(&chat.id, presence) }
             <div class="chat-title">

@@ -59,7 +59,7 @@ pub(crate) fn Notices(props: &Props) -> Html {
             </div>
         }
     });
-    html! { <div class="toasts">{ for notices }{ for errors }</div> }
+    html! { <div class="toasts"><div class="slot">{ for notices }</div><div class="slot">{ for errors }</div></div> }
 }
 
 fn dismiss_button(on_click: Callback<MouseEvent>) -> Html {

@@ -108,7 +108,7 @@ impl Component for RoomsDialog {
                         spellcheck="false" autofocus=true oninput={on_search} />
                 </label>
                 <div class="room-list" aria-busy={directory.loading.then_some("true")}>
-                    { for directory.rooms.iter().map(|room| room_row(room, joined, emit)) }
+                    <div>{ for directory.rooms.iter().map(|room| room_row(room, joined, emit)) }</div>
                     if directory.rooms.is_empty() {
                         <p class="hint">
                             if !props.online { { "Not connected." } }

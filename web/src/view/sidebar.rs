@@ -44,20 +44,24 @@ pub(crate) fn Sidebar(props: &Props) -> Html {
                 <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::Rooms))}>{ icon(Icon::Rooms) }{ "Rooms" }</button>
             </div>
             <div class="sidebar-scroll">
+                <div class="slot">
                 if !requests.is_empty() {
                     <section class="requests" aria-label="Contact requests">
-                        <h3 class="section-title">{ "Contact requests" }</h3>
+                        <h3 key=" title" class="section-title">{ "Contact requests" }</h3>
                         { for requests.iter().map(|username| request(username, emit)) }
                     </section>
                 }
+                </div>
+                <div class="sections">
                 { for sections.iter().map(|section| html! {
                     <section key={format!("{:?}", section.key)} role="group" aria-label={section.title.to_string()}>
-                        <h3 class="section-title">{ &*section.title }</h3>
+                        <h3 key="title" class="section-title">{ &*section.title }</h3>
                         { for section.entries.iter().map(|entry| html! {
                             <ContactRow key={format!("{:?}", entry.chat)} entry={entry.clone()} open={open.as_ref() == Some(&entry.chat)} today={*today} />
                         }) }
                     </section>
                 }) }
+                </div>
                 if !has_contacts && *loaded {
                     <p class="sidebar-empty">{ "Nobody is here yet. Add a contact by username, or look into a room." }</p>
                 }

@@ -43,9 +43,6 @@ pub(crate) struct Props {
 
 #[component]
 pub(crate) fn Tray(props: &Props) -> Html {
-    if props.sending.is_empty() {
-        return Html::default();
-    }
     let cards = props.sending.iter().map(|sending| {
         let id = sending.id;
         let drop = props.emit.reform(move |_: MouseEvent| Intent::DropPicture(id));
