@@ -166,6 +166,9 @@ impl Component for App {
             _minute: Interval::new(60_000, move || link.send_message(Msg::Minute)),
         };
         app.come_back(ctx);
+        if app.account.is_some() && app.route != Route::List {
+            app.focus = Some(Focus::Chat);
+        }
         app.refresh(ctx);
         app
     }

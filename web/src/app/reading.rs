@@ -1,7 +1,7 @@
 //! What the person has seen of the open chat: where the unread divider stands, and when the chat counts as read.
 use std::rc::Rc;
 
-use mig33_client::{Body, Chat, ChatId, Delivery};
+use mig33_client::{Body, Chat, ChatId, Delivery, History};
 
 use crate::timeline::first_unread;
 
@@ -39,7 +39,8 @@ impl Reading {
         });
         let sees = looking && self.at_end;
         if !self.settled {
-            if said {
+            // what comes into a chat of which everything is known is news, and no unread of before
+            if said || chat.history == History::Complete {
                 self.settled = true;
                 self.unread_from = first_unread(&chat.messages, chat.unread);
             }
@@ -57,7 +58,7 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
-    use mig33_client::{History, Message};
+    use mig33_client::Message;
 
     use super::*;
 
@@ -103,6 +104,14 @@ mod tests {
         assert!(!reading.follow(&chat(0, 2), true));
         assert!(reading.follow(&chat(5, 2), true));
         assert_eq!(reading.unread_from().map(|guid| &**guid), Some("3"));
+    }
+
+    #[test]
+    fn the_first_message_of_a_chat_that_is_looked_at_is_not_below_a_divider() {
+        let mut reading = opened();
+        assert!(!reading.follow(&Chat { history: History::Complete, ..chat(0, 0) }, true));
+        assert!(reading.follow(&Chat { history: History::Complete, ..chat(1, 1) }, true));
+        assert_eq!(reading.unread_from(), None);
     }
 
     #[test]

@@ -22,10 +22,10 @@ impl App {
         let emit = &self.emit;
         let Some(account) = &self.account else {
             return html! {
-                <>
+                <div class="page">
                     <Auth key="auth" error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
                     <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
-                </>
+                </div>
             };
         };
         let account = self.state.account.as_ref().unwrap_or(account);
@@ -41,7 +41,7 @@ impl App {
             members.is_some().then_some("with-members")
         );
         html! {
-            <>
+            <div class="page">
             <div key="shell" {class}>
                 <Sidebar account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
                     open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
@@ -59,7 +59,7 @@ impl App {
             <div key="dialogs" class="slot">
                 { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
             </div>
-            </>
+            </div>
         }
     }
 

@@ -5,9 +5,6 @@ use yew::prelude::*;
 use crate::view::icons::{Icon, icon};
 use crate::view::presence;
 
-/// How many tints there are (css/base.css).
-const TINTS: u32 = 8;
-
 /// A person's sign, with presence where it is known.
 pub(crate) fn person(name: &str, presence: Option<Presence>) -> Html {
     let letter: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
@@ -29,11 +26,12 @@ pub(crate) fn chat(id: &ChatId, presence: Option<Presence>) -> Html {
     }
 }
 
-/// The class of a name's tint: the same for the same name, whatever its case.
+/// The class of a name's tint, one of eight (css/base.css): the same for the same name, whatever its case.
 pub(crate) fn tint(name: &str) -> String {
-    let sum = name
+    // FNV-1a, and of its product the high bits, which are mixed best
+    let hash = name
         .chars()
         .flat_map(char::to_lowercase)
-        .fold(5381_u32, |sum, c| sum.wrapping_mul(33) ^ u32::from(c));
-    format!("tint-{}", (sum ^ (sum >> 15)) % TINTS)
+        .fold(0x811c_9dc5_u32, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193));
+    format!("tint-{}", hash.wrapping_mul(0x9e37_79b1) >> 29)
 }
