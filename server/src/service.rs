@@ -222,13 +222,22 @@ fn lock(path: &Path) -> Result<File, StartError> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let fail = |source| StartError::Folder { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(fail)?;
+    make_folder(folder).map_err(fail)?;
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(fail(source)),
     }
+}
+
+/// Makes a folder that is its owner's only: what people write to each other is in it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// What is sealed in the database to tell its key from others, and whom it is sealed for.

@@ -52,7 +52,7 @@ pub(crate) async fn list(call: Call<'_>) -> Outcome {
 pub(crate) async fn create(call: Call<'_>) -> Outcome {
     let packet: CreateChatroom = call.packet()?;
     let (core, member) = call.member()?;
-    let name = names::room(packet.chatroom_name.unwrap_or_default().as_str().trim())?.to_owned();
+    let name = names::room(&packet.chatroom_name.unwrap_or_default().as_str())?.to_owned();
     let description = packet.description.unwrap_or_default().as_str().trim().to_owned();
     let limits = &core.settings.limits;
     let new = NewRoom {
@@ -82,8 +82,10 @@ pub(crate) async fn join(call: Call<'_>) -> Outcome {
     let mailbox = Arc::clone(&member.seat.mailbox);
     mailbox.hold(); // what happens in the room from here on comes behind the answer
     let name: Arc<str> = room.name.as_str().into();
+    // an administrator comes into a full room, too
+    let capacity = if is_administrator(&room, &member.seat.name) { u32::MAX } else { room.capacity };
     let joined = user_status(&room, &member.seat.name, ChatUserStatus::JOINED);
-    let members = match core.fanout.join(room.id, room.capacity, &member.seat, &joined).await {
+    let members = match core.fanout.join(room.id, capacity, &member.seat, &joined).await {
         Ok(joined) => joined.members,
         Err(RoomFull) => return Err(Refused::Rule("The room is full.")),
     };
