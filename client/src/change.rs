@@ -1,10 +1,9 @@
 //! `Change`: everything that can happen to the state, one at a time.
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::state::{
-    Account, ChatId, Contact, Delivery, History, Link, Member, Membership, Message, Millis, Notice,
-    Presence, RoomEntry,
+    Account, ChatId, Contact, Delivery, History, Link, LiteMap, Member, Membership, Message,
+    Millis, Notice, Presence, RoomEntry,
 };
 
 /// One step from a state to the next; [`State::apply`](crate::State::apply) carries it out.
@@ -23,9 +22,9 @@ pub enum Change {
     /// The whole contact list.
     Contacts {
         /// Groups by id.
-        groups: BTreeMap<u32, Rc<str>>,
+        groups: LiteMap<u32, Rc<str>>,
         /// Contacts by id.
-        contacts: BTreeMap<u32, Rc<Contact>>,
+        contacts: LiteMap<u32, Rc<Contact>>,
     },
     /// A contact is new or has changed.
     Contact(Contact),

@@ -168,7 +168,7 @@ impl Session {
             limit: Some(request.limit),
             ..packets::GetMessages::default()
         };
-        self.request(now, packet, Purpose::History(request), urgency);
+        self.request(now, &packet, Purpose::History(request), urgency);
     }
 
     fn can_ask_history(&self) -> bool {

@@ -2,7 +2,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use mig33_codec::packets::{self, Packet};
+use mig33_codec::packets;
 use mig33_codec::values::Presence;
 use mig33_codec::{Secret, Text};
 
@@ -85,7 +85,7 @@ impl Session {
                 ..packets::NewRegistration::default()
             };
             self.requests.number_from(REGISTER_NUMBER);
-            return self.request(now, packet, Purpose::Register, Urgency::AtOnce);
+            return self.request(now, &packet, Purpose::Register, Urgency::AtOnce);
         }
         self.send_login(now);
     }
@@ -111,7 +111,7 @@ impl Session {
             resume_token: Some(login.token.clone().unwrap_or_default()),
             ..packets::Login::default()
         };
-        self.request(now, packet, Purpose::LogIn, Urgency::AtOnce);
+        self.request(now, &packet, Purpose::LogIn, Urgency::AtOnce);
     }
 
     /// The account is there: on to the log-in.
@@ -133,7 +133,7 @@ impl Session {
         let hash = self.config.hash.hash(&text.as_str(), password.expose());
         let packet =
             packets::LoginResponse { password_hash: Some(hash.into()), ..Default::default() };
-        self.request(now, packet, Purpose::Prove, Urgency::AtOnce);
+        self.request(now, &packet, Purpose::Prove, Urgency::AtOnce);
     }
 
     /// Logged in: asks for what the server knows.
@@ -205,11 +205,11 @@ impl Session {
     fn ask_for_everything(&mut self, now: Millis) {
         self.ask_contacts(now);
         let packet = packets::GetContactRequests::default();
-        self.request(now, packet, Purpose::ContactRequests { found: Vec::new() }, Urgency::Soon);
+        self.request(now, &packet, Purpose::ContactRequests { found: Vec::new() }, Urgency::Soon);
         if self.has_chat_sync {
             let packet =
                 packets::GetChats { version: Some(0), limit: Some(CHATS), ..Default::default() };
-            self.request(now, packet, Purpose::Chats, Urgency::Soon);
+            self.request(now, &packet, Purpose::Chats, Urgency::Soon);
         }
         self.rejoin_rooms(now);
         self.send_waiting(now, |chat| !chat.is_room());
@@ -221,12 +221,7 @@ impl Session {
         if !self.requests.outstanding().any(asked) {
             let purpose =
                 Purpose::Contacts { groups: Default::default(), contacts: Default::default() };
-            self.request(
-                now,
-                Packet::from(packets::GetContacts::default()),
-                purpose,
-                Urgency::Soon,
-            );
+            self.request(now, &packets::GetContacts::default(), purpose, Urgency::Soon);
         }
     }
 }

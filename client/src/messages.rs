@@ -99,7 +99,7 @@ impl Session {
             return;
         };
         let purpose = Purpose::Send { chat: chat.clone(), guid: guid.clone(), action };
-        self.request(now, packet, purpose, Urgency::Soon);
+        self.request(now, &packet, purpose, Urgency::Soon);
     }
 
     /// Sends everything that waits in these chats, in the order in which it was written.
@@ -306,7 +306,7 @@ impl Session {
             message_event_type: Some(event),
             ..MessageStatusEvent::default()
         };
-        self.request(now, packet, Purpose::Tell, Urgency::Later);
+        self.request(now, &packet, Purpose::Tell, Urgency::Later);
     }
 
     /// All of ours up to this one has been read.

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use crate::change::Change;
 use crate::outbox::is_unsent;
 use crate::state::{
-    Body, Chat, ChatId, Contact, Delivery, Directory, History, Member, Membership, Message, Millis,
-    Room, State,
+    Body, Chat, ChatId, Contact, Delivery, Directory, History, LiteMap, Member, Membership,
+    Message, Millis, Room, State,
 };
 use crate::transcript;
 
@@ -112,10 +112,10 @@ impl State {
                 room.membership = membership;
             }
             Change::Members { chat, members } => {
-                self.room_mut(&chat).members = members
-                    .into_iter()
-                    .map(|member| (member.name.to_lowercase().into(), member))
-                    .collect();
+                self.room_mut(&chat).members = LiteMap::new();
+                for member in members {
+                    self.room_mut(&chat).members.insert(member.name.to_lowercase().into(), member);
+                }
             }
             Change::MemberJoined { chat, member } => {
                 self.room_mut(&chat).members.insert(member.name.to_lowercase().into(), member);
@@ -230,8 +230,6 @@ fn replace<T: PartialEq>(old: &mut Rc<T>, new: T) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::state::{Account, Link, Presence};
 
@@ -269,7 +267,10 @@ mod tests {
         });
         assert!(!Rc::ptr_eq(&before.chats, &state.chats));
         assert!(Rc::ptr_eq(&before.contacts, &state.contacts));
-        state.apply(Change::Contacts { groups: BTreeMap::new(), contacts: BTreeMap::new() });
+        state.apply(Change::Contacts {
+            groups: crate::LiteMap::new(),
+            contacts: crate::LiteMap::new(),
+        });
         assert!(Rc::ptr_eq(&before.contacts, &state.contacts));
         assert_eq!(state.unread(), 1);
     }

@@ -1,14 +1,14 @@
 //! Requests: numbered when they go out, matched to their answers, given up after a time.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::BytesMut;
-use mig33_codec::packets::{Packet, Ping};
-use mig33_codec::{Encode, EncodeError};
+use mig33_codec::packets::Ping;
+use mig33_codec::{Encode, Frame};
 
 use crate::action::ActionId;
 use crate::pace::Pace;
-use crate::state::{ChatId, Contact, Millis, Presence, RoomEntry};
+use crate::state::{ChatId, Contact, LiteMap, Millis, Presence, RoomEntry};
 
 /// Milliseconds that a request waits for its answer, counted anew at each packet of an answer that has several.
 pub(crate) const ANSWER_WITHIN: Millis = 20_000;
@@ -24,8 +24,8 @@ pub(crate) enum Purpose {
     LogIn,
     Prove,
     Contacts {
-        groups: BTreeMap<u32, Rc<str>>,
-        contacts: BTreeMap<u32, Rc<Contact>>,
+        groups: LiteMap<u32, Rc<str>>,
+        contacts: LiteMap<u32, Rc<Contact>>,
     },
     ContactRequests {
         found: Vec<Rc<str>>,
@@ -108,9 +108,9 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Requests {
     next: u16,
-    pending: BTreeMap<u16, Pending>,
-    soon: VecDeque<(Packet, Purpose)>,
-    later: VecDeque<(Packet, Purpose)>,
+    pending: LiteMap<u16, Pending>,
+    soon: VecDeque<(Frame, Purpose)>,
+    later: VecDeque<(Frame, Purpose)>,
     pub(crate) pace: Pace,
 }
 
@@ -118,7 +118,7 @@ impl Requests {
     pub(crate) fn new() -> Self {
         Self {
             next: 1,
-            pending: BTreeMap::new(),
+            pending: LiteMap::new(),
             soon: VecDeque::new(),
             later: VecDeque::new(),
             pace: Pace::CAREFUL,
@@ -131,53 +131,37 @@ impl Requests {
     }
 
     /// Puts a request into its queue, or out at once.
-    ///
-    /// # Errors
-    /// The packet is too large.
     pub(crate) fn add(
         &mut self,
         now: Millis,
-        packet: Packet,
+        frame: Frame,
         purpose: Purpose,
         urgency: Urgency,
         out: &mut BytesMut,
-    ) -> Result<(), EncodeError> {
+    ) {
         match urgency {
-            Urgency::AtOnce => self.send(now, &packet, purpose, out)?,
-            Urgency::Soon => self.soon.push_back((packet, purpose)),
-            Urgency::Later => self.later.push_back((packet, purpose)),
+            Urgency::AtOnce => self.send(now, frame, purpose, out),
+            Urgency::Soon => self.soon.push_back((frame, purpose)),
+            Urgency::Later => self.later.push_back((frame, purpose)),
         }
-        Ok(())
     }
 
     /// Sends what the pace allows.
-    ///
-    /// # Errors
-    /// A packet is too large: what it was for is given back.
-    pub(crate) fn flush(
-        &mut self,
-        now: Millis,
-        out: &mut BytesMut,
-    ) -> Result<(), (EncodeError, Purpose)> {
+    pub(crate) fn flush(&mut self, now: Millis, out: &mut BytesMut) {
         while !(self.soon.is_empty() && self.later.is_empty()) && self.pace.take(now) {
-            let Some((packet, purpose)) = self.soon.pop_front().or_else(|| self.later.pop_front())
-            else {
-                break;
-            };
-            self.send(now, &packet, purpose.clone(), out).map_err(|error| (error, purpose))?;
+            let next = self.soon.pop_front().or_else(|| self.later.pop_front());
+            let Some((frame, purpose)) = next else { break };
+            self.send(now, frame, purpose, out);
         }
-        Ok(())
     }
 
     /// Sends a keep-alive whose answer has to come within this many milliseconds.
     pub(crate) fn keep_alive(&mut self, now: Millis, within: Millis, out: &mut BytesMut) {
         let number = self.number();
-        if Ping::default().encode_into(number, out).is_ok() {
-            self.pending.insert(
-                number,
-                Pending { purpose: Purpose::KeepAlive, sent: now, deadline: now + within },
-            );
-        }
+        let Ok(ping) = Ping::default().encode(number) else { return };
+        ping.write_to(out);
+        let purpose = Purpose::KeepAlive;
+        self.pending.insert(number, Pending { purpose, sent: now, deadline: now + within });
     }
 
     /// What a packet with this number answers; it stays until it is taken out.
@@ -211,7 +195,7 @@ impl Requests {
     /// Ends all of it: what was for something is given back.
     pub(crate) fn drain(&mut self) -> Vec<Purpose> {
         let pending =
-            std::mem::take(&mut self.pending).into_values().map(|pending| pending.purpose);
+            std::mem::take(&mut self.pending).into_iter().map(|(_, pending)| pending.purpose);
         let queued = self.soon.drain(..).chain(self.later.drain(..)).map(|(_, purpose)| purpose);
         pending.chain(queued).collect()
     }
@@ -223,20 +207,14 @@ impl Requests {
         overdue.into_iter().chain(paced).min()
     }
 
-    fn send(
-        &mut self,
-        now: Millis,
-        packet: &Packet,
-        purpose: Purpose,
-        out: &mut BytesMut,
-    ) -> Result<(), EncodeError> {
+    fn send(&mut self, now: Millis, mut frame: Frame, purpose: Purpose, out: &mut BytesMut) {
         let number = self.number();
-        packet.encode_into(number, out)?;
+        frame.transaction = number;
+        frame.write_to(out);
         if !matches!(purpose, Purpose::Tell) {
-            self.pending
-                .insert(number, Pending { purpose, sent: now, deadline: now + ANSWER_WITHIN });
+            let deadline = now + ANSWER_WITHIN;
+            self.pending.insert(number, Pending { purpose, sent: now, deadline });
         }
-        Ok(())
     }
 
     /// The next number that no open request has.

@@ -68,7 +68,7 @@ impl Session {
                 chatroom_name: Some((&*entry.name).into()),
                 ..Default::default()
             };
-            return self.ask(now, packet, action, Then::RoomLeft(chat));
+            return self.ask(now, &packet, action, Then::RoomLeft(chat));
         }
         // while the connection is down the server has let us go already
         self.change(Change::Membership { chat, membership: Membership::Outside });
@@ -87,7 +87,7 @@ impl Session {
             self.state.chats.get(&chat).map_or_else(|| chat.key().into(), |chat| chat.name.clone());
         let packet =
             packets::JoinChatroom { chatroom_name: Some((&*name).into()), ..Default::default() };
-        self.request(now, packet, Purpose::Join { chat, action }, Urgency::Soon);
+        self.request(now, &packet, Purpose::Join { chat, action }, Urgency::Soon);
     }
 
     fn fail_waiting(&mut self, chat: &ChatId, text: &str) {

@@ -1,10 +1,10 @@
 //! `Session`: one person's connection to a server, opened again when it is lost, and what is known because of it.
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use mig33_codec::packets::{Logout, Packet};
-use mig33_codec::{Decoder, Frame};
+use mig33_codec::packets::Logout;
+use mig33_codec::{Decoder, Encode, Frame};
 
 use crate::action::{Action, ActionId, Event, Output};
 use crate::backoff::Backoff;
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::login::Login;
 use crate::outbox;
 use crate::requests::{Purpose, Requests, Then, Urgency};
-use crate::state::{ChatId, Link, Membership, Millis, Notice, NoticeKind, State};
+use crate::state::{ChatId, Link, LiteMap, Membership, Millis, Notice, NoticeKind, State};
 
 /// Milliseconds between keep-alives (spec/wire.md section 3).
 const KEEP_ALIVE_EVERY: Millis = 60_000;
@@ -35,7 +35,7 @@ pub struct Session {
     /// The chat that is shown: its messages are loaded first.
     pub(crate) shown: Option<ChatId>,
     /// Messages of a room up to this time are no news: they were there before we came.
-    pub(crate) no_news_until: BTreeMap<ChatId, Millis>,
+    pub(crate) no_news_until: LiteMap<ChatId, Millis>,
     /// Milliseconds that the server's clock is ahead of ours.
     pub(crate) ahead: i64,
     /// Whether the server keeps history.
@@ -65,7 +65,7 @@ impl Session {
             login: None,
             backoff: Backoff::default(),
             shown: None,
-            no_news_until: BTreeMap::new(),
+            no_news_until: LiteMap::new(),
             ahead: 0,
             has_chat_sync: false,
             last_motd: None,
@@ -117,7 +117,7 @@ impl Session {
     /// Logs out: the server forgets the session and its token, the client everything.
     pub fn log_out(&mut self, now: Millis) {
         if self.state.link == Link::Online {
-            self.request(now, Packet::from(Logout::default()), Purpose::Tell, Urgency::AtOnce);
+            self.request(now, &Logout::default(), Purpose::Tell, Urgency::AtOnce);
         }
         self.end(now, None, true);
     }
@@ -336,30 +336,22 @@ impl Session {
         self.event(Event::LoggedOut { reason: reason.map(Rc::from) });
     }
 
-    /// Puts a request into its queue.
+    /// Puts a request into its queue, as a frame that gets its number when it goes out.
     pub(crate) fn request(
         &mut self,
         now: Millis,
-        packet: impl Into<Packet>,
+        packet: &dyn Encode,
         purpose: Purpose,
         urgency: Urgency,
     ) {
-        let spare = purpose.clone();
-        if let Err(error) =
-            self.requests.add(now, packet.into(), purpose, urgency, &mut self.sending)
-        {
-            self.refused(now, spare, &error.to_string());
+        match packet.encode(0) {
+            Ok(frame) => self.requests.add(now, frame, purpose, urgency, &mut self.sending),
+            Err(error) => self.refused(now, purpose, &error.to_string()),
         }
     }
 
     /// A request of the person's that is answered by OK or ERROR.
-    pub(crate) fn ask(
-        &mut self,
-        now: Millis,
-        packet: impl Into<Packet>,
-        action: ActionId,
-        then: Then,
-    ) {
+    pub(crate) fn ask(&mut self, now: Millis, packet: &dyn Encode, action: ActionId, then: Then) {
         self.ask_with(now, packet, action, Purpose::Do { action, then });
     }
 
@@ -367,7 +359,7 @@ impl Session {
     pub(crate) fn ask_with(
         &mut self,
         now: Millis,
-        packet: impl Into<Packet>,
+        packet: &dyn Encode,
         action: ActionId,
         purpose: Purpose,
     ) {
@@ -383,9 +375,7 @@ impl Session {
     /// Sends what the pace allows, as one output.
     pub(crate) fn flush(&mut self, now: Millis) {
         if self.state.link == Link::Online {
-            while let Err((error, purpose)) = self.requests.flush(now, &mut self.sending) {
-                self.refused(now, purpose, &error.to_string());
-            }
+            self.requests.flush(now, &mut self.sending);
         }
         if !self.sending.is_empty() {
             self.outputs.push_back(Output::Send(self.sending.split().freeze()));

@@ -1,12 +1,13 @@
 //! `State`: what a client knows, as one value that only `State::apply` changes.
 //!
 //! Everything in it is behind `Rc`, so a copy costs little and a part that did not change is the same allocation: who
-//! shows it can compare by pointer.
-use std::collections::BTreeMap;
+//! shows it can compare by pointer. Its maps are sorted vectors: they are short, and a tree for each kind of entry would
+//! be a good part of the page.
 use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
+pub use litemap::LiteMap;
 pub use mig33_codec::values::Presence;
 
 /// Milliseconds since 1970.
@@ -20,13 +21,13 @@ pub struct State {
     /// Who is logged in; nobody before the first LOGIN_OK and after a log-out.
     pub account: Option<Rc<Account>>,
     /// Groups of contacts, by id. Contacts of a group that is not here have none.
-    pub groups: Rc<BTreeMap<u32, Rc<str>>>,
+    pub groups: Rc<LiteMap<u32, Rc<str>>>,
     /// Accepted contacts and those that have not answered yet, by contact id.
-    pub contacts: Rc<BTreeMap<u32, Rc<Contact>>>,
+    pub contacts: Rc<LiteMap<u32, Rc<Contact>>>,
     /// Who asks to become a contact, oldest first.
     pub contact_requests: Rc<Vec<Rc<str>>>,
     /// Private chats and rooms that were opened, joined or that the server has.
-    pub chats: Rc<BTreeMap<ChatId, Rc<Chat>>>,
+    pub chats: Rc<LiteMap<ChatId, Rc<Chat>>>,
     /// The last search for rooms.
     pub directory: Rc<Directory>,
     /// Message of the day, alerts and system messages that were not dismissed, oldest first.
@@ -176,7 +177,7 @@ pub struct Room {
     /// Whether we are in it now.
     pub membership: Membership,
     /// Who is in it, by name in lower case.
-    pub members: BTreeMap<Rc<str>, Member>,
+    pub members: LiteMap<Rc<str>, Member>,
 }
 
 /// Whether we are in a room.

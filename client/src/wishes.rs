@@ -37,7 +37,7 @@ impl Session {
                     group_id: some_group(group),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::RefreshContacts);
+                self.ask(now, &packet, id, Then::RefreshContacts);
             }
             Action::AcceptContact { username } => {
                 let packet = packets::AcceptContactRequest {
@@ -45,7 +45,7 @@ impl Session {
                     add_contact: Some(true),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::RequestGone(username));
+                self.ask(now, &packet, id, Then::RequestGone(username));
             }
             Action::RejectContact { username, block } => {
                 let packet = packets::RejectContactRequest {
@@ -53,19 +53,19 @@ impl Session {
                     block_user: Some(u8::from(block)),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::RequestGone(username));
+                self.ask(now, &packet, id, Then::RequestGone(username));
             }
             Action::RemoveContact { id: contact } => {
                 let packet =
                     packets::RemoveContact { contact_id: Some(contact), ..Default::default() };
-                self.ask(now, packet, id, Then::ContactGone(contact));
+                self.ask(now, &packet, id, Then::ContactGone(contact));
             }
             Action::AddGroup { name } => {
                 let packet = packets::AddGroup {
                     group_name: Some(name.trim().into()),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::RefreshContacts);
+                self.ask(now, &packet, id, Then::RefreshContacts);
             }
             Action::RenameGroup { id: group, name } => {
                 let packet = packets::UpdateGroup {
@@ -73,11 +73,11 @@ impl Session {
                     group_name: Some(name.trim().into()),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::RefreshContacts);
+                self.ask(now, &packet, id, Then::RefreshContacts);
             }
             Action::RemoveGroup { id: group } => {
                 let packet = packets::RemoveGroup { group_id: Some(group), ..Default::default() };
-                self.ask(now, packet, id, Then::RefreshContacts);
+                self.ask(now, &packet, id, Then::RefreshContacts);
             }
             Action::MoveContact { id: contact, group } => {
                 let packet = packets::MoveContact {
@@ -85,12 +85,12 @@ impl Session {
                     group_id: Some(group),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::RefreshContacts);
+                self.ask(now, &packet, id, Then::RefreshContacts);
             }
             Action::SetPresence(presence) => {
                 let packet =
                     packets::SetPresence { presence: Some(presence), ..Default::default() };
-                self.ask(now, packet, id, Then::Presence(presence));
+                self.ask(now, &packet, id, Then::Presence(presence));
             }
             Action::SetStatusMessage(text) => {
                 let text = text.trim();
@@ -98,7 +98,7 @@ impl Session {
                     status_message: Some(text.into()),
                     ..Default::default()
                 };
-                self.ask(now, packet, id, Then::StatusMessage(text.into()));
+                self.ask(now, &packet, id, Then::StatusMessage(text.into()));
             }
             Action::SearchRooms { search, page } => self.search_rooms(now, id, search.trim(), page),
             Action::JoinRoom { name } => self.join_room(now, Some(id), name.trim()),
@@ -110,7 +110,7 @@ impl Session {
                     ..Default::default()
                 };
                 let purpose = Purpose::Create { name: name.trim().into(), action: id };
-                self.ask_with(now, packet, id, purpose);
+                self.ask_with(now, &packet, id, purpose);
             }
             Action::RequestUpload { chat } => {
                 let name = self
@@ -123,7 +123,7 @@ impl Session {
                     profile_name: Some((&*name).into()),
                     ..Default::default()
                 };
-                self.ask_with(now, packet, id, Purpose::Upload { action: id });
+                self.ask_with(now, &packet, id, Purpose::Upload { action: id });
             }
             Action::Dismiss { notice } => {
                 self.change(Change::NoticeGone(notice));
@@ -142,7 +142,7 @@ impl Session {
         if self.state.link == Link::Online {
             self.change(Change::DirectoryAsked { search: search.into(), page });
         }
-        self.ask_with(now, packet, id, Purpose::Directory { action: id, page, found: Vec::new() });
+        self.ask_with(now, &packet, id, Purpose::Directory { action: id, page, found: Vec::new() });
     }
 }
 

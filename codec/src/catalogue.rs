@@ -95,6 +95,9 @@ pub(crate) fn packet(command: Command) -> Option<&'static PacketInfo> {
     packets::TABLE.get(at)
 }
 
-pub(crate) fn other(command: Command) -> Option<&'static str> {
-    packets::OTHER.iter().find(|(number, _)| *number == command.0).map(|(_, name)| *name)
+pub(crate) fn name(command: Command) -> Option<&'static str> {
+    let named = |table: &[(u16, &'static str)]| {
+        table.iter().find(|(number, _)| *number == command.0).map(|(_, name)| *name)
+    };
+    named(packets::NAMES).or_else(|| named(packets::OTHER))
 }

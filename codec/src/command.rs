@@ -11,7 +11,7 @@ impl Command {
     /// The name in the catalogue, or of one of the commands outside the chat service.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        catalogue::packet(self).map(|packet| packet.name).or_else(|| catalogue::other(self))
+        catalogue::name(self)
     }
 
     /// The name in the protocol article, for those that are in it: `LOGIN_1`, `CLIST_BUDDIES`, …

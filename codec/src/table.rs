@@ -114,6 +114,9 @@ macro_rules! packets {
             )+
         }
 
+        /// Commands and names alone, for who shows no more than those.
+        pub(crate) const NAMES: &[(u16, &str)] = &[$(($command, stringify!($const))),+];
+
         pub(crate) const TABLE: &[PacketInfo] = &[$(
             PacketInfo {
                 command: Command($command),

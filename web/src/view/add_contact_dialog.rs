@@ -1,8 +1,7 @@
 //! Asks somebody to become a contact.
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use mig33_client::Action;
+use mig33_client::{Action, LiteMap};
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -12,7 +11,7 @@ use crate::view::icons::{Icon, icon};
 
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
-    pub(crate) groups: Rc<BTreeMap<u32, Rc<str>>>,
+    pub(crate) groups: Rc<LiteMap<u32, Rc<str>>>,
     /// Why the last try was refused.
     pub(crate) error: Option<Rc<str>>,
     /// Whether a try is under way.
@@ -20,51 +19,63 @@ pub(crate) struct Props {
     pub(crate) emit: Callback<Intent>,
 }
 
-#[component]
-pub(crate) fn AddContactDialog(props: &Props) -> Html {
-    let Props { groups, error, busy, emit } = props;
-    let (username, group) = (use_node_ref(), use_node_ref());
-    let on_submit = {
-        let (username, group, emit, busy) = (username.clone(), group.clone(), emit.clone(), *busy);
-        Callback::from(move |event: SubmitEvent| {
-            event.prevent_default();
-            let name =
-                username.cast::<HtmlInputElement>().map(|input| input.value().trim().to_owned());
-            let chosen =
-                group.cast::<HtmlSelectElement>().and_then(|select| select.value().parse().ok());
-            if let Some(username) = name.filter(|name| !name.is_empty() && !busy) {
-                emit.emit(Intent::Ask(Action::AddContact { username, group: chosen.unwrap_or(0) }));
-            }
-        })
-    };
-    html! {
-        <Dialog title="Add contact" class="narrow" on_close={emit.reform(|()| Intent::Close)}>
-            <form onsubmit={on_submit}>
-                <p class="dialog-hint">{ "They get a request. Once they accept, you see each other’s presence and can chat." }</p>
-                if let Some(error) = error {
-                    <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
-                }
-                <label class="field">
-                    <span>{ "Username" }</span>
-                    <input ref={username} required=true maxlength="32" autocomplete="off" autocapitalize="none" autocorrect="off"
-                        spellcheck="false" autofocus=true />
-                </label>
-                if !groups.is_empty() {
+pub(crate) struct AddContactDialog {
+    username: NodeRef,
+    group: NodeRef,
+}
+
+impl Component for AddContactDialog {
+    /// Send what is filled in.
+    type Message = ();
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self { username: NodeRef::default(), group: NodeRef::default() }
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, (): ()) -> bool {
+        let name =
+            self.username.cast::<HtmlInputElement>().map(|input| input.value().trim().to_owned());
+        let group =
+            self.group.cast::<HtmlSelectElement>().and_then(|select| select.value().parse().ok());
+        if let Some(username) = name.filter(|name| !name.is_empty() && !ctx.props().busy) {
+            let group = group.unwrap_or(0);
+            ctx.props().emit.emit(Intent::Ask(Action::AddContact { username, group }));
+        }
+        false
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let Props { groups, error, busy, emit } = ctx.props();
+        html! {
+            <Dialog title="Add contact" class="narrow" on_close={emit.reform(|()| Intent::Close)}>
+                <form onsubmit={ctx.link().callback(|event: SubmitEvent| event.prevent_default())}>
+                    <p class="dialog-hint">{ "They get a request. Once they accept, you see each other’s presence and can chat." }</p>
+                    if let Some(error) = error {
+                        <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
+                    }
                     <label class="field">
-                        <span>{ "Group" }</span>
-                        <select ref={group}>
-                            <option key="0" value="0">{ "None" }</option>
-                            { for groups.iter().map(|(id, name)| html! { <option key={id.to_string()} value={id.to_string()}>{ &**name }</option> }) }
-                        </select>
+                        <span>{ "Username" }</span>
+                        <input ref={self.username.clone()} required=true maxlength="32" autocomplete="off" autocapitalize="none" autocorrect="off"
+                            spellcheck="false" autofocus=true />
                     </label>
-                }
-                <div class="dialog-buttons">
-                    <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>
-                        if *busy { <span class="spinner" aria-hidden="true"></span> }
-                        { "Send request" }
-                    </button>
-                </div>
-            </form>
-        </Dialog>
+                    if !groups.is_empty() {
+                        <label class="field">
+                            <span>{ "Group" }</span>
+                            <select ref={self.group.clone()}>
+                                <option key="0" value="0">{ "None" }</option>
+                                { for groups.iter().map(|(id, name)| html! { <option key={id.to_string()} value={id.to_string()}>{ &**name }</option> }) }
+                            </select>
+                        </label>
+                    }
+                    <div class="dialog-buttons">
+                        <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>
+                            if *busy { <span class="spinner" aria-hidden="true"></span> }
+                            { "Send request" }
+                        </button>
+                    </div>
+                </form>
+            </Dialog>
+        }
     }
 }
