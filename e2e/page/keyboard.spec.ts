@@ -5,7 +5,7 @@ import { expect, test } from './visit';
 /** Presses Tab until this has the focus; fails when a full round does not come by it. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
   await expect(target).toBeVisible();
-  for (let presses = 0; presses < 80; presses++) {
+  for (let presses = 0; presses < 120; presses++) {
     if (await target.evaluate((element) => element === document.activeElement)) return;
     await page.keyboard.press('Tab');
   }
@@ -55,10 +55,12 @@ test('register, add a contact and chat', async ({ visit, user }) => {
 
 test('the focus is always seen', async ({ registered }) => {
   const { page } = await registered('anna');
-  for (let presses = 0; presses < 8; presses++) {
+  for (let presses = 0; presses < 12; presses++) {
     await page.keyboard.press('Tab');
     const shown = await page.evaluate(() => {
-      const style = getComputedStyle(document.activeElement ?? document.body);
+      const focused = document.activeElement ?? document.body;
+      const style = getComputedStyle(focused);
+      if (focused === document.body) return true; // the browser's own controls have it
       return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none';
     });
     expect(shown, await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 120))).toBe(true);

@@ -70,5 +70,6 @@ test('what comes while one reads further up does not move the text', async ({ vi
   const before = await anna.message('line 20.').boundingBox();
   await bert.say('anna', 'news');
   await expect(anna.message('news')).toHaveCount(1);
-  expect(await anna.message('line 20.').boundingBox()).toEqual(before);
+  const after = await anna.message('line 20.').boundingBox();
+  expect(Math.abs((after?.y ?? 0) - (before?.y ?? 0))).toBeLessThan(2);
 });
