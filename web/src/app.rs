@@ -9,7 +9,6 @@ mod surroundings;
 mod transfers;
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -99,7 +98,8 @@ pub(crate) struct App {
     /// Whose page it is, also before the connection is up.
     account: Option<Rc<Account>>,
     log_in_error: Option<Rc<str>>,
-    asked: HashMap<ActionId, Purpose>,
+    /// What was asked for and not answered yet.
+    asked: Vec<(ActionId, Purpose)>,
     dialog: Option<OpenDialog>,
     route: Route,
     /// Whether the step before in the browser's history is the list.
@@ -109,7 +109,7 @@ pub(crate) struct App {
     jumps: u32,
     drafts: Drafts,
     sections: Rc<Vec<Section>>,
-    joined: Rc<BTreeSet<ChatId>>,
+    joined: Rc<Vec<ChatId>>,
     kept_outbox: Bytes,
     members_open: bool,
     transfers: Transfers,
@@ -145,13 +145,13 @@ impl Component for App {
             frame_is_due: false,
             account: None,
             log_in_error: None,
-            asked: HashMap::new(),
+            asked: Vec::new(),
             dialog: None,
             route: surroundings::route(),
             came_from_list: false,
             reading: Reading::default(),
             jumps: 0,
-            drafts: Drafts::new(),
+            drafts: Drafts::default(),
             sections: Rc::default(),
             joined: Rc::default(),
             kept_outbox: Bytes::new(),
@@ -280,7 +280,7 @@ impl App {
             self.sections = Rc::new(sections);
         }
         let mut names = Vec::new();
-        let joined: BTreeSet<ChatId> = self
+        let joined: Vec<ChatId> = self
             .state
             .chats
             .values()
@@ -400,7 +400,7 @@ impl App {
     }
 
     fn is_logging_in(&self) -> bool {
-        self.asked.values().any(|purpose| matches!(purpose, Purpose::LogIn))
+        self.asked.iter().any(|(_, purpose)| matches!(purpose, Purpose::LogIn))
     }
 }
 

@@ -9,6 +9,7 @@ mod picture;
 mod roster;
 mod route;
 mod socket;
+mod sorted;
 mod storage;
 mod timeline;
 mod upload;

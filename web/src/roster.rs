@@ -1,11 +1,28 @@
 //! The list of chats: rooms, contacts by group, and others, in the order in which they are shown.
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mig33_client::{Body, Chat, ChatId, Contact, Membership, Millis, Presence, State};
 
-/// What was typed and not sent, by chat.
-pub(crate) type Drafts = BTreeMap<ChatId, Rc<str>>;
+use crate::sorted::sorted;
+
+/// What was typed and not sent, by chat. They are few.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drafts(Vec<(ChatId, Rc<str>)>);
+
+impl Drafts {
+    /// What was typed in a chat.
+    pub(crate) fn get(&self, chat: &ChatId) -> Option<&Rc<str>> {
+        self.0.iter().find(|(of, _)| of == chat).map(|(_, text)| text)
+    }
+
+    /// Keeps what was typed in a chat; blank text is none.
+    pub(crate) fn set(&mut self, chat: &ChatId, text: &str) {
+        self.0.retain(|(of, _)| of != chat);
+        if !text.trim().is_empty() {
+            self.0.push((chat.clone(), text.into()));
+        }
+    }
+}
 
 /// Entries under one heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,33 +106,29 @@ pub(crate) fn sections(state: &State, drafts: &Drafts, open: Option<&ChatId>) ->
             }
             ChatId::Private(_) => {
                 let empty = chat.messages.is_empty() && chat.active == 0 && chat.unread == 0;
-                if !empty || open == Some(&chat.id) || drafts.contains_key(&chat.id) {
+                if !empty || open == Some(&chat.id) || drafts.get(&chat.id).is_some() {
                     others.push(Rc::new(entry));
                 }
             }
         }
     }
-    let mut by_group: BTreeMap<u32, Vec<Rc<Entry>>> = BTreeMap::new();
+    let mut groups: Vec<(u32, Rc<str>, Vec<Rc<Entry>>)> =
+        state.groups.iter().map(|(id, name)| (*id, name.clone(), Vec::new())).collect();
+    groups = sorted(groups, |(_, name, _)| name.to_lowercase());
+    groups.push((0, "Contacts".into(), Vec::new()));
     for contact in state.contacts.values() {
-        let group = if state.groups.contains_key(&contact.group) { contact.group } else { 0 };
-        by_group
-            .entry(group)
-            .or_default()
-            .push(Rc::new(contact_entry(state, contact, drafts, open)));
+        // who is in no group, or in one that is not there, stands in the last one
+        let at = groups.iter().position(|(id, ..)| *id == contact.group);
+        let at = at.unwrap_or(groups.len() - 1);
+        if let Some((.., entries)) = groups.get_mut(at) {
+            entries.push(Rc::new(contact_entry(state, contact, drafts, open)));
+        }
     }
-    let mut groups: Vec<(u32, Rc<str>, Vec<Rc<Entry>>)> = by_group
-        .into_iter()
-        .map(|(id, entries)| {
-            let title = state.groups.get(&id).cloned().unwrap_or_else(|| "Contacts".into());
-            (id, title, entries)
-        })
-        .collect();
-    groups.sort_by_key(|(id, title, _)| (*id == 0, title.to_lowercase()));
 
     let mut sections = Vec::new();
-    let mut push = |key, title: Rc<str>, mut entries: Vec<Rc<Entry>>| {
+    let mut push = |key, title: Rc<str>, entries: Vec<Rc<Entry>>| {
         if !entries.is_empty() {
-            entries.sort_by_key(|entry| order(entry));
+            let entries = sorted(entries, |entry| order(entry));
             sections.push(Section { key, title, entries });
         }
     };
@@ -229,7 +242,7 @@ fn draft(chat: &ChatId, drafts: &Drafts, open: Option<&ChatId>) -> Option<Rc<str
 }
 
 /// What was active last comes first; where nothing was said yet, the most available, then by name.
-fn order(entry: &Entry) -> (std::cmp::Reverse<Millis>, u8, String) {
+fn order(entry: &Entry) -> String {
     let rank = match entry.presence {
         Some(Presence::AVAILABLE) => 0,
         Some(Presence::ROAMING) => 1,
@@ -237,7 +250,7 @@ fn order(entry: &Entry) -> (std::cmp::Reverse<Millis>, u8, String) {
         Some(Presence::BUSY) => 3,
         _ => 4,
     };
-    (std::cmp::Reverse(entry.active), rank, entry.name.to_lowercase())
+    format!("{:020}{rank}{}", Millis::MAX - entry.active, entry.name.to_lowercase())
 }
 
 #[cfg(test)]
@@ -281,7 +294,7 @@ mod tests {
 
     fn state() -> State {
         State {
-            groups: Rc::new([(7, Rc::from("Family"))].into()),
+            groups: Rc::new([(7, Rc::from("Family"))].into_iter().collect()),
             contacts: Rc::new(
                 [
                     contact(1, "Zoe", 0, Presence::AVAILABLE),
@@ -290,7 +303,8 @@ mod tests {
                     contact(4, "mum", 7, Presence::BUSY),
                     contact(5, "lost", 9, Presence::AWAY),
                 ]
-                .into(),
+                .into_iter()
+                .collect(),
             ),
             chats: Rc::new(
                 [
@@ -299,7 +313,8 @@ mod tests {
                     chat(ChatId::room("lobby"), 7, Some(Membership::Inside)),
                     chat(ChatId::room("old"), 8, Some(Membership::Outside)),
                 ]
-                .into(),
+                .into_iter()
+                .collect(),
             ),
             ..State::default()
         }
@@ -317,7 +332,7 @@ mod tests {
 
     #[test]
     fn rooms_then_groups_then_others() {
-        let sections = sections(&state(), &Drafts::new(), None);
+        let sections = sections(&state(), &Drafts::default(), None);
         let expected: Vec<(&str, Vec<&str>)> = vec![
             ("Rooms", vec!["lobby"]),
             ("Family", vec!["mum"]),
@@ -334,14 +349,15 @@ mod tests {
     #[test]
     fn a_room_that_was_left_stays_while_it_is_open() {
         let old = ChatId::room("old");
-        let sections = sections(&state(), &Drafts::new(), Some(&old));
+        let sections = sections(&state(), &Drafts::default(), Some(&old));
         assert_eq!(names(&sections)[0].1, ["old", "lobby"]);
     }
 
     #[test]
     fn drafts_show_except_in_the_open_chat() {
         let bob = ChatId::private("bob");
-        let drafts: Drafts = [(bob.clone(), Rc::from("half a"))].into();
+        let mut drafts = Drafts::default();
+        drafts.set(&bob, "half a");
         let preview = |open: Option<&ChatId>| {
             sections(&state(), &drafts, open)
                 .iter()
@@ -355,7 +371,7 @@ mod tests {
 
     #[test]
     fn keys_go_round_the_list() {
-        let sections = sections(&state(), &Drafts::new(), None);
+        let sections = sections(&state(), &Drafts::default(), None);
         let next = |open: Option<ChatId>, steps| {
             neighbour(&sections, open.as_ref(), steps).map(|chat| chat.key().to_owned())
         };

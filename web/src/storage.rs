@@ -78,13 +78,15 @@ impl Store {
     /// What was typed and not sent.
     pub(crate) fn drafts(&self, username: &str) -> Drafts {
         let prefix = format!("{}/", named("draft", username));
-        self.names(&prefix)
-            .into_iter()
-            .filter_map(|name| {
-                let chat = chat_from_name(&name[prefix.len()..])?;
-                Some((chat, Rc::from(self.get(&name)?)))
-            })
-            .collect()
+        let mut drafts = Drafts::default();
+        for name in self.names(&prefix) {
+            if let (Some(chat), Some(text)) =
+                (chat_from_name(&name[prefix.len()..]), self.get(&name))
+            {
+                drafts.set(&chat, &text);
+            }
+        }
+        drafts
     }
 
     /// Keeps what was typed in a chat; nothing forgets it.

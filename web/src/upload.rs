@@ -6,8 +6,8 @@ use yew::Callback;
 
 /// What happened to an upload.
 pub(crate) enum UploadEvent {
-    /// This share is sent, 0 to 1.
-    Progress(f64),
+    /// So many thousandths are sent.
+    Progress(u32),
     /// It is in.
     Done,
     /// It is not, and why; nothing where the network failed.
@@ -36,7 +36,13 @@ impl Upload {
             EventListener::new(&sending, "progress", move |event| {
                 let event = event.unchecked_ref::<ProgressEvent>();
                 if event.length_computable() && event.total() > 0.0 {
-                    progressed.emit(UploadEvent::Progress(event.loaded() / event.total()));
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "0 to 1000"
+                    )]
+                    let thousandths = (event.loaded() / event.total() * 1000.0) as u32;
+                    progressed.emit(UploadEvent::Progress(thousandths));
                 }
             }),
             EventListener::new(&request, "error", move |_| failed.emit(UploadEvent::Failed(None))),

@@ -18,3 +18,13 @@ pub(crate) mod presence;
 pub(crate) mod rooms_dialog;
 pub(crate) mod sidebar;
 pub(crate) mod tray;
+
+/// The value of a `class` attribute: what is always there, and what is there now.
+pub(crate) fn class(always: &'static str, now: &[(&'static str, bool)]) -> yew::AttrValue {
+    let mut class = String::from(always);
+    for (name, _) in now.iter().filter(|(_, is_so)| *is_so) {
+        class.push(' ');
+        class.push_str(name);
+    }
+    class.into()
+}

@@ -33,7 +33,7 @@ impl App {
         self.log_in_error = None;
         self.begin(username);
         let action = start(&mut self.session);
-        self.asked.insert(action, Purpose::LogIn);
+        self.asked.push((action, Purpose::LogIn));
         self.pump(ctx);
     }
 
@@ -142,7 +142,7 @@ impl App {
         self.generation = self.generation.wrapping_add(1);
         self.asked.clear();
         self.dialog = None;
-        self.drafts.clear();
+        self.drafts = super::Drafts::default();
         self.kept_outbox = bytes::Bytes::new();
         self.transfers = super::Transfers::default();
         self.errors = std::rc::Rc::default();
@@ -218,7 +218,8 @@ impl App {
             }
             return;
         }
-        match (self.asked.remove(&action), result) {
+        let asked = self.asked.iter().position(|(asked, _)| *asked == action);
+        match (asked.map(|at| self.asked.swap_remove(at).1), result) {
             (Some(Purpose::LogIn), Err(words)) => self.log_in_error = Some(words),
             (Some(Purpose::Dialog(asked)), result) => {
                 let Some(dialog) =

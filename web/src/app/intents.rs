@@ -46,7 +46,7 @@ impl App {
             Intent::Act(action) => return self.act(ctx, action),
             Intent::Ask(action) => {
                 let id = self.session.act(clock::now(), action.clone());
-                self.asked.insert(id, Purpose::Dialog(action));
+                self.asked.push((id, Purpose::Dialog(action)));
                 if let Some(dialog) = &mut self.dialog {
                     dialog.error = None;
                     dialog.busy = Some(id);
@@ -127,7 +127,7 @@ impl App {
         );
         let id = self.session.act(clock::now(), action.clone());
         if !is_quiet {
-            self.asked.insert(id, Purpose::Act(action));
+            self.asked.push((id, Purpose::Act(action)));
         }
         self.pump(ctx);
         false
@@ -142,11 +142,7 @@ impl App {
     }
 
     fn set_draft(&mut self, chat: &ChatId, text: &str) {
-        if text.trim().is_empty() {
-            self.drafts.remove(chat);
-        } else {
-            self.drafts.insert(chat.clone(), text.into());
-        }
+        self.drafts.set(chat, text);
         if let Some(account) = &self.account {
             self.store.set_draft(&account.username, chat, text);
         }

@@ -106,7 +106,7 @@ impl App {
             Ok(upload) => {
                 transfer.asked = None;
                 transfer.upload = Some(upload);
-                transfer.progress = Progress::Sent(0.0);
+                transfer.progress = Progress::Sent(0);
             }
             Err(_) => transfer.fail(NO_NETWORK, true),
         }

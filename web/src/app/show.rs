@@ -10,10 +10,11 @@ use crate::view::add_contact_dialog::AddContactDialog;
 use crate::view::auth::Auth;
 use crate::view::banner::Banner;
 use crate::view::chat::ChatPane;
+use crate::view::class;
 use crate::view::dialog::Dialog;
 use crate::view::icons::logo;
-use crate::view::members::Members;
-use crate::view::notices::Notices;
+use crate::view::members::members;
+use crate::view::notices::notices;
 use crate::view::rooms_dialog::RoomsDialog;
 use crate::view::sidebar::Sidebar;
 
@@ -23,40 +24,37 @@ impl App {
         let Some(account) = &self.account else {
             return html! {
                 <div class="page">
-                    <Auth key="auth" error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
-                    <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
+                    <Auth error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
+                    { notices(&self.state.notices, &self.errors, emit) }
                 </div>
             };
         };
         let account = self.state.account.as_ref().unwrap_or(account);
         let online = self.state.link == Link::Online;
         let chat = self.route.chat().map(|id| self.chat(id));
-        let members = chat
+        let room = chat
             .as_ref()
             .and_then(|chat| chat.room.clone())
             .filter(|room| self.members_open && room.membership == Membership::Inside);
-        let class = classes!(
-            "shell",
-            if chat.is_some() { "at-chat" } else { "at-list" },
-            members.is_some().then_some("with-members")
+        let class = class(
+            if chat.is_some() { "shell at-chat" } else { "shell at-list" },
+            &[("with-members", room.is_some())],
         );
         html! {
             <div class="page">
-            <div key="shell" {class}>
+            <div {class}>
                 <Sidebar account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
                     open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
                 <div class="slot">
                     { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
                 </div>
                 <div class="slot">
-                    if let Some(room) = members {
-                        <Members {room} me={account.username.clone()} emit={emit.clone()} />
-                    }
+                    { for room.map(|room| members(&room, &account.username, emit)) }
                 </div>
             </div>
-            <Banner key="banner" link={self.state.link.clone()} emit={emit.clone()} />
-            <Notices key="notices" notices={self.state.notices.clone()} errors={self.errors.clone()} emit={emit.clone()} />
-            <div key="dialogs" class="slot">
+            <Banner link={self.state.link.clone()} emit={emit.clone()} />
+            { notices(&self.state.notices, &self.errors, emit) }
+            <div class="slot">
                 { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
             </div>
             </div>

@@ -1,7 +1,7 @@
 //! Logging in and registering.
 use std::rc::Rc;
 
-use web_sys::HtmlInputElement;
+use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
 use crate::intent::Intent;
@@ -17,119 +17,149 @@ pub(crate) struct Props {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Tab {
+pub(crate) enum Tab {
     LogIn,
     Register,
 }
 
-#[component]
-pub(crate) fn Auth(props: &Props) -> Html {
-    let tab = use_state(|| Tab::LogIn);
-    let (username, password, phone) = (use_node_ref(), use_node_ref(), use_node_ref());
-    let tabs =
-        [(Tab::LogIn, use_node_ref(), "Log in"), (Tab::Register, use_node_ref(), "Register")];
+const TABS: [(Tab, &str); 2] = [(Tab::LogIn, "Log in"), (Tab::Register, "Register")];
 
-    let show = {
-        let (tab, emit) = (tab.clone(), props.emit.clone());
-        Callback::from(move |next: Tab| {
-            if *tab != next {
-                tab.set(next);
-                emit.emit(Intent::ForgetError);
+pub(crate) enum Msg {
+    Show(Tab),
+    /// The same, by a key: the focus goes along.
+    GoTo(Tab),
+    Submit,
+}
+
+pub(crate) struct Auth {
+    tab: Tab,
+    tabs: [NodeRef; 2],
+    username: NodeRef,
+    password: NodeRef,
+    phone: NodeRef,
+}
+
+impl Component for Auth {
+    type Message = Msg;
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self {
+            tab: Tab::LogIn,
+            tabs: Default::default(),
+            username: NodeRef::default(),
+            password: NodeRef::default(),
+            phone: NodeRef::default(),
+        }
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        let Props { busy, emit, .. } = ctx.props();
+        match msg {
+            Msg::Show(tab) => self.show(tab, emit),
+            Msg::GoTo(tab) => {
+                let [log_in, register] = &self.tabs;
+                let node = if tab == Tab::LogIn { log_in } else { register };
+                if let Some(button) = node.cast::<HtmlElement>() {
+                    let _ = button.focus();
+                }
+                self.show(tab, emit);
             }
-        })
-    };
-    let on_key = {
-        let (show, tab) = (show.clone(), *tab);
-        let nodes = [tabs[0].1.clone(), tabs[1].1.clone()];
-        Callback::from(move |event: KeyboardEvent| {
-            let (next, node) = match event.key().as_str() {
-                "ArrowLeft" | "ArrowRight" if tab == Tab::LogIn => (Tab::Register, &nodes[1]),
-                "ArrowLeft" | "ArrowRight" => (Tab::LogIn, &nodes[0]),
-                "Home" => (Tab::LogIn, &nodes[0]),
-                "End" => (Tab::Register, &nodes[1]),
-                _ => return,
+            Msg::Submit if *busy => {}
+            Msg::Submit => {
+                let username = value(&self.username).trim().to_owned();
+                let password = value(&self.password);
+                emit.emit(match self.tab {
+                    Tab::LogIn => Intent::LogIn { username, password },
+                    Tab::Register => {
+                        let mobile_phone =
+                            value(&self.phone).chars().filter(char::is_ascii_digit).collect();
+                        Intent::Register { username, password, mobile_phone }
+                    }
+                });
+            }
+        }
+        true
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let (link, Props { error, busy, .. }) = (ctx.link(), ctx.props());
+        let tab = self.tab;
+        let on_key = link.batch_callback(move |event: KeyboardEvent| {
+            let to = match event.key().as_str() {
+                "ArrowLeft" | "ArrowRight" if tab == Tab::LogIn => Tab::Register,
+                "ArrowLeft" | "ArrowRight" | "Home" => Tab::LogIn,
+                "End" => Tab::Register,
+                _ => return None,
             };
             event.prevent_default();
-            show.emit(next);
-            if let Some(button) = node.cast::<web_sys::HtmlElement>() {
-                let _ = button.focus();
-            }
-        })
-    };
-    let on_submit = {
-        let (username, password, phone) = (username.clone(), password.clone(), phone.clone());
-        let (emit, tab, busy) = (props.emit.clone(), *tab, props.busy);
-        Callback::from(move |event: SubmitEvent| {
-            event.prevent_default();
-            if busy {
-                return;
-            }
-            let (username, password) = (value(&username).trim().to_owned(), value(&password));
-            emit.emit(match tab {
-                Tab::LogIn => Intent::LogIn { username, password },
-                Tab::Register => {
-                    let mobile_phone = value(&phone).chars().filter(char::is_ascii_digit).collect();
-                    Intent::Register { username, password, mobile_phone }
-                }
-            });
-        })
-    };
-
-    let registering = *tab == Tab::Register;
-    let submit = match (registering, props.busy) {
-        (false, false) => "Log in",
-        (false, true) => "Logging in…",
-        (true, false) => "Create account",
-        (true, true) => "Creating the account…",
-    };
-    html! {
-        <main class="auth">
-            <div class="auth-card">
-                <header class="auth-head">
-                    { logo() }
-                    <h1>{ "mig33" }</h1>
-                    <p>{ "Chat with friends and in rooms, from the browser or an old phone." }</p>
-                </header>
-                <div class="tabs" role="tablist" aria-label="Account" onkeydown={on_key}>
-                    { for tabs.iter().map(|(of, node, name)| {
-                        let selected = *tab == *of;
-                        let of = *of;
-                        html! {
-                            <button key={*name} ref={node.clone()} type="button" role="tab" id={format!("tab-{}", if of == Tab::LogIn { "log-in" } else { "register" })}
-                                aria-selected={if selected { "true" } else { "false" }} aria-controls="auth-panel"
-                                tabindex={if selected { "0" } else { "-1" }} onclick={show.reform(move |_| of)}>{ *name }</button>
+            Some(Msg::GoTo(to))
+        });
+        let registering = self.tab == Tab::Register;
+        let submit = match (registering, *busy) {
+            (false, false) => "Log in",
+            (false, true) => "Logging in…",
+            (true, false) => "Create account",
+            (true, true) => "Creating the account…",
+        };
+        html! {
+            <main class="auth">
+                <div class="auth-card">
+                    <header class="auth-head">
+                        { logo() }
+                        <h1>{ "mig33" }</h1>
+                        <p>{ "Chat with friends and in rooms, from the browser or an old phone." }</p>
+                    </header>
+                    <div class="tabs" role="tablist" aria-label="Account" onkeydown={on_key}>
+                        { for TABS.iter().zip(&self.tabs).map(|((of, name), node)| {
+                            let selected = self.tab == *of;
+                            let of = *of;
+                            html! {
+                                <button key={*name} ref={node.clone()} type="button" role="tab" id={format!("tab-{}", if of == Tab::LogIn { "log-in" } else { "register" })}
+                                    aria-selected={if selected { "true" } else { "false" }} aria-controls="auth-panel"
+                                    tabindex={if selected { "0" } else { "-1" }} onclick={link.callback(move |_: MouseEvent| Msg::Show(of))}>{ *name }</button>
+                            }
+                        }) }
+                    </div>
+                    <form id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}
+                        onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Submit })}>
+                        if let Some(error) = error {
+                            <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
                         }
-                    }) }
-                </div>
-                <form id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}
-                    onsubmit={on_submit}>
-                    if let Some(error) = &props.error {
-                        <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
-                    }
-                    <label class="field">
-                        <span>{ "Username" }</span>
-                        <input ref={username} name="username" required=true maxlength="32" autocomplete="username"
-                            autocapitalize="none" autocorrect="off" spellcheck="false" autofocus=true />
-                    </label>
-                    <label class="field">
-                        <span>{ "Password" }</span>
-                        <input ref={password} name="password" type="password" required=true maxlength="60"
-                            autocomplete={if registering { "new-password" } else { "current-password" }} />
-                    </label>
-                    if registering {
                         <label class="field">
-                            <span>{ "Mobile phone (optional)" }</span>
-                            <input ref={phone} name="phone" type="tel" autocomplete="tel" maxlength="24"
-                                placeholder="with country code" />
+                            <span>{ "Username" }</span>
+                            <input ref={self.username.clone()} name="username" required=true maxlength="32" autocomplete="username"
+                                autocapitalize="none" autocorrect="off" spellcheck="false" autofocus=true />
                         </label>
-                    }
-                    <button type="submit" class="button primary wide" aria-disabled={props.busy.then_some("true")}>
-                        if props.busy { <span class="spinner" aria-hidden="true"></span> }
-                        { submit }
-                    </button>
-                </form>
-            </div>
-        </main>
+                        <label class="field">
+                            <span>{ "Password" }</span>
+                            <input ref={self.password.clone()} name="password" type="password" required=true maxlength="60"
+                                autocomplete={if registering { "new-password" } else { "current-password" }} />
+                        </label>
+                        if registering {
+                            <label class="field">
+                                <span>{ "Mobile phone (optional)" }</span>
+                                <input ref={self.phone.clone()} name="phone" type="tel" autocomplete="tel" maxlength="24"
+                                    placeholder="with country code" />
+                            </label>
+                        }
+                        <button type="submit" class="button primary wide" aria-disabled={busy.then_some("true")}>
+                            if *busy { <span class="spinner" aria-hidden="true"></span> }
+                            { submit }
+                        </button>
+                    </form>
+                </div>
+            </main>
+        }
+    }
+}
+
+impl Auth {
+    fn show(&mut self, tab: Tab, emit: &Callback<Intent>) {
+        if self.tab != tab {
+            self.tab = tab;
+            emit.emit(Intent::ForgetError);
+        }
     }
 }
 

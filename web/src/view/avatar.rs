@@ -7,9 +7,9 @@ use crate::view::presence;
 
 /// A person's sign, with presence where it is known.
 pub(crate) fn person(name: &str, presence: Option<Presence>) -> Html {
-    let letter: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
+    let letter: String = name.chars().take(1).collect();
     html! {
-        <span class={classes!("avatar", tint(name))} aria-hidden="true">
+        <span class={format!("avatar {}", tint(name))} aria-hidden="true">
             { letter }
             { presence.map(presence::mark) }
         </span>
@@ -21,7 +21,7 @@ pub(crate) fn chat(id: &ChatId, presence: Option<Presence>) -> Html {
     match id {
         ChatId::Private(name) => person(name, presence),
         ChatId::Room(name) => html! {
-            <span class={classes!("avatar", "room", tint(name))} aria-hidden="true">{ icon(Icon::Rooms) }</span>
+            <span class={format!("avatar room {}", tint(name))} aria-hidden="true">{ icon(Icon::Rooms) }</span>
         },
     }
 }
@@ -30,8 +30,8 @@ pub(crate) fn chat(id: &ChatId, presence: Option<Presence>) -> Html {
 pub(crate) fn tint(name: &str) -> String {
     // FNV-1a, and of its product the high bits, which are mixed best
     let hash = name
+        .to_lowercase()
         .chars()
-        .flat_map(char::to_lowercase)
         .fold(0x811c_9dc5_u32, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193));
     format!("tint-{}", hash.wrapping_mul(0x9e37_79b1) >> 29)
 }

@@ -7,11 +7,12 @@ use yew::prelude::*;
 use crate::intent::{DialogKind, Intent};
 use crate::roster::presence_words;
 use crate::view::avatar;
+use crate::view::class;
 use crate::view::composer::{self, Composer};
 use crate::view::icons::{Icon, icon};
 use crate::view::log::Log;
 use crate::view::menu::{self, Menu};
-use crate::view::tray::{Sending, Tray};
+use crate::view::tray::{Sending, tray};
 
 /// The id of the heading, which gets the focus where no keyboard is wanted.
 pub(crate) const HEADING: &str = "chat-name";
@@ -38,64 +39,74 @@ pub(crate) struct Props {
     pub(crate) emit: Callback<Intent>,
 }
 
-#[component]
-pub(crate) fn ChatPane(props: &Props) -> Html {
-    let Props { chat, unread_from, draft, sending, today, jumps, online, emit, .. } = props;
-    let over = use_state(|| false);
-    let key = format!("{:?}", chat.id);
-    let on_drag = {
-        let over = over.clone();
-        Callback::from(move |event: DragEvent| {
-            let files = event.data_transfer().is_some_and(|data| {
-                data.types().iter().any(|kind| kind.as_string().as_deref() == Some("Files"))
-            });
-            if files {
+/// Whether a file is being dragged over it.
+pub(crate) struct ChatPane {
+    is_target: bool,
+}
+
+impl Component for ChatPane {
+    type Message = bool;
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self { is_target: false }
+    }
+
+    fn update(&mut self, _ctx: &Context<Self>, is_target: bool) -> bool {
+        std::mem::replace(&mut self.is_target, is_target) != is_target
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let props = ctx.props();
+        let Props { chat, unread_from, draft, sending, today, jumps, online, emit, .. } = props;
+        let key = format!("{:?}", chat.id);
+        let on_drag = ctx.link().batch_callback(|event: DragEvent| {
+            let data = event.data_transfer()?;
+            let files =
+                data.types().iter().any(|kind| kind.as_string().as_deref() == Some("Files"));
+            files.then(|| {
                 event.prevent_default();
-                over.set(true);
-            }
-        })
-    };
-    let on_leave = {
-        let over = over.clone();
-        Callback::from(move |event: DragEvent| {
-            if event.related_target().is_none() {
-                over.set(false);
-            }
-        })
-    };
-    let on_drop = {
-        let (over, emit, chat) = (over.clone(), emit.clone(), chat.id.clone());
-        Callback::from(move |event: DragEvent| {
-            over.set(false);
-            let Some(data) = event.data_transfer() else { return };
-            if data.files().is_some_and(|files| files.length() > 0) {
-                event.prevent_default();
-                let pictures = composer::pictures(&data);
-                emit.emit(if pictures.is_empty() {
-                    Intent::Complain("Only pictures can be sent.".into())
-                } else {
-                    Intent::SendPictures(chat.clone(), pictures)
-                });
-            }
-        })
-    };
-    html! {
-        <main class={classes!("chat", over.then_some("drop-target"))} ondragenter={on_drag.clone()} ondragover={on_drag}
-            ondragleave={on_leave} ondrop={on_drop}>
-            { head(props) }
-            // each in a place of its own: lists in which only some have keys are not told apart well
-            <div class="slot">
-                <Log key={key.clone()} chat={chat.clone()} unread_from={unread_from.clone()} today={*today} jumps={*jumps} online={*online} emit={emit.clone()} />
-            </div>
-            <Tray sending={sending.clone()} emit={emit.clone()} />
-            <div class="slot">
-                { match foot(chat, emit) {
-                    Some(foot) => foot,
-                    None => html! { <Composer {key} chat={chat.id.clone()} draft={draft.clone()} emit={emit.clone()} /> },
-                } }
-            </div>
-            <div class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div>
-        </main>
+                true
+            })
+        });
+        let on_leave = ctx
+            .link()
+            .batch_callback(|event: DragEvent| event.related_target().is_none().then_some(false));
+        let on_drop = {
+            let (emit, chat) = (emit.clone(), chat.id.clone());
+            ctx.link().callback(move |event: DragEvent| {
+                if let Some(data) = event.data_transfer()
+                    && data.files().is_some_and(|files| files.length() > 0)
+                {
+                    event.prevent_default();
+                    let pictures = composer::pictures(&data);
+                    emit.emit(if pictures.is_empty() {
+                        Intent::Complain("Only pictures can be sent.".into())
+                    } else {
+                        Intent::SendPictures(chat.clone(), pictures)
+                    });
+                }
+                false
+            })
+        };
+        html! {
+            <main class={class("chat", &[("drop-target", self.is_target)])} ondragenter={on_drag.clone()} ondragover={on_drag}
+                ondragleave={on_leave} ondrop={on_drop}>
+                { head(props) }
+                // each in a place of its own: lists in which only some have keys are not told apart well
+                <div class="slot">
+                    <Log key={key.clone()} chat={chat.clone()} unread_from={unread_from.clone()} today={*today} jumps={*jumps} online={*online} emit={emit.clone()} />
+                </div>
+                { tray(sending, emit) }
+                <div class="slot">
+                    { match foot(chat, emit) {
+                        Some(foot) => foot,
+                        None => html! { <Composer {key} chat={chat.id.clone()} draft={draft.clone()} emit={emit.clone()} /> },
+                    } }
+                </div>
+                <div class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div>
+            </main>
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::roster::{Entry, Preview, presence_words};
 use crate::route::Route;
 use crate::view::avatar;
+use crate::view::class;
 
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
@@ -17,40 +18,52 @@ pub(crate) struct Props {
     pub(crate) today: i64,
 }
 
-#[component]
-pub(crate) fn ContactRow(props: &Props) -> Html {
-    let Props { entry, open, today } = props;
-    let mut name = entry.name.to_string();
-    if entry.chat.is_room() {
-        name.push_str(", room");
-    } else if let Some(presence) = entry.presence {
-        name.push_str(", ");
-        name.push_str(presence_words(presence));
+pub(crate) struct ContactRow;
+
+impl Component for ContactRow {
+    type Message = ();
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self
     }
-    if entry.unread > 0 {
-        name.push_str(&format!(", {} unread", entry.unread));
-    }
-    let count = if entry.unread > 99 { "99+".to_owned() } else { entry.unread.to_string() };
-    let below = match &entry.preview {
-        Preview::Nothing => entry.presence.map(|presence| html! { { presence_words(presence) } }),
-        Preview::Draft(text) => {
-            Some(html! { <><span class="draft">{ "Draft: " }</span>{ &**text }</> })
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let Props { entry, open, today } = ctx.props();
+        let mut name = entry.name.to_string();
+        if entry.chat.is_room() {
+            name.push_str(", room");
+        } else if let Some(presence) = entry.presence {
+            name.push_str(", ");
+            name.push_str(presence_words(presence));
         }
-        Preview::Said { author: Some(author), text } => Some(
-            html! { <><span class="preview-author">{ &**author }{ ": " }</span>{ &**text }</> },
-        ),
-        Preview::Said { author: None, text } => Some(html! { { &**text } }),
-        Preview::Status(text) => Some(html! { <em>{ &**text }</em> }),
-    };
-    html! {
-        <a class={classes!("entry", open.then_some("open"), (entry.unread > 0).then_some("unread"))}
-            href={Route::Chat(entry.chat.clone()).to_hash()} aria-label={name}
-            aria-current={open.then_some("page")} draggable="false">
-            { avatar::chat(&entry.chat, entry.presence) }
-            <span class="entry-name">{ &*entry.name }</span>
-            if entry.active > 0 { <time class="entry-time">{ clock::when(entry.active, *today) }</time> }
-            <span class="entry-preview" dir="auto">{ for below }</span>
-            if entry.unread > 0 { <span class="badge">{ count }</span> }
-        </a>
+        if entry.unread > 0 {
+            name.push_str(&format!(", {} unread", entry.unread));
+        }
+        let count = if entry.unread > 99 { "99+".to_owned() } else { entry.unread.to_string() };
+        let below = match &entry.preview {
+            Preview::Nothing => {
+                entry.presence.map(|presence| html! { { presence_words(presence) } })
+            }
+            Preview::Draft(text) => {
+                Some(html! { <><span class="draft">{ "Draft: " }</span>{ &**text }</> })
+            }
+            Preview::Said { author: Some(author), text } => Some(
+                html! { <><span class="preview-author">{ &**author }{ ": " }</span>{ &**text }</> },
+            ),
+            Preview::Said { author: None, text } => Some(html! { { &**text } }),
+            Preview::Status(text) => Some(html! { <em>{ &**text }</em> }),
+        };
+        html! {
+            <a class={class("entry", &[("open", *open), ("unread", entry.unread > 0)])}
+                href={Route::Chat(entry.chat.clone()).to_hash()} aria-label={name}
+                aria-current={open.then_some("page")} draggable="false">
+                { avatar::chat(&entry.chat, entry.presence) }
+                <span class="entry-name">{ &*entry.name }</span>
+                if entry.active > 0 { <time class="entry-time">{ clock::when(entry.active, *today) }</time> }
+                <span class="entry-preview" dir="auto">{ for below }</span>
+                if entry.unread > 0 { <span class="badge">{ count }</span> }
+            </a>
+        }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) struct Props {
     pub(crate) title: AttrValue,
     /// How it looks, besides `dialog`.
     #[prop_or_default]
-    pub(crate) class: Classes,
+    pub(crate) class: &'static str,
     /// It was closed by key, button or a click beside it.
     pub(crate) on_close: Callback<()>,
     pub(crate) children: Html,
@@ -44,7 +44,7 @@ impl Component for Dialog {
             })
         };
         html! {
-            <dialog ref={self.node.clone()} class={classes!("dialog", props.class.clone())} aria-label={props.title.clone()}
+            <dialog ref={self.node.clone()} class={format!("dialog {}", props.class)} aria-label={props.title.clone()}
                 onclose={on_close.reform(|_| ())} onclick={on_click}>
                 <div class="dialog-content">
                     <header class="dialog-head">

@@ -1,6 +1,5 @@
 //! The log of a chat: a window over its messages that stays where one reads.
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use mig33_client::{Action, Chat, ChatId, Delivery, History, Message};
@@ -63,7 +62,7 @@ struct Anchor {
 
 thread_local! {
     /// Where one was in chats that were left further up.
-    static PLACES: RefCell<HashMap<ChatId, (Window, Anchor)>> = RefCell::default();
+    static PLACES: RefCell<Vec<(ChatId, Window, Anchor)>> = RefCell::default();
 }
 
 impl Component for Log {
@@ -72,7 +71,11 @@ impl Component for Log {
 
     fn create(ctx: &Context<Self>) -> Self {
         let Props { chat, unread_from, .. } = ctx.props();
-        let place = PLACES.with(|places| places.borrow_mut().remove(&chat.id));
+        let place = PLACES.with(|places| {
+            let mut places = places.borrow_mut();
+            let at = places.iter().position(|(of, ..)| *of == chat.id)?;
+            Some(places.swap_remove(at))
+        });
         let place = place.filter(|_| unread_from.is_none());
         let mut log = Self {
             node: NodeRef::default(),
@@ -82,7 +85,7 @@ impl Component for Log {
             anchor: None,
             resizes: None,
         };
-        if let Some((mut window, anchor)) = place {
+        if let Some((_, mut window, anchor)) = place {
             window.follow(&chat.messages, false);
             log.window = window;
             log.anchor = Some(anchor);
@@ -190,8 +193,8 @@ impl Component for Log {
         }
         let anchor = if self.sticks { None } else { self.find_anchor() };
         if let Some(anchor) = anchor {
-            let place = (self.window.clone(), anchor);
-            PLACES.with(|places| places.borrow_mut().insert(ctx.props().chat.id.clone(), place));
+            let place = (ctx.props().chat.id.clone(), self.window.clone(), anchor);
+            PLACES.with(|places| places.borrow_mut().push(place));
         }
     }
 }

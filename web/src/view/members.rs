@@ -5,22 +5,16 @@ use mig33_client::{Member, Room};
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::sorted::sorted;
 use crate::view::avatar;
 use crate::view::icons::{Icon, icon};
 
-#[derive(PartialEq, Properties)]
-pub(crate) struct Props {
-    pub(crate) room: Rc<Room>,
-    /// Our own name.
-    pub(crate) me: Rc<str>,
-    pub(crate) emit: Callback<Intent>,
-}
-
-#[component]
-pub(crate) fn Members(props: &Props) -> Html {
-    let mut members: Vec<(&Rc<str>, &Member)> = props.room.members.iter().collect();
-    members.sort_by_key(|(key, member)| (!member.administrator, Rc::clone(key)));
-    let me = props.me.to_lowercase();
+/// The pane with a room's members; `me` is our own name.
+pub(crate) fn members(room: &Room, me: &str, emit: &Callback<Intent>) -> Html {
+    let members = sorted(room.members.iter().collect(), |(key, member): &(&Rc<str>, &Member)| {
+        format!("{}{key}", u8::from(!member.administrator))
+    });
+    let me = me.to_lowercase();
     let rows = members.iter().map(|(key, member)| {
         let tag = match (***key == *me, member.administrator, member.muted) {
             (true, true, _) => Some("you, administrator"),
@@ -43,7 +37,7 @@ pub(crate) fn Members(props: &Props) -> Html {
             <header class="pane-head">
                 <h2>{ "Members" }<span class="count">{ members.len() }</span></h2>
                 <button type="button" class="icon-button" aria-label="Close" title="Close"
-                    onclick={props.emit.reform(|_| Intent::ToggleMembers)}>{ icon(Icon::Close) }</button>
+                    onclick={emit.reform(|_| Intent::ToggleMembers)}>{ icon(Icon::Close) }</button>
             </header>
             <ul class="member-list" tabindex="0" aria-label="Names">{ for rows }</ul>
         </aside>

@@ -111,7 +111,7 @@ impl Component for Menu {
         });
         let items = props.items.iter().enumerate().map(|(index, item)| {
             html! {
-                <button key={index} type="button" role="menuitem" tabindex="-1" class={classes!("menu-item", item.grave.then_some("grave"))}
+                <button key={index} type="button" role="menuitem" tabindex="-1" class={if item.grave { "menu-item grave" } else { "menu-item" }}
                     onclick={link.callback(move |_: MouseEvent| Msg::Choose(index))}>{ &item.name }</button>
             }
         });

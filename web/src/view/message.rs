@@ -8,6 +8,7 @@ use crate::clock;
 use crate::intent::Intent;
 use crate::links::{Piece, pieces};
 use crate::view::avatar;
+use crate::view::class;
 use crate::view::icons::{Icon, icon};
 use crate::view::picture::PictureBox;
 
@@ -24,59 +25,70 @@ pub(crate) struct Props {
     pub(crate) emit: Callback<Intent>,
 }
 
-#[component]
-pub(crate) fn MessageRow(props: &Props) -> Html {
-    let Props { chat, message, opens, closes, row, emit } = props;
-    let time = clock::time(message.time);
-    let author = if message.own { "You" } else { &*message.author };
-    let named = chat.is_room() && !message.own;
-    let emote = matches!(message.body, Body::Emote(_));
-    let failed = matches!(message.delivery, Delivery::Failed(_));
-    let class = classes!(
-        "message",
-        if message.own { "own" } else { "other" },
-        opens.then_some("opens"),
-        closes.then_some("closes"),
-        emote.then_some("emote"),
-        failed.then_some("failed"),
-        named.then_some("named"),
-    );
-    let meta = html! {
-        <span class="meta">
-            <time title={clock::moment(message.time)}>{ time.clone() }</time>
-            if message.own && !failed { { state(&message.delivery) } }
-        </span>
-    };
-    let content = match &message.body {
-        Body::Text(text) => html! { <p class="text" dir="auto">{ words(text) }{ meta }</p> },
-        Body::Emote(text) => html! {
-            <p class="text" dir="auto"><b>{ &*message.author }</b>{ " " }{ words(text) }{ meta }</p>
-        },
-        Body::PictureAt(_) | Body::Picture { .. } => html! {
-            <>
-                <PictureBox body={message.body.clone()} alt={picture_name(message)} emit={emit.clone()} />
-                { meta }
-            </>
-        },
-        Body::Other(_) | Body::Joined | Body::Left => html! {
-            <p class="text unknown">{ "A message that cannot be shown here" }{ meta }</p>
-        },
-    };
-    html! {
-        <article {class} aria-label={format!("{author}, {time}")} data-row={row}>
-            if named && !emote {
-                if *opens { { avatar::person(&message.author, None) } } else { <span class="avatar-gap"></span> }
-            }
-            <div class="bubble">
-                if named && *opens && !emote {
-                    <div class={classes!("author", avatar::tint(&message.author))} aria-hidden="true">{ &*message.author }</div>
+pub(crate) struct MessageRow;
+
+impl Component for MessageRow {
+    type Message = ();
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let Props { chat, message, opens, closes, row, emit } = ctx.props();
+        let time = clock::time(message.time);
+        let author = if message.own { "You" } else { &*message.author };
+        let named = chat.is_room() && !message.own;
+        let emote = matches!(message.body, Body::Emote(_));
+        let failed = matches!(message.delivery, Delivery::Failed(_));
+        let class = class(
+            if message.own { "message own" } else { "message other" },
+            &[
+                ("opens", *opens),
+                ("closes", *closes),
+                ("emote", emote),
+                ("failed", failed),
+                ("named", named),
+            ],
+        );
+        let meta = html! {
+            <span class="meta">
+                <time title={clock::moment(message.time)}>{ time.clone() }</time>
+                if message.own && !failed { { state(&message.delivery) } }
+            </span>
+        };
+        let content = match &message.body {
+            Body::Text(text) => html! { <p class="text" dir="auto">{ words(text) }{ meta }</p> },
+            Body::Emote(text) => html! {
+                <p class="text" dir="auto"><b>{ &*message.author }</b>{ " " }{ words(text) }{ meta }</p>
+            },
+            Body::PictureAt(_) | Body::Picture { .. } => html! {
+                <>
+                    <PictureBox body={message.body.clone()} alt={picture_name(message)} emit={emit.clone()} />
+                    { meta }
+                </>
+            },
+            Body::Other(_) | Body::Joined | Body::Left => html! {
+                <p class="text unknown">{ "A message that cannot be shown here" }{ meta }</p>
+            },
+        };
+        html! {
+            <article {class} aria-label={format!("{author}, {time}")} data-row={row}>
+                if named && !emote {
+                    if *opens { { avatar::person(&message.author, None) } } else { <span class="avatar-gap"></span> }
                 }
-                { content }
-            </div>
-            if let Delivery::Failed(reason) = &message.delivery {
-                { failure(chat, message, reason, emit) }
-            }
-        </article>
+                <div class="bubble">
+                    if named && *opens && !emote {
+                        <div class={format!("author {}", avatar::tint(&message.author))} aria-hidden="true">{ &*message.author }</div>
+                    }
+                    { content }
+                </div>
+                if let Delivery::Failed(reason) = &message.delivery {
+                    { failure(chat, message, reason, emit) }
+                }
+            </article>
+        }
     }
 }
 
@@ -103,14 +115,14 @@ fn picture_name(message: &Message) -> AttrValue {
 
 fn state(delivery: &Delivery) -> Html {
     let (class, picture, words) = match delivery {
-        Delivery::Sending => ("sending", Icon::Clock, "Sending"),
-        Delivery::Sent => ("sent", Icon::Check, "Sent"),
-        Delivery::Received => ("received", Icon::CheckTwice, "Delivered"),
-        Delivery::Read => ("read", Icon::Read, "Read"),
+        Delivery::Sending => ("state sending", Icon::Clock, "Sending"),
+        Delivery::Sent => ("state sent", Icon::Check, "Sent"),
+        Delivery::Received => ("state received", Icon::CheckTwice, "Delivered"),
+        Delivery::Read => ("state read", Icon::Read, "Read"),
         Delivery::Failed(_) => return Html::default(),
     };
     html! {
-        <span class={classes!("state", class)} title={words}>
+        <span {class} title={words}>
             { icon(picture) }<span class="unseen">{ words }</span>
         </span>
     }

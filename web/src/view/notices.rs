@@ -18,26 +18,23 @@ pub(crate) struct PageError {
     pub(crate) text: Rc<str>,
 }
 
-#[derive(PartialEq, Properties)]
-pub(crate) struct Props {
-    pub(crate) notices: Rc<Vec<Rc<Notice>>>,
-    pub(crate) errors: Rc<Vec<PageError>>,
-    pub(crate) emit: Callback<Intent>,
-}
-
-#[component]
-pub(crate) fn Notices(props: &Props) -> Html {
-    let notices = props.notices.iter().map(|notice| {
+/// Everything that was not put away.
+pub(crate) fn notices(
+    notices: &[Rc<Notice>],
+    errors: &[PageError],
+    emit: &Callback<Intent>,
+) -> Html {
+    let notices = notices.iter().map(|notice| {
         let (class, role, label) = match notice.kind {
-            NoticeKind::MessageOfTheDay => ("motd", "status", "Message of the day"),
-            NoticeKind::Alert => ("alert", "alert", "Alert"),
-            NoticeKind::System => ("system", "status", "Notice"),
-            NoticeKind::Problem => ("problem", "alert", "Problem"),
+            NoticeKind::MessageOfTheDay => ("toast motd", "status", "Message of the day"),
+            NoticeKind::Alert => ("toast alert", "alert", "Alert"),
+            NoticeKind::System => ("toast system", "status", "Notice"),
+            NoticeKind::Problem => ("toast problem", "alert", "Problem"),
         };
         let id = notice.id;
-        let dismiss = props.emit.reform(move |_| Intent::Act(Action::Dismiss { notice: id }));
+        let dismiss = emit.reform(move |_| Intent::Act(Action::Dismiss { notice: id }));
         html! {
-            <div key={format!("notice {id}")} class={classes!("toast", class)} role={role} aria-label={label}>
+            <div key={format!("notice {id}")} class={class} role={role} aria-label={label}>
                 <div class="toast-text">
                     if notice.kind == NoticeKind::MessageOfTheDay { <strong>{ label }</strong> }
                     <p>{ words(&notice.text) }</p>
@@ -49,13 +46,13 @@ pub(crate) fn Notices(props: &Props) -> Html {
             </div>
         }
     });
-    let errors = props.errors.iter().map(|error| {
+    let errors = errors.iter().map(|error| {
         let id = error.id;
         html! {
             <div key={format!("error {id}")} class="toast problem" role="alert">
                 { icon(Icon::Warning) }
                 <div class="toast-text"><p>{ &*error.text }</p></div>
-                { dismiss_button(props.emit.reform(move |_| Intent::DismissError(id))) }
+                { dismiss_button(emit.reform(move |_| Intent::DismissError(id))) }
             </div>
         }
     });

@@ -1,5 +1,4 @@
 //! Finds rooms, enters them, makes new ones.
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
@@ -20,7 +19,7 @@ const PAUSE: u32 = 250;
 pub(crate) struct Props {
     pub(crate) directory: Rc<Directory>,
     /// Rooms that we are in.
-    pub(crate) joined: Rc<BTreeSet<ChatId>>,
+    pub(crate) joined: Rc<Vec<ChatId>>,
     /// Why the last try was refused.
     pub(crate) error: Option<Rc<str>>,
     /// Whether a try is under way.
@@ -141,7 +140,7 @@ impl RoomsDialog {
     }
 }
 
-fn room_row(room: &RoomEntry, joined: &BTreeSet<ChatId>, emit: &Callback<Intent>) -> Html {
+fn room_row(room: &RoomEntry, joined: &[ChatId], emit: &Callback<Intent>) -> Html {
     let chat = ChatId::room(&room.name);
     let inside = joined.contains(&chat);
     let full = room.participants >= room.capacity && room.capacity > 0;

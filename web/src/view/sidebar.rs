@@ -32,41 +32,51 @@ pub(crate) struct Props {
     pub(crate) emit: Callback<Intent>,
 }
 
-#[component]
-pub(crate) fn Sidebar(props: &Props) -> Html {
-    let Props { account, requests, sections, open, today, loaded, emit } = props;
-    let has_contacts = sections.iter().any(|section| !section.entries.is_empty());
-    html! {
-        <nav class="sidebar" aria-label="Chats">
-            <Profile account={account.clone()} emit={emit.clone()} />
-            <div class="sidebar-actions">
-                <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::AddContact))}>{ icon(Icon::AddPerson) }{ "Add contact" }</button>
-                <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::Rooms))}>{ icon(Icon::Rooms) }{ "Rooms" }</button>
-            </div>
-            <div class="sidebar-scroll">
-                <div class="slot">
-                if !requests.is_empty() {
-                    <section class="requests" aria-label="Contact requests">
-                        <h3 key=" title" class="section-title">{ "Contact requests" }</h3>
-                        { for requests.iter().map(|username| request(username, emit)) }
-                    </section>
-                }
+pub(crate) struct Sidebar;
+
+impl Component for Sidebar {
+    type Message = ();
+    type Properties = Props;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let Props { account, requests, sections, open, today, loaded, emit } = ctx.props();
+        let has_contacts = sections.iter().any(|section| !section.entries.is_empty());
+        html! {
+            <nav class="sidebar" aria-label="Chats">
+                <Profile account={account.clone()} emit={emit.clone()} />
+                <div class="sidebar-actions">
+                    <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::AddContact))}>{ icon(Icon::AddPerson) }{ "Add contact" }</button>
+                    <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::Rooms))}>{ icon(Icon::Rooms) }{ "Rooms" }</button>
                 </div>
-                <div class="sections">
-                { for sections.iter().map(|section| html! {
-                    <section key={format!("{:?}", section.key)} role="group" aria-label={section.title.to_string()}>
-                        <h3 key="title" class="section-title">{ &*section.title }</h3>
-                        { for section.entries.iter().map(|entry| html! {
-                            <ContactRow key={format!("{:?}", entry.chat)} entry={entry.clone()} open={open.as_ref() == Some(&entry.chat)} today={*today} />
-                        }) }
-                    </section>
-                }) }
+                <div class="sidebar-scroll">
+                    <div class="slot">
+                    if !requests.is_empty() {
+                        <section class="requests" aria-label="Contact requests">
+                            <h3 key=" title" class="section-title">{ "Contact requests" }</h3>
+                            { for requests.iter().map(|username| request(username, emit)) }
+                        </section>
+                    }
+                    </div>
+                    <div class="sections">
+                    { for sections.iter().map(|section| html! {
+                        <section key={format!("{:?}", section.key)} role="group" aria-label={section.title.to_string()}>
+                            <h3 key="title" class="section-title">{ &*section.title }</h3>
+                            { for section.entries.iter().map(|entry| html! {
+                                <ContactRow key={format!("{:?}", entry.chat)} entry={entry.clone()} open={open.as_ref() == Some(&entry.chat)} today={*today} />
+                            }) }
+                        </section>
+                    }) }
+                    </div>
+                    if !has_contacts && *loaded {
+                        <p class="sidebar-empty">{ "Nobody is here yet. Add a contact by username, or look into a room." }</p>
+                    }
                 </div>
-                if !has_contacts && *loaded {
-                    <p class="sidebar-empty">{ "Nobody is here yet. Add a contact by username, or look into a room." }</p>
-                }
-            </div>
-        </nav>
+            </nav>
+        }
     }
 }
 
@@ -95,67 +105,75 @@ struct ProfileProps {
     emit: Callback<Intent>,
 }
 
+/// What is done to the status message.
+enum Typed {
+    Text(String),
+    Save,
+    Undo,
+}
+
 /// Own name, presence, status message, and the way out.
-#[component]
-fn Profile(props: &ProfileProps) -> Html {
-    let ProfileProps { account, emit } = props;
-    let typed = use_state(|| None::<AttrValue>);
-    let on_presence = emit.reform(|event: Event| {
-        let value = event.target_unchecked_into::<HtmlSelectElement>().value();
-        Intent::Act(Action::SetPresence(value.parse().map_or(Presence::AVAILABLE, Presence)))
-    });
-    let on_input = {
-        let typed = typed.clone();
-        Callback::from(move |event: InputEvent| {
-            typed.set(Some(event.target_unchecked_into::<HtmlInputElement>().value().into()));
-        })
-    };
-    let save = {
-        let (typed, emit, saved) = (typed.clone(), emit.clone(), account.status_message.clone());
-        Callback::from(move |()| {
-            if let Some(text) = typed.as_ref().map(|text| text.trim().to_owned())
-                && *text != *saved
-            {
-                emit.emit(Intent::Act(Action::SetStatusMessage(text)));
+struct Profile {
+    /// The status message that is typed and not saved.
+    typed: Option<String>,
+}
+
+impl Component for Profile {
+    type Message = Typed;
+    type Properties = ProfileProps;
+
+    fn create(_ctx: &Context<Self>) -> Self {
+        Self { typed: None }
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, msg: Typed) -> bool {
+        let ProfileProps { account, emit } = ctx.props();
+        match msg {
+            Typed::Text(text) => self.typed = Some(text),
+            Typed::Undo => self.typed = None,
+            Typed::Save => {
+                if let Some(text) = self.typed.take().map(|text| text.trim().to_owned())
+                    && *text != *account.status_message
+                {
+                    emit.emit(Intent::Act(Action::SetStatusMessage(text)));
+                }
             }
-            typed.set(None);
-        })
-    };
-    let on_submit = {
-        let save = save.clone();
-        Callback::from(move |event: SubmitEvent| {
-            event.prevent_default();
-            save.emit(());
-        })
-    };
-    let on_key = {
-        let typed = typed.clone();
-        Callback::from(move |event: KeyboardEvent| {
-            if event.key() == "Escape" {
-                typed.set(None);
-            }
-        })
-    };
-    let status = (*typed).clone().unwrap_or_else(|| account.status_message.clone().into());
-    let chosen = if PRESENCES.iter().any(|(presence, _)| *presence == account.presence) {
-        account.presence
-    } else {
-        Presence::AVAILABLE
-    };
-    html! {
-        <header class="profile">
-            { avatar::person(&account.username, Some(chosen)) }
-            <span class="profile-name">{ &*account.username }</span>
-            <select class="profile-presence" aria-label="Presence" onchange={on_presence}>
-                { for PRESENCES.iter().map(|(presence, name)| html! {
-                    <option key={*name} value={presence.0.to_string()} selected={*presence == chosen}>{ *name }</option>
-                }) }
-            </select>
-            <button type="button" class="icon-button" aria-label="Log out" title="Log out" onclick={emit.reform(|_| Intent::LogOut)}>{ icon(Icon::Leave) }</button>
-            <form class="profile-status" onsubmit={on_submit}>
-                <input aria-label="Status message" placeholder="Set a status message" maxlength="160" value={status}
-                    enterkeyhint="done" autocomplete="off" oninput={on_input} onkeydown={on_key} onblur={save.reform(|_| ())} />
-            </form>
-        </header>
+        }
+        true
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let (link, ProfileProps { account, emit }) = (ctx.link(), ctx.props());
+        let on_presence = emit.reform(|event: Event| {
+            let value = event.target_unchecked_into::<HtmlSelectElement>().value();
+            Intent::Act(Action::SetPresence(value.parse().map_or(Presence::AVAILABLE, Presence)))
+        });
+        let status: AttrValue = match &self.typed {
+            Some(typed) => typed.clone().into(),
+            None => account.status_message.clone().into(),
+        };
+        let chosen = if PRESENCES.iter().any(|(presence, _)| *presence == account.presence) {
+            account.presence
+        } else {
+            Presence::AVAILABLE
+        };
+        html! {
+            <header class="profile">
+                { avatar::person(&account.username, Some(chosen)) }
+                <span class="profile-name">{ &*account.username }</span>
+                <select class="profile-presence" aria-label="Presence" onchange={on_presence}>
+                    { for PRESENCES.iter().map(|(presence, name)| html! {
+                        <option key={*name} value={presence.0.to_string()} selected={*presence == chosen}>{ *name }</option>
+                    }) }
+                </select>
+                <button type="button" class="icon-button" aria-label="Log out" title="Log out" onclick={emit.reform(|_| Intent::LogOut)}>{ icon(Icon::Leave) }</button>
+                <form class="profile-status" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Typed::Save })}>
+                    <input aria-label="Status message" placeholder="Set a status message" maxlength="160" value={status}
+                        enterkeyhint="done" autocomplete="off" oninput={link.callback(|event: InputEvent| Typed::Text(event.target_unchecked_into::<HtmlInputElement>().value()))}
+                    onkeydown={link.batch_callback(|event: KeyboardEvent| (event.key() == "Escape").then_some(Typed::Undo))}
+                    onblur={link.callback(|_: FocusEvent| Typed::Save)} />
+                </form>
+            </header>
+        }
     }
 }

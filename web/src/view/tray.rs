@@ -7,7 +7,7 @@ use crate::intent::Intent;
 use crate::view::icons::{Icon, icon};
 
 /// A picture on its way.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sending {
     /// For cancelling it.
     pub(crate) id: u32,
@@ -20,12 +20,12 @@ pub(crate) struct Sending {
 }
 
 /// How far a picture is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// It is made fit, or waits for an address.
     Preparing,
-    /// This share is sent, 0 to 1.
-    Sent(f64),
+    /// So many thousandths are sent.
+    Sent(u32),
     /// It could not be sent.
     Failed {
         /// For the person.
@@ -35,22 +35,16 @@ pub(crate) enum Progress {
     },
 }
 
-#[derive(PartialEq, Properties)]
-pub(crate) struct Props {
-    pub(crate) sending: Vec<Sending>,
-    pub(crate) emit: Callback<Intent>,
-}
-
-#[component]
-pub(crate) fn Tray(props: &Props) -> Html {
-    let cards = props.sending.iter().map(|sending| {
+/// The pictures of a chat.
+pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
+    let cards = sending.iter().map(|sending| {
         let id = sending.id;
-        let drop = props.emit.reform(move |_: MouseEvent| Intent::DropPicture(id));
-        let again = props.emit.reform(move |_: MouseEvent| Intent::RetryPicture(id));
+        let drop = emit.reform(move |_: MouseEvent| Intent::DropPicture(id));
+        let again = emit.reform(move |_: MouseEvent| Intent::RetryPicture(id));
         let (detail, drop_name) = match &sending.progress {
             Progress::Preparing => (html! { <progress aria-label="Sending picture"></progress> }, "Cancel"),
             Progress::Sent(share) => {
-                (html! { <progress aria-label="Sending picture" max="1" value={share.to_string()}></progress> }, "Cancel")
+                (html! { <progress aria-label="Sending picture" max="1000" value={share.to_string()}></progress> }, "Cancel")
             }
             Progress::Failed { words, again: can } => {
                 let detail = html! {
