@@ -177,13 +177,13 @@ impl Session {
 
     /// A contact's name as it is written, or the key.
     fn contact_name(&self, chat: &ChatId) -> Rc<str> {
-        match chat {
-            ChatId::Private(key) => self
-                .state
-                .contact(key)
-                .map_or_else(|| key.clone(), |contact| contact.username.clone()),
-            ChatId::Room(key) => key.clone(),
-        }
+        let contact = match chat {
+            ChatId::Private(key) => self.state.contact(key),
+            ChatId::Room(_) => None,
+        };
+        let known = || self.state.chats.get(chat).map(|chat| chat.name.clone());
+        let name = contact.map(|contact| contact.username.clone()).or_else(known);
+        name.unwrap_or_else(|| chat.key().into())
     }
 }
 

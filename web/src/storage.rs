@@ -119,6 +119,16 @@ impl Store {
         self.set(&named("rooms", username), (!names.is_empty()).then_some(&*names));
     }
 
+    /// The status message that was set here last: a log-in does not tell it.
+    pub(crate) fn status(&self, username: &str) -> Option<String> {
+        self.get(&named("status", username))
+    }
+
+    /// Keeps the status message.
+    pub(crate) fn set_status(&self, username: &str, text: &str) {
+        self.set(&named("status", username), (!text.is_empty()).then_some(text));
+    }
+
     /// The message of the day that was dismissed last.
     pub(crate) fn dismissed_motd(&self, username: &str) -> Option<String> {
         self.get(&named("motd", username))

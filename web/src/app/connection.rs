@@ -1,4 +1,6 @@
 //! The app's end of the connection: carries out what the session wants, and keeps what has to survive a reload.
+use std::rc::Rc;
+
 use gloo_render::request_animation_frame;
 use gloo_timers::callback::Timeout;
 use mig33_client::{Action, ActionId, Event, Output, Session};
@@ -99,10 +101,7 @@ impl App {
                 self.store.set_token(&username, token.as_ref().map(|token| &token.expose()[..]));
             }
             Event::LoggedIn => self.logged_in(ctx),
-            Event::LoggedOut { reason } => {
-                self.log_in_error = reason;
-                self.logged_out();
-            }
+            Event::LoggedOut { reason } => self.logged_out(reason),
             Event::MessageReceived { .. } => {}
         }
     }
@@ -112,6 +111,7 @@ impl App {
         let is_new = self.account.is_none();
         self.store.set_account(Some(&account.username));
         self.account = Some(account.clone());
+        self.own_status = self.store.status(&account.username).unwrap_or_default().into();
         if is_new {
             self.furnish(&account.username);
         }
@@ -125,11 +125,15 @@ impl App {
         }
     }
 
-    fn logged_out(&mut self) {
-        if let Some(account) = self.account.take() {
-            self.store.set_dismissed_motd(&account.username, None);
-        }
+    fn logged_out(&mut self, reason: Option<Rc<str>>) {
+        let Some(account) = self.account.take() else {
+            // a try to log in that failed: what answers it tells why
+            self.log_in_error = reason.or(self.log_in_error.take());
+            return;
+        };
+        self.store.set_dismissed_motd(&account.username, None);
         self.store.set_account(None);
+        self.log_in_error = reason;
         surroundings::set_route(&Route::List, true);
         self.route = Route::List;
         self.start_anew();
@@ -145,12 +149,13 @@ impl App {
         self.drafts = super::Drafts::default();
         self.kept_outbox = bytes::Bytes::new();
         self.transfers = super::Transfers::default();
-        self.errors = std::rc::Rc::default();
+        self.errors = Rc::default();
         self.reading = super::Reading::default();
     }
 
     /// What was kept of this person, before the log-in.
     fn begin(&mut self, username: &str) {
+        self.own_status = self.store.status(username).unwrap_or_default().into();
         self.drafts = self.store.drafts(username);
         let outbox = self.store.take_outbox(username);
         self.kept_outbox = outbox.clone();
@@ -206,12 +211,7 @@ impl App {
         }
     }
 
-    fn answered(
-        &mut self,
-        ctx: &Context<Self>,
-        action: ActionId,
-        result: Result<(), std::rc::Rc<str>>,
-    ) {
+    fn answered(&mut self, ctx: &Context<Self>, action: ActionId, result: Result<(), Rc<str>>) {
         if self.transfers.asked(action).is_some() {
             if let Err(words) = result {
                 self.upload_refused(action, &words);

@@ -102,6 +102,11 @@ impl App {
             && let Some(contact) = self.state.contacts.get(&id).cloned()
         {
             self.leave(ctx, &ChatId::private(&contact.username));
+        } else if let Action::SetStatusMessage(text) = action
+            && let Some(account) = &self.account
+        {
+            self.store.set_status(&account.username, &text);
+            self.own_status = text.into();
         }
     }
 
