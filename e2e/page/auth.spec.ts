@@ -1,4 +1,5 @@
 // Registering, logging in, logging out, and the server's words when it says no.
+import { doorOf, pageOf } from './door';
 import { expect, test } from './visit';
 
 test('a new user is logged in after registering, and stays so over a reload', async ({ registered }) => {
@@ -46,6 +47,17 @@ test('logging out is for good', async ({ registered, user }) => {
   await expect(anna.page.getByRole('tab', { name: 'Log in' })).toBeVisible();
   const kept = await anna.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   expect(kept).not.toContain('SeCreT1');
+});
+
+test('a service that knows neither token nor name asks for the password again', async ({ program, relay, start, visit, dataDir }) => {
+  const door = await relay(pageOf(program));
+  const anna = await visit({ address: doorOf(door) });
+  await anna.register('anna');
+  await program.kill();
+  door.restore(pageOf(await start({ dataDir: `${dataDir}/empty` })));
+  await anna.page.reload();
+  await expect(anna.page.getByRole('tab', { name: 'Log in' })).toBeVisible();
+  await anna.register('anna');
 });
 
 test.describe('under maintenance', () => {

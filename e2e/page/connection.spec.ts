@@ -1,13 +1,9 @@
 // The connection lost and found: the banner, and nothing that was typed is lost or said twice.
-import type { Relay } from '../harness/relay';
-import type { Program } from '../harness/program';
+import { doorOf, pageOf } from './door';
 import { expect, test } from './visit';
 
 // a socket that fails is told to the console by the browser itself
 test.use({ expectedComplaints: /WebSocket connection to|Failed to load resource/ });
-
-const doorOf = (relay: Relay) => new URL(`http://${relay.address.host}:${relay.address.port}/`);
-const pageOf = (program: Program) => ({ host: program.page.hostname, port: Number(program.page.port) });
 
 test('the upstream down shows the banner; typed meanwhile, it arrives once', async ({ program, relay, start, visit, user }) => {
   const between = await relay(program.tcp);
@@ -97,4 +93,16 @@ test('what was typed while down survives a reload', async ({ program, relay, vis
   await anna.isInChat('bert');
   expect((await bert.message()).text).toBe('into the outbox');
   await expect(anna.message('into the outbox')).toHaveCount(1);
+});
+
+test('a stop and a new start: the page comes back by itself', async ({ program, relay, start, visit }) => {
+  const door = await relay(pageOf(program));
+  const anna = await visit({ address: doorOf(door) });
+  await anna.register('anna');
+  await program.stop();
+  await expect(anna.banner).toBeVisible();
+  await expect(anna.page.getByRole('button', { name: 'Log out' })).toBeVisible();
+  door.restore(pageOf(await start()));
+  await expect(anna.banner).toHaveCount(0, { timeout: 20_000 });
+  await anna.joinRoom('Lobby');
 });

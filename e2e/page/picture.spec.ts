@@ -19,10 +19,15 @@ test('a picture that was picked is seen by both, and after a reload', async ({ r
   await befriendThroughPage(anna, 'anna', bert, 'bert');
   await anna.openChat('bert');
   await bert.openChat('anna');
+  const progress = anna.page.getByRole('progressbar', { name: 'Sending picture' });
+  await anna.page.route('**', async (route) => {
+    if (route.request().method() === 'PUT') await expect(progress).toBeVisible();
+    await route.continue();
+  });
   await anna.pickPicture(file(40));
   await shows(bert, 'Picture from anna');
   await shows(anna, 'Picture from you');
-  await expect(anna.page.getByRole('progressbar', { name: 'Sending picture' })).toHaveCount(0);
+  await expect(progress).toHaveCount(0);
   await bert.page.reload();
   await bert.isInChat('anna');
   await shows(bert, 'Picture from anna');
@@ -50,7 +55,6 @@ test('a handset is told where to see it', async ({ registered, user }) => {
   expect((await fetch(notice.text('url'))).headers.get('content-type')).toMatch(/^image\//);
 });
 
-// the upload's answer is an error of the network to the browser's console
 test('what is no picture is refused with words', async ({ registered, user }) => {
   const [anna, handset] = [await registered('anna'), await user('nokia')];
   await anna.addContact('nokia');

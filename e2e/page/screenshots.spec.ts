@@ -25,7 +25,10 @@ for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ['light', 'dark'] as const) {
     test(`${size}, ${colorScheme}`, async ({ visit, user }) => {
       const anna = await visit({ viewport, colorScheme });
-      const shoot = (view: string) => anna.page.screenshot({ path: `${FOLDER}${view}-${size}-${colorScheme}.png` });
+      const shoot = async (view: string) => {
+        await anna.page.mouse.move(0, 0); // nothing is pointed at
+        await anna.page.screenshot({ path: `${FOLDER}${view}-${size}-${colorScheme}.png` });
+      };
       const back = async () => {
         if (size === 'phone') await anna.page.getByRole('button', { name: 'Back' }).click();
       };
@@ -38,6 +41,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       await expect(anna.page.getByRole('button', { name: 'Accept marguerite' })).toBeVisible();
       await shoot('2-list');
 
+      await anna.page.getByLabel('Message of the day').getByRole('button', { name: 'Dismiss' }).click();
       await anna.openChat('sofia');
       await sofia.say('anna_k', 'The view from the hotel is something else.');
       await sofia.say('anna_k', 'You can see the whole harbour, and the ferries come and go all night long.');

@@ -95,3 +95,25 @@ test('contacts are still there after a log-out', async ({ user, logIn }) => {
   await anna.logOut();
   expect(await names(await logIn('anna'))).toEqual(['bert']);
 });
+
+test('who is blocked is not heard, until he is allowed again', async ({ user }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  await befriend(anna, bert);
+  await anna.request('SET_PERMISSION', { username: 'bert', permission: VALUES['Permission']?.['BLOCK'] ?? 0 });
+  await refusal(bert.say('anna', 'hello?'));
+  await anna.request('SET_PERMISSION', { username: 'bert', permission: VALUES['Permission']?.['ALLOW'] ?? 0 });
+  await bert.say('anna', 'thank you');
+  expect((await anna.message()).text).toBe('thank you');
+});
+
+test('a client that keeps its list gets it again only when it has changed', async ({ user }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  const timestamp = (packets: { name: string; number(field: string): number | undefined }[]) =>
+    packets.find(({ name }) => name === 'CONTACT_LIST_VERSION')?.number('timestamp') ?? -1;
+  const ask = (known: number) => anna.list('HAVE_LATEST_CONTACT_LIST', { timestamp: known }, 'GET_CONTACTS_COMPLETE');
+  const known = timestamp(await ask(0));
+  expect(known).toBeGreaterThanOrEqual(0);
+  expect((await anna.ask('HAVE_LATEST_CONTACT_LIST', { timestamp: known })).name).not.toBe('GROUP');
+  await befriend(anna, bert);
+  expect((await ask(known)).map(({ name }) => name)).toContain('CONTACT');
+});

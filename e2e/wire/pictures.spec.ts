@@ -94,3 +94,15 @@ test('pictures go to contacts only', async ({ user }) => {
   const [stranger, nobody] = [await refusal(anna.uploadAddress('bert')), await refusal(anna.uploadAddress('nobody'))];
   expect(stranger.text.replaceAll('bert', 'NAME')).toBe(nobody.text.replaceAll('nobody', 'NAME'));
 });
+
+test('UPLOAD_FILE does the same in one packet', async ({ user }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  await befriend(anna, bert);
+  const file_content = png(64, 64, 10);
+  const file_type = value('FileType', 'IMAGE');
+  await anna.request('UPLOAD_FILE', { file_type, file_content, description: 'me', destination: 'bert' });
+  const notice = await bert.unasked('FILE_RECEIVED');
+  const view = await fetch(notice.text('url'));
+  expect(Buffer.from(await view.arrayBuffer()).equals(file_content)).toBe(true);
+  expect(await bert.message()).toMatchObject({ from: 'anna', contentType: 5, text: notice.text('url') });
+});

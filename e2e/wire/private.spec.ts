@@ -90,6 +90,21 @@ test('what the receiver does with a message is told to the sender', async ({ use
   }
 });
 
+test('typing is told to the other side, and kept nowhere', async ({ user }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  await befriend(anna, bert);
+  anna.send('MESSAGE_STATUS_EVENT', {
+    message_type: value('MessageType', 'MIG33'),
+    message_destination_type: value('ChatDestination', 'PRIVATE'),
+    message_destination: 'bert',
+    message_event_type: value('StatusEvent', 'COMPOSING'),
+  });
+  const told = await bert.unasked('MESSAGE_STATUS_EVENT');
+  expect(told.number('message_event_type')).toBe(value('StatusEvent', 'COMPOSING'));
+  expect(told.text('message_source')).toBe('anna');
+  expect(await bert.history('PRIVATE', 'anna')).toEqual([]);
+});
+
 test('a message of an odd kind or too long is refused, and the block named', async ({ user }) => {
   const [anna, bert] = [await user('anna'), await user('bert')];
   await befriend(anna, bert);

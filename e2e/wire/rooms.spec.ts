@@ -37,6 +37,26 @@ test('a room is made, and found by part of its name in any case', async ({ user 
   await refusal(bert.request('CREATE_CHATROOM', { chatroom_name: 'TEA and cake' }));
 });
 
+test('many rooms come in pages, counted from 1', async ({ user }) => {
+  const made: string[] = [];
+  for (const name of ['anna', 'bert', 'carl']) {
+    const owner = await user(name);
+    for (let number = 0; number < 8; number++) {
+      made.push(`Page ${name} ${number}`);
+      await owner.request('CREATE_CHATROOM', { chatroom_name: made.at(-1) ?? '' });
+    }
+  }
+  const reader = await user('reader');
+  const found: string[] = [];
+  for (let page = 1, pages = 1; page <= pages; page++) {
+    const packets = await reader.list('GET_CHATROOMS', { search_string: 'page', page }, 'GET_CHATROOMS_COMPLETE');
+    pages = packets.at(-1)?.number('number_of_pages') ?? 0;
+    expect(pages).toBeGreaterThan(1);
+    found.push(...namesOf(packets.slice(0, -1)));
+  }
+  expect(found.sort()).toEqual(made.sort());
+});
+
 test('room names are 3 to 30 characters of a few kinds', async ({ user }) => {
   const anna = await user('anna');
   for (const chatroom_name of ['', 'ab', 'x'.repeat(31), ' abc', '_abc', 'a  b', 'a;b', 'a/b']) {

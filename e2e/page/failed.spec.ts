@@ -1,0 +1,28 @@
+// A message that the server refuses: it stays, says so, and can be tried again.
+import { doorOf, pageOf } from './door';
+import { expect, test } from './visit';
+
+test.use({ settings: '[server.limits]\ntext_bytes = 100', expectedComplaints: /WebSocket connection to/ });
+
+test('is kept with a button to try again', async ({ program, relay, start, visit, user }) => {
+  const door = await relay(pageOf(program));
+  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  const long = 'a long story '.repeat(10).trim();
+  await anna.say(long);
+  const retry = anna.message('a long story').getByRole('button', { name: 'Not sent. Retry' });
+  await expect(retry).toBeVisible();
+  await anna.saySafely('a short one');
+
+  await program.stop();
+  await expect(anna.banner).toBeVisible();
+  const again = await start();
+  door.restore(pageOf(again));
+  await expect(anna.banner).toHaveCount(0, { timeout: 20_000 });
+  await retry.click();
+  await expect(anna.message('a long story').locator('.state')).toHaveText(/Sent/);
+  await expect(anna.message('a long story')).toHaveCount(1);
+});
