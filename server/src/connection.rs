@@ -34,7 +34,7 @@ const READ: usize = 4096;
 /// While more than this waits to be written, the session's requests wait.
 const AHEAD: usize = 64 << 10;
 /// How long the last packets may take, and how long what the client still sends is read after them.
-const LAST: Duration = Duration::from_secs(5);
+const LAST: Duration = Duration::from_secs(1);
 /// Messages in a batch of those that waited.
 const BATCH: u32 = 100;
 

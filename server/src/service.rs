@@ -33,8 +33,8 @@ pub struct Service {
     admission: Arc<Admission>,
     connections: TaskTracker,
     stopping: CancellationToken,
-    /// Held for as long as the service lives.
-    _locks: Arc<[File]>,
+    /// Held for as long as the service runs.
+    locks: Arc<[File]>,
 }
 
 /// What is known about a client before it has said anything.
@@ -160,7 +160,7 @@ impl Service {
             admission: Arc::new(admission),
             connections: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            _locks: locks.into(),
+            locks: locks.into(),
         })
     }
 
@@ -209,6 +209,11 @@ impl Service {
             );
         }
         self.core.store.close().await;
+        for lock in self.locks.iter() {
+            if let Err(error) = lock.unlock() {
+                tracing::warn!(%error, "the data folder stays locked until this process ends");
+            }
+        }
     }
 
     /// Adds the service's figures to a registry.

@@ -83,7 +83,8 @@ pub(crate) async fn join(call: Call<'_>) -> Outcome {
     mailbox.hold(); // what happens in the room from here on comes behind the answer
     let name: Arc<str> = room.name.as_str().into();
     // an administrator comes into a full room, too
-    let capacity = if is_administrator(&room, &member.seat.name) { u32::MAX } else { room.capacity };
+    let capacity =
+        if is_administrator(&room, &member.seat.name) { u32::MAX } else { room.capacity };
     let joined = user_status(&room, &member.seat.name, ChatUserStatus::JOINED);
     let members = match core.fanout.join(room.id, capacity, &member.seat, &joined).await {
         Ok(joined) => joined.members,

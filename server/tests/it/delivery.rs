@@ -1,0 +1,152 @@
+//! Messages for who is not there, and again until they are delivered (spec/wire.md section 4).
+use mig33_codec::Command;
+use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent};
+use mig33_codec::values::StatusEvent;
+
+use crate::harness::{Client, World, guid, text};
+
+scenarios!(
+    offline_messages_come_in_order_until_received,
+    a_later_packet_counts_as_delivered,
+    what_was_fetched_does_not_come_again,
+    ten_thousand_wait_and_new_ones_come_behind_them,
+    a_session_that_does_not_read_is_ended_and_misses_nothing,
+    each_session_gets_what_waits,
+);
+
+async fn received(client: &mut Client, guid: &str) {
+    let event = MessageStatusEvent {
+        message_destination: Some("alice".into()),
+        message_guid: Some(guid.into()),
+        message_event_type: Some(StatusEvent::RECEIVED),
+        ..MessageStatusEvent::default()
+    };
+    client.send(event).await;
+}
+
+async fn offline_messages_come_in_order_until_received(world: World) {
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    let mut times = Vec::new();
+    for n in 0..5 {
+        times.push(alice.say("bob", &format!("g{n}"), "x").await.unwrap().value);
+    }
+    let mut bob = world.session("bob").await;
+    for n in 0..5 {
+        let message: Message = bob.expect().await;
+        assert_eq!(guid(&message), format!("g{n}"));
+        assert_eq!(message.timestamp, times[n], "with its own time");
+    }
+    received(&mut bob, "g0").await;
+    received(&mut bob, "g3").await;
+    bob.fence().await;
+    drop(bob);
+    let events: Vec<MessageStatusEvent> = alice
+        .fence()
+        .await
+        .iter()
+        .filter(|frame| frame.command == Command::MESSAGE_STATUS_EVENT)
+        .map(crate::harness::decode)
+        .collect();
+    assert_eq!(events.len(), 2);
+    let mut bob = world.session("bob").await;
+    for wanted in ["g1", "g2", "g4"] {
+        assert_eq!(guid(&bob.expect().await), wanted);
+        received(&mut bob, wanted).await;
+    }
+    bob.fence().await;
+    assert!(world.session("bob").await.fence().await.is_empty());
+}
+
+async fn a_later_packet_counts_as_delivered(world: World) {
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    alice.say("bob", "g1", "x").await.unwrap();
+    let mut bob = world.session("bob").await;
+    bob.expect::<Message>().await;
+    drop(bob); // nothing came from it: it may not have got this
+    let mut bob = world.session("bob").await;
+    bob.expect::<Message>().await;
+    bob.fence().await;
+    drop(bob);
+    assert!(world.session("bob").await.fence().await.is_empty());
+    let event = alice.until::<MessageStatusEvent>().await.1;
+    assert_eq!(event.message_event_type, Some(StatusEvent::RECEIVED));
+    assert_eq!(event.server_generated, Some(1));
+}
+
+async fn what_was_fetched_does_not_come_again(world: World) {
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    alice.say("bob", "g1", "x").await.unwrap();
+    let mut bob = world.session("bob").await;
+    bob.expect::<Message>().await;
+    bob.send(GetMessages { chat_id: Some("alice".into()), ..GetMessages::default() }).await;
+    bob.expect::<Message>().await;
+    drop(bob);
+    assert!(world.session("bob").await.fence().await.is_empty());
+}
+
+async fn ten_thousand_wait_and_new_ones_come_behind_them(world: World) {
+    const MANY: usize = 1000;
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    for n in 0..MANY {
+        alice.send(crate::harness::private("bob", &format!("g{n}"), "x")).await;
+    }
+    alice.fence().await;
+    // a stream that holds next to nothing: the service has to wait for its reader
+    let mut bob = world.connect_from(None, 256);
+    bob.log_in("bob").await;
+    let mut got = Vec::new();
+    for n in 0..MANY / 2 {
+        got.push(guid(&bob.expect().await));
+        if n % 100 == 0 {
+            alice.say("bob", &format!("new{n}"), "x").await.unwrap();
+        }
+    }
+    got.extend(bob.fence().await.iter().map(|frame| guid(&crate::harness::decode(frame))));
+    while got.len() < MANY + MANY / 200 {
+        got.push(guid(&bob.expect().await));
+    }
+    let wanted: Vec<_> = (0..MANY)
+        .map(|n| format!("g{n}"))
+        .chain((0..MANY / 2).step_by(100).map(|n| format!("new{n}")))
+        .collect();
+    assert_eq!(got, wanted);
+    assert!(bob.fence().await.is_empty());
+}
+
+async fn a_session_that_does_not_read_is_ended_and_misses_nothing(_: World) {
+    let world = World::with(|settings| settings.limits.outgoing_bytes = 20_000).await;
+    let (mut alice, mut bob) = (world.user("alice").await, world.connect_from(None, 1024));
+    bob.register("bob").await;
+    bob.log_in("bob").await;
+    crate::harness::befriend(&mut alice, &mut bob).await;
+    let long = "x".repeat(5000);
+    for n in 0..20 {
+        alice.say("bob", &format!("g{n}"), &long).await.unwrap();
+    }
+    let mut first = 0;
+    while bob.next().await.is_some() {
+        first += 1;
+    }
+    assert!(first < 20);
+    let mut bob = world.session("bob").await;
+    for n in 0..20 {
+        let message: Message = bob.expect().await;
+        assert_eq!((guid(&message), text(&message).len()), (format!("g{n}"), 5000));
+    }
+}
+
+async fn each_session_gets_what_waits(world: World) {
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    alice.say("bob", "g1", "x").await.unwrap();
+    let (mut one, mut two) = (world.session("bob").await, world.session("bob").await);
+    assert_eq!(guid(&one.expect().await), "g1");
+    assert_eq!(guid(&two.expect().await), "g1");
+    received(&mut one, "g1").await;
+    one.fence().await;
+    assert!(world.session("bob").await.fence().await.is_empty());
+}

@@ -1,0 +1,17 @@
+//! The service from a client's side: scenarios that run on every store, models, virtual time, and the real program.
+#[macro_use]
+mod harness;
+
+mod bad_input;
+mod contacts;
+mod contacts_model;
+mod crash;
+mod delivery;
+mod login;
+mod messages;
+mod pictures;
+mod rooms;
+mod rooms_model;
+mod start;
+mod sync;
+mod virtual_time;

@@ -1,0 +1,174 @@
+//! Pictures by link and in a packet (spec/wire.md section 4).
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode};
+use bytes::Bytes;
+use mig33_codec::packets::{FileReceived, GetMessages, GetUrl, Message, UploadFile};
+use mig33_codec::values::{ContentType, FileType};
+use tower::ServiceExt;
+
+use crate::harness::{Client, World, text};
+
+scenarios!(
+    a_picture_goes_to_both_and_into_history,
+    an_upload_address_takes_one_picture,
+    what_is_no_picture_is_refused,
+    upload_addresses_are_for_contacts_and_for_a_time,
+    a_picture_in_a_packet,
+    what_a_crash_left_is_tidied,
+);
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and what follows";
+
+async fn address(client: &mut Client, to: &str) -> Result<String, String> {
+    let packet = GetUrl { url_type: Some(20), profile_name: Some(to.into()), ..GetUrl::default() };
+    let url = client.ask(packet).await?.text.unwrap();
+    Ok(url.as_str().strip_prefix("http://page:1").unwrap().to_owned())
+}
+
+async fn http(
+    world: &World,
+    method: Method,
+    path: &str,
+    body: impl Into<Body>,
+) -> axum::response::Response {
+    let request = Request::builder().method(method).uri(path).body(body.into()).unwrap();
+    world.service.http_router().oneshot(request).await.unwrap()
+}
+
+async fn put(world: &World, path: &str, body: impl Into<Body>) -> StatusCode {
+    http(world, Method::PUT, path, body).await.status()
+}
+
+fn files(world: &World) -> usize {
+    std::fs::read_dir(world.settings.data_dir.join("pictures")).unwrap().count()
+}
+
+async fn a_picture_goes_to_both_and_into_history(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let path = address(&mut alice, "BOB").await.unwrap();
+    assert_eq!(put(&world, &path, PNG).await, StatusCode::CREATED);
+    let notice: FileReceived = bob.expect().await;
+    assert_eq!(notice.source.unwrap(), "alice");
+    assert!(!notice.text.unwrap().is_empty());
+    let url = notice.url.unwrap().as_str().into_owned();
+    for client in [&mut bob, &mut alice] {
+        let message: Message = client.expect().await;
+        assert_eq!(message.content_type, Some(ContentType::EXISTING_FILE));
+        assert_eq!(message.source.clone().unwrap(), "alice");
+        assert_eq!(text(&message), url);
+    }
+    alice.send(GetMessages { chat_id: Some("bob".into()), ..GetMessages::default() }).await;
+    assert_eq!(text(&alice.expect().await), url);
+    let seen = url.strip_prefix("http://page:1").unwrap();
+    assert_ne!(seen, path, "who may see it may not send with it");
+    let response = http(&world, Method::GET, seen, Body::empty()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "image/png");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("content-security-policy"), "default-src 'none'; sandbox");
+    assert_eq!(header("content-disposition"), "inline");
+    assert!(header("cache-control").starts_with("private, max-age="));
+    assert_eq!(to_bytes(response.into_body(), 1 << 20).await.unwrap(), PNG);
+    assert_eq!(
+        http(&world, Method::GET, "/pictures/nothing", Body::empty()).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    let world = world.restarted().await;
+    assert_eq!(http(&world, Method::GET, seen, Body::empty()).await.status(), StatusCode::OK);
+}
+
+async fn an_upload_address_takes_one_picture(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let path = address(&mut alice, "bob").await.unwrap();
+    let (one, two) = tokio::join!(put(&world, &path, PNG), put(&world, &path, PNG));
+    let mut both = [one, two];
+    both.sort();
+    assert_eq!(both, [StatusCode::CREATED, StatusCode::GONE]);
+    assert_eq!(put(&world, &path, PNG).await, StatusCode::GONE);
+    assert_eq!(files(&world), 1);
+    assert_eq!(bob.fence().await.len(), 2);
+    assert_eq!(
+        http(&world, Method::GET, &path, Body::empty()).await.status(),
+        StatusCode::NOT_FOUND
+    );
+}
+
+async fn what_is_no_picture_is_refused(_: World) {
+    let world = World::with(|settings| settings.limits.picture_bytes = 1000).await;
+    let (mut alice, _bob) = world.friends("alice", "bob").await;
+    let path = address(&mut alice, "bob").await.unwrap();
+    let large = [PNG, &[0; 1000]].concat();
+    assert_eq!(put(&world, &path, large.clone()).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let chunks =
+        large.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Bytes::copy_from_slice(chunk)));
+    let stream = Body::from_stream(futures_util::stream::iter(chunks.collect::<Vec<_>>()));
+    assert_eq!(put(&world, &path, stream).await, StatusCode::PAYLOAD_TOO_LARGE);
+    for bad in [
+        &b""[..],
+        b"\x89PNG",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html>hello there</html>",
+    ] {
+        assert_eq!(put(&world, &path, bad).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    let broken = [Ok(Bytes::from_static(PNG)), Err(std::io::Error::other("gone"))];
+    let broken = Body::from_stream(futures_util::stream::iter(broken));
+    assert_eq!(put(&world, &path, broken).await, StatusCode::BAD_REQUEST);
+    assert_eq!(files(&world), 0);
+    assert_eq!(put(&world, &path, PNG).await, StatusCode::CREATED, "refused ones do not use it up");
+}
+
+async fn upload_addresses_are_for_contacts_and_for_a_time(_: World) {
+    let world = World::with(|settings| settings.limits.pictures_per_day = 2).await;
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    world.user("carol").await;
+    let error = address(&mut alice, "carol").await.unwrap_err();
+    assert_eq!(error, address(&mut alice, "nobody").await.unwrap_err());
+    let other = GetUrl { url_type: Some(1), profile_name: Some("bob".into()), ..GetUrl::default() };
+    assert!(alice.ask(other).await.unwrap_err().contains("block 1 (url_type)"));
+    let late = address(&mut alice, "bob").await.unwrap();
+    world.clock.pass(601_000);
+    assert_eq!(put(&world, &late, PNG).await, StatusCode::GONE);
+    assert_eq!(put(&world, "/pictures/invented", PNG).await, StatusCode::NOT_FOUND);
+    let removed = address(&mut alice, "bob").await.unwrap();
+    assert!(address(&mut alice, "bob").await.is_err(), "no more today");
+    let id = bob.contacts().await[0].1;
+    let remove = mig33_codec::packets::RemoveContact { contact_id: Some(id), ..Default::default() };
+    bob.ask(remove).await.unwrap();
+    assert_eq!(put(&world, &removed, PNG).await, StatusCode::FORBIDDEN);
+    assert_eq!(files(&world), 0);
+}
+
+async fn a_picture_in_a_packet(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let packet = UploadFile {
+        file_type: Some(FileType::IMAGE),
+        file_content: Some(Bytes::from_static(PNG)),
+        destination: Some("bob".into()),
+        ..UploadFile::default()
+    };
+    let ok = alice.ask(packet.clone()).await.unwrap();
+    bob.expect::<FileReceived>().await;
+    let message: Message = bob.expect().await;
+    assert!(text(&message).starts_with("http://page:1/pictures/"));
+    assert_eq!((message.guid, message.timestamp), (ok.text, ok.value));
+    let no_picture =
+        UploadFile { file_content: Some(Bytes::from_static(b"just some text")), ..packet.clone() };
+    assert!(alice.ask(no_picture).await.unwrap_err().contains("block 2 (file_content)"));
+    assert!(alice.ask(UploadFile { destination: Some("eve".into()), ..packet }).await.is_err());
+    assert_eq!(files(&world), 1);
+}
+
+async fn what_a_crash_left_is_tidied(world: World) {
+    let (mut alice, _bob) = world.friends("alice", "bob").await;
+    let path = address(&mut alice, "bob").await.unwrap();
+    assert_eq!(put(&world, &path, PNG).await, StatusCode::CREATED);
+    let folder = world.settings.data_dir.join("pictures");
+    let name = "a".repeat(32);
+    std::fs::write(folder.join(&name), PNG).unwrap();
+    std::fs::write(folder.join(format!("{name}.part")), PNG).unwrap();
+    std::fs::write(folder.join("README"), "somebody's own").unwrap();
+    let world = world.restarted().await;
+    assert_eq!(files(&world), 2, "the picture, and what is not ours");
+}

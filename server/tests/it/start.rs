@@ -1,0 +1,109 @@
+//! What the service says when it cannot start, and what it makes at its first start.
+use std::fs;
+
+use mig33_server::{Service, Settings, StartError};
+
+fn settings(folder: &tempfile::TempDir) -> Settings {
+    Settings { data_dir: folder.path().join("data"), ..Settings::default() }
+}
+
+async fn started_once() -> (tempfile::TempDir, Settings) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    Service::start(settings.clone()).await.unwrap().shutdown().await;
+    (folder, settings)
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Service::start(settings(&folder)).await.unwrap();
+    let error = Service::start(settings(&folder)).await.unwrap_err();
+    assert!(matches!(error, StartError::InUse { .. }));
+    assert!(error.to_string().contains("--data-dir"), "{error}");
+    // nor may two folders share a database
+    let other = Settings {
+        data_dir: folder.path().join("other"),
+        database: Some(format!("sqlite://{}", folder.path().join("data/mig33.db").display())),
+        ..Settings::default()
+    };
+    assert!(matches!(Service::start(other).await, Err(StartError::InUse { .. })));
+    first.shutdown().await;
+    Service::start(settings(&folder)).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_database_needs_its_key() {
+    let (_folder, settings) = started_once().await;
+    let key = settings.data_dir.join("mig33.key");
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let error = Service::start(settings.clone()).await.unwrap_err();
+    assert!(matches!(error, StartError::Key(_)));
+    assert!(error.to_string().contains("backup"), "{error}");
+    assert!(!key.exists(), "none is made");
+    // another database's key
+    let (_other, others) = started_once().await;
+    fs::copy(others.data_dir.join("mig33.key"), &key).unwrap();
+    assert!(matches!(Service::start(settings.clone()).await, Err(StartError::OtherKey { .. })));
+    fs::write(&key, kept).unwrap();
+    Service::start(settings).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_key_without_a_database_is_kept() {
+    let (_folder, settings) = started_once().await;
+    let key = fs::read(settings.data_dir.join("mig33.key")).unwrap();
+    for name in ["mig33.db", "mig33.db-wal", "mig33.db-shm"] {
+        drop(fs::remove_file(settings.data_dir.join(name)));
+    }
+    Service::start(settings.clone()).await.unwrap().shutdown().await;
+    assert_eq!(fs::read(settings.data_dir.join("mig33.key")).unwrap(), key);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    use sqlx::Connection;
+    let (_folder, settings) = started_once().await;
+    let path = settings.database_file().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let newer =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'of the future', 1, x'00', 0)";
+    sqlx::query(newer).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    let error = Service::start(settings).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("9999") && text.contains("newer"), "{text}");
+}
+
+#[tokio::test]
+async fn no_database_is_said_plainly() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(
+        folder.path().join("data/mig33.db"),
+        "this is no database, but it is longer than a header ".repeat(9),
+    )
+    .unwrap();
+    fs::write(folder.path().join("data/mig33.key"), [1; 32]).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(folder.path().join("data/mig33.key"), mode).unwrap();
+    }
+    let error = Service::start(settings(&folder)).await.unwrap_err();
+    assert!(error.to_string().contains("mig33.db"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_made_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, settings) = started_once().await;
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&settings.data_dir), 0o700);
+    assert_eq!(mode(&settings.data_dir.join("mig33.key")), 0o600);
+}

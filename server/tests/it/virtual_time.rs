@@ -1,0 +1,162 @@
+//! Two hundred clients and the whole service in one thread, on virtual time.
+//!
+//! Timers run on tokio's clock, which stands still here unless it is moved. tokio would move it by itself whenever all
+//! tasks wait, also while SQLite's own threads are at work; a blocking task that stays parked keeps it from that.
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use mig33_codec::Command;
+use mig33_codec::packets::{Message, Ping};
+use mig33_server::clock::{Clock, Millis};
+use tokio::time::Instant;
+
+use crate::harness::{Client, START, World, guid, in_room};
+
+const CLIENTS: usize = 200;
+
+/// The time of day on tokio's clock.
+#[derive(Debug)]
+struct VirtualClock(Instant);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Millis {
+        Millis(START + self.0.elapsed().as_millis() as u64)
+    }
+}
+
+/// Keeps tokio from moving the clock, for as long as it lives.
+struct StandStill {
+    _release: mpsc::Sender<()>,
+}
+
+impl StandStill {
+    async fn new() -> Self {
+        let (release, parked) = mpsc::channel::<()>();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            drop(tell.send(()));
+            drop(parked.recv());
+        });
+        told.await.unwrap();
+        Self { _release: release }
+    }
+}
+
+async fn world() -> (World, StandStill) {
+    let still = StandStill::new().await;
+    let clock = Arc::new(VirtualClock(Instant::now()));
+    (World::on_clock(clock, Arc::default(), |_| {}).await, still)
+}
+
+/// Lets time pass in steps, so that what is due in between happens in between.
+async fn pass(seconds: u64) {
+    for _ in 0..seconds {
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+}
+
+async fn all_in_the_lobby() -> (World, StandStill, Vec<Client>) {
+    let (world, still) = world().await;
+    let mut clients = Vec::new();
+    for n in 0..CLIENTS {
+        let mut client = world.user(&format!("user{n}")).await;
+        client.join("Lobby").await.unwrap();
+        clients.push(client);
+    }
+    for client in &mut clients {
+        client.fence().await;
+    }
+    (world, still, clients)
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_hears_everybody_in_one_order() {
+    let (_world, _still, mut clients) = all_in_the_lobby().await;
+    // all at once: nobody waits for an answer
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(in_room("Lobby", &format!("g{n}"), "hello")).await;
+    }
+    let mut orders = Vec::new();
+    for client in &mut clients {
+        let mut heard = Vec::new();
+        while heard.len() < CLIENTS - 1 {
+            let frame = client.frame().await;
+            if frame.command == Command::MESSAGE {
+                let message: Message = crate::harness::decode(&frame);
+                heard.push((message.timestamp, guid(&message)));
+            }
+        }
+        assert!(heard.windows(2).all(|pair| pair[0].0 < pair[1].0), "in the order of their times");
+        orders.push(heard);
+    }
+    let mut whole: Vec<_> = orders[0].clone();
+    whole.extend(orders[1].iter().find(|said| said.1 == "g0").cloned());
+    whole.sort();
+    assert_eq!(whole.len(), CLIENTS);
+    for (n, order) in orders.iter().enumerate() {
+        let own = format!("g{n}");
+        let others: Vec<_> = whole.iter().filter(|said| said.1 != own).cloned().collect();
+        assert_eq!(*order, others, "client {n}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_silent_for_three_periods_is_gone() {
+    let (_world, _still, mut clients) = all_in_the_lobby().await;
+    let mut silent = clients.split_off(CLIENTS / 2);
+    for _ in 0..2 {
+        pass(60).await;
+        for client in &mut clients {
+            assert!(client.fence().await.is_empty());
+        }
+    }
+    pass(61).await;
+    for client in &mut silent {
+        assert_eq!(
+            client.closed().await.iter().filter(|frame| frame.command == Command::PONG).count(),
+            0
+        );
+    }
+    let mut left = 0;
+    while left < CLIENTS / 2 {
+        left += usize::from(clients[0].frame().await.command == Command::CHATROOM_USER_STATUS);
+    }
+    clients[1].send(Ping::default()).await;
+    let (_, pong) = clients[1].until::<mig33_codec::packets::Pong>().await;
+    drop(pong);
+    clients[0].ask(in_room("Lobby", "last", "still here")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_answer_waits_for_its_pause() {
+    use mig33_codec::hash::HashKind;
+    use mig33_codec::packets::{Error, Login};
+    let (world, _still) = world().await;
+    world.user("alice").await;
+    let mut eve = world.connect();
+    let mut waited = Vec::new();
+    for _ in 0..6 {
+        eve.send(Login { username: Some("alice".into()), ..Login::default() }).await;
+        let challenge = eve.expect().await;
+        eve.prove(&challenge, "wrong", HashKind::Sha1Fold).await;
+        let begun = Instant::now();
+        let mut answer = std::pin::pin!(eve.expect::<Error>());
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut answer => break,
+                () = settle() => tokio::time::advance(Duration::from_millis(500)).await,
+            }
+        }
+        waited.push(begun.elapsed().as_secs());
+    }
+    assert_eq!(waited, [0, 0, 0, 1, 2, 4]);
+}
+
+/// Lets everything happen that can happen now.
+async fn settle() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+}
