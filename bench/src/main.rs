@@ -7,6 +7,7 @@ mod echo;
 mod link;
 mod memory;
 mod packet;
+mod placement;
 mod programs;
 mod report;
 mod scenarios;

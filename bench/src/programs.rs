@@ -1,4 +1,4 @@
-//! The processes that are measured: started, asked where they listen, and ended with the measurement.
+//! The processes that are measured: started, asked where they listen and what they use, and ended with the measurement.
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -69,6 +69,11 @@ impl Running {
             bail!("the program said {line:?} in place of where it listens");
         };
         Ok(rest.trim_end().trim_start_matches("http://").parse()?)
+    }
+
+    /// Its process id.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// What it has used so far.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub(crate) enum Figure {
     LatencyMedian,
     LatencyP99,
+    SpreadLatencyMedian,
     Rate,
     CpuPerPacket,
     Bulk,
@@ -23,8 +24,11 @@ impl Figure {
     /// Its key in JSON, what a reader is told, and how many decimals mean something.
     const fn row(self) -> (&'static str, &'static str, usize) {
         match self {
-            Self::LatencyMedian => ("latency_p50_us", "round trip, median, µs", 1),
-            Self::LatencyP99 => ("latency_p99_us", "round trip, 99 %, µs", 1),
+            Self::LatencyMedian => ("latency_p50_us", "round trip on one processor, median, µs", 1),
+            Self::LatencyP99 => ("latency_p99_us", "round trip on one processor, 99 %, µs", 1),
+            Self::SpreadLatencyMedian => {
+                ("latency_spread_p50_us", "round trip on all processors, median, µs", 1)
+            }
             Self::Rate => ("packets_per_s", "packets of 200 bytes a second", 0),
             Self::CpuPerPacket => ("cpu_us_per_packet", "CPU of the bridge a packet, µs", 2),
             Self::Bulk => ("mib_per_s", "packets of 64 KiB, MiB a second", 0),

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use crate::Bridge;
 use crate::link::{Link, Target};
 use crate::packet;
+use crate::placement::OneProcessor;
 use crate::programs::{Running, Usage};
 use crate::report::{Figure, Report};
 
@@ -25,7 +26,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 
 /// Starts everything, measures everything, so many times.
 pub(crate) async fn run(options: &Bridge) -> Result<Report> {
-    let (_echo, upstream) = Running::echo().await?;
+    let (echo, upstream) = Running::echo().await?;
     let direct = Target::Tcp(upstream);
     let mut report = Report::default();
     for _ in 0..options.rounds.max(1) {
@@ -35,10 +36,15 @@ pub(crate) async fn run(options: &Bridge) -> Result<Report> {
                 .await?;
         let through = Target::Bridge(page);
 
+        let placement = OneProcessor::keep(&[echo.pid(), bridge.pid()])?;
         let plain = latency(direct, options.trips).await?;
         let bridged = latency(through, options.trips).await?;
         report.add(Figure::LatencyMedian, Some(plain.median), bridged.median);
         report.add(Figure::LatencyP99, Some(plain.p99), bridged.p99);
+        drop(placement);
+        let plain = latency(direct, options.trips).await?;
+        let bridged = latency(through, options.trips).await?;
+        report.add(Figure::SpreadLatencyMedian, Some(plain.median), bridged.median);
 
         let plain =
             flood(direct, options.connections, options.window, SMALL, options.seconds).await?;

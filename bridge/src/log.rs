@@ -6,6 +6,9 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::settings::{LogFormat, Settings};
 
+/// Over whatever is asked for: this library tells the content of messages at its lowest level.
+const NO_CONTENT: &str = "tungstenite=warn";
+
 /// A filter that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("`{filter}` says nothing that can be logged: {source}")]
@@ -20,7 +23,8 @@ pub struct BadFilter {
 /// The filter in the settings cannot be read.
 pub fn start(settings: &Settings) -> Result<(), BadFilter> {
     let filter = EnvFilter::try_new(&settings.log)
-        .map_err(|source| BadFilter { filter: settings.log.clone(), source })?;
+        .map_err(|source| BadFilter { filter: settings.log.clone(), source })?
+        .add_directive(NO_CONTENT.parse().expect("the directive is well formed"));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
     match settings.log_format {

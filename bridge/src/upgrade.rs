@@ -58,7 +58,7 @@ async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client) {
     let connection = shared.next_connection();
     let metrics = Arc::clone(&shared.metrics.tunnel);
     metrics.opened();
-    info!(connection, peer = ?client.peer, "tunnel opened");
+    debug!(connection, peer = ?client.peer, "tunnel opened");
     let draining = shared.draining.child_token();
     let upstream = tokio::select! {
         upstream = shared.upstream.connect(client) => upstream.map_err(|error| {

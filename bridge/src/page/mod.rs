@@ -19,6 +19,7 @@ use self::encoding::Encoding;
 /// What trunk has built.
 #[derive(Embed)]
 #[folder = "../dist"]
+#[exclude = ".stage/*"]
 #[allow_missing = true]
 struct Dist;
 

@@ -1,6 +1,8 @@
 //! The bridge against upstreams and clients that are written here.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+#[cfg(feature = "embedded")]
+mod embedded;
 mod http;
 mod listeners;
 mod memory;
