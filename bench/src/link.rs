@@ -87,7 +87,7 @@ impl Link {
     pub(crate) async fn close(self) -> Result<()> {
         match self {
             Self::Bridge(mut socket) => {
-                socket.close(None).await?;
+                WebSocketStream::close(&mut socket, None).await?;
                 while let Some(Ok(_)) = socket.next().await {}
             }
             Self::Tcp(mut stream, _) => stream.shutdown().await?,
