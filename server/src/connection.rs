@@ -62,6 +62,7 @@ pub(crate) async fn serve<S>(
         writing: None,
         written_at: Instant::now(),
         eof: false,
+        bad_bytes: None,
     };
     let end = connection.run().await;
     core.metrics.ended.get_or_create(&ByReason { reason: end.reason() }).inc();
@@ -96,6 +97,8 @@ struct Connection<'a, S> {
     /// When the stream last took bytes, or had none to take.
     written_at: Instant,
     eof: bool,
+    /// The bytes that came are no packet; it ends once what came before them is answered.
+    bad_bytes: Option<FrameError>,
 }
 
 /// Why a connection ends.
@@ -150,8 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         let mut timer = pin!(tokio::time::sleep_until(Instant::from_std(self.session.deadline())));
         let mut stopping = pin!(self.stopping.cancelled());
         loop {
-            if let Err(end) = self.requests().await {
-                return end;
+            if self.bad_bytes.is_none() {
+                self.bad_bytes = self.requests().await.err();
             }
             self.backlog().await;
             if self.writing.is_none() {
@@ -159,11 +162,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                 self.written_at = Instant::now();
             }
             if self.writing.is_none() {
-                if let Some(ending) = self.mailbox.ending() {
+                // in this order: once it is ending, nothing more is put in
+                if let Some(ending) = self.mailbox.ending()
+                    && self.mailbox.waiting_bytes() == 0
+                {
                     return End::Session(ending);
                 }
+                if let Some(error) = self.bad_bytes {
+                    return End::Framing(error);
+                }
                 if self.eof {
-                    return End::Closed;
+                    return self.session.finish().map_or_else(End::Framing, |()| End::Closed);
                 }
             } else if self.mailbox.ending() == Some(Ending::NotReading) {
                 return End::Session(Ending::NotReading);
@@ -171,12 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             self.arm(timer.as_mut());
             match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
                 Step::Read(bytes) => self.session.handle_bytes(Instant::now().into_std(), bytes),
-                Step::Eof => {
-                    self.eof = true;
-                    if let Err(error) = self.session.finish() {
-                        return End::Framing(error);
-                    }
-                }
+                Step::Eof => self.eof = true,
                 Step::Written(outgoing) => self.written(&outgoing),
                 Step::Changed => {}
                 Step::Time => {
@@ -231,6 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         }
         let is_ahead = self.mailbox.waiting_bytes() > AHEAD;
         if !self.eof
+            && self.bad_bytes.is_none()
             && !is_ahead
             && let Poll::Ready(step) = read(Pin::new(&mut self.stream), context)
         {
@@ -246,10 +251,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
     }
 
     /// Does what the packets that have arrived ask for, one after the other.
-    async fn requests(&mut self) -> Result<(), End> {
+    async fn requests(&mut self) -> Result<(), FrameError> {
         while self.mailbox.waiting_bytes() <= AHEAD && self.mailbox.ending().is_none() {
             let now = Instant::now().into_std();
-            match self.session.next(now).map_err(End::Framing)? {
+            match self.session.next(now)? {
                 None => return Ok(()),
                 Some(Incoming::Request(frame)) => self.request(&frame).await,
                 Some(Incoming::TooMany(frame, wait)) => {

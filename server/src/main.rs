@@ -87,11 +87,8 @@ async fn run(args: Args) -> Result<(), Failure> {
     let listening_http = service.clone();
     let tcp_task = tokio::spawn(async move { listening.listen(tcp).await });
     let http_task = tokio::spawn(async move { listening_http.listen_http(http).await });
-    {
-        let mut out = io::stdout().lock();
-        writeln!(out, "listening tcp {tcp_address}")?;
-        writeln!(out, "listening http http://{http_address}")?;
-        out.flush()?;
+    if let Err(error) = announce(tcp_address, http_address) {
+        tracing::warn!(%error, "nobody reads where this program listens");
     }
     tokio::select! {
         _ = terminate.recv() => {}
@@ -106,6 +103,13 @@ async fn run(args: Args) -> Result<(), Failure> {
     tcp_task.abort();
     http_task.abort();
     Ok(())
+}
+
+fn announce(tcp: SocketAddr, http: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening tcp {tcp}")?;
+    writeln!(out, "listening http http://{http}")?;
+    out.flush()
 }
 
 fn read(path: &Path) -> Result<ConfigFile, Failure> {

@@ -22,6 +22,8 @@ struct State {
     users: HashMap<UserId, Vec<Present>>,
     /// Members in the order in which they came. An empty room has no entry.
     rooms: HashMap<RoomId, Vec<Member>>,
+    /// What each user's contacts were told last; nobody who shows as offline.
+    announced: HashMap<UserId, Presence>,
 }
 
 #[derive(Debug)]
@@ -194,17 +196,21 @@ impl Fanout for LocalFanout {
         }
     }
 
-    fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]) {
+    fn announce(&self, user: UserId, watchers: &[(UserId, ContactId)]) {
         // under one lock: what is told last is what is so
-        let state = self.lock();
+        let mut state = self.lock();
         let shown = state.shown(user);
-        for (watcher, contact) in watchers {
-            let Some(sessions) = state.users.get(watcher) else { continue };
-            let event = presence_event(*contact, shown);
-            for present in sessions {
-                present.seat.mailbox.tell(&event);
-            }
+        let before = match shown {
+            Presence::OFFLINE => state.announced.remove(&user),
+            shown => state.announced.insert(user, shown),
+        };
+        if before.unwrap_or(Presence::OFFLINE) != shown {
+            state.tell_presence(user, watchers);
         }
+    }
+
+    fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]) {
+        self.lock().tell_presence(user, watchers);
     }
 
     fn end_all(&self, ending: Ending) {
@@ -236,6 +242,17 @@ impl State {
 
     fn shown(&self, user: UserId) -> Presence {
         presence::shown(self.users.get(&user).into_iter().flatten().map(|present| present.presence))
+    }
+
+    fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]) {
+        let shown = self.shown(user);
+        for (watcher, contact) in watchers {
+            let Some(sessions) = self.users.get(watcher) else { continue };
+            let event = presence_event(*contact, shown);
+            for present in sessions {
+                present.seat.mailbox.tell(&event);
+            }
+        }
     }
 
     /// Takes a session out of a room: whether its user is gone by that; none when it was not there.

@@ -70,7 +70,10 @@ pub trait Fanout: Debug + Send + Sync {
     fn tell_user(&self, user: UserId, except: Option<SessionNumber>, event: &Event);
     /// Tells all sessions that are in a room, but for one.
     fn tell_room(&self, room: RoomId, except: Option<SessionNumber>, event: &Event);
-    /// Tells these users what `user` shows at this moment; each knows the user by an id of its own.
+    /// Tells these users what `user` shows at this moment, unless that is what was announced last; each knows the user
+    /// by an id of its own.
+    fn announce(&self, user: UserId, watchers: &[(UserId, ContactId)]);
+    /// Tells these users what `user` shows at this moment, whether or not that is new.
     fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]);
     /// Ends every session of this process.
     fn end_all(&self, ending: Ending);

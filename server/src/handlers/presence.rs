@@ -47,7 +47,7 @@ pub(crate) async fn set_status_message(call: Call<'_>) -> Outcome {
 /// Tells a user's accepted contacts what the user shows now.
 pub(crate) async fn announce(core: &Core, user: UserId) {
     match core.store.watchers(user).await {
-        Ok(watchers) => core.fanout.tell_presence(user, &watchers),
+        Ok(watchers) => core.fanout.announce(user, &watchers),
         Err(error) => log_store_error(&error), // they see it at the next change, or when they ask for their list
     }
 }

@@ -173,6 +173,7 @@ async fn presence_is_for_contacts_and_the_most_available_shows(world: World) {
     let mut eve = world.user("eve").await;
     eve.ask(add("bob")).await.unwrap();
     eve.fence().await;
+    bob.fence().await;
     let mut alice = alice;
     let set = |presence| SetPresence { presence: Some(presence), ..Default::default() };
     alice.ask(set(Presence::AWAY)).await.unwrap();
@@ -286,7 +287,7 @@ async fn a_kept_list_comes_again_only_if_it_changed(world: World) {
     alice.send(have.clone()).await;
     let (frames, _) = alice.until::<GetContactsComplete>().await;
     assert_eq!(commands(&frames), [Command::PRESENCE]);
-    world.clock.pass(1);
+    world.clock.pass(1000);
     bob.ask(SetStatusMessage { status_message: Some("new".into()), ..Default::default() })
         .await
         .unwrap();

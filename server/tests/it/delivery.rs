@@ -9,7 +9,7 @@ scenarios!(
     offline_messages_come_in_order_until_received,
     a_later_packet_counts_as_delivered,
     what_was_fetched_does_not_come_again,
-    ten_thousand_wait_and_new_ones_come_behind_them,
+    many_wait_and_new_ones_come_behind_them,
     a_session_that_does_not_read_is_ended_and_misses_nothing,
     each_session_gets_what_waits,
 );
@@ -87,7 +87,7 @@ async fn what_was_fetched_does_not_come_again(world: World) {
     assert!(world.session("bob").await.fence().await.is_empty());
 }
 
-async fn ten_thousand_wait_and_new_ones_come_behind_them(world: World) {
+async fn many_wait_and_new_ones_come_behind_them(world: World) {
     const MANY: usize = 1000;
     let (mut alice, bob) = world.friends("alice", "bob").await;
     drop(bob);

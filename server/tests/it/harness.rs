@@ -217,7 +217,10 @@ impl Client {
     }
 
     /// Sends a request and waits for its OK or ERROR, and gives back what else came before it.
-    pub(crate) async fn ask_all(&mut self, packet: impl Encode) -> (Vec<Frame>, Result<OkPacket, String>) {
+    pub(crate) async fn ask_all(
+        &mut self,
+        packet: impl Encode,
+    ) -> (Vec<Frame>, Result<OkPacket, String>) {
         let number = self.send(packet).await;
         let mut before = Vec::new();
         loop {
@@ -274,7 +277,12 @@ impl Client {
     }
 
     /// Sends a private text with this guid; its OK.
-    pub(crate) async fn say(&mut self, to: &str, guid: &str, text: &str) -> Result<OkPacket, String> {
+    pub(crate) async fn say(
+        &mut self,
+        to: &str,
+        guid: &str,
+        text: &str,
+    ) -> Result<OkPacket, String> {
         self.ask(private(to, guid, text)).await
     }
 

@@ -159,6 +159,7 @@ async fn chats_and_what_is_unread(world: World) {
     bob.send(event("alice", 0, StatusEvent::READ)).await;
     bob.fence().await;
     assert_eq!(chats(&mut bob, Some(second)).await, (vec![], second), "nothing is unread again");
+    alice.fence().await;
     assert_eq!(unread(&chats(&mut alice, None).await.0), [("bob".into(), 0)]);
     bob.join("Lobby").await.unwrap();
     assert_eq!(unread(&chats(&mut bob, Some(second)).await.0), [("Lobby".into(), 0)]);
