@@ -118,8 +118,9 @@ impl Session {
         let entries = |list: &Option<mig33_codec::List<';'>>| {
             list.as_ref().map(|list| list.entries()).unwrap_or_default()
         };
-        let lower =
-            |names: Vec<String>| names.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+        let lower = |names: Vec<String>| {
+            names.iter().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>()
+        };
         let (administrators, muted) =
             (lower(entries(&packet.administrator_list)), lower(entries(&packet.muted_list)));
         let mut names = entries(&packet.participant_list);
@@ -127,7 +128,7 @@ impl Session {
         for name in
             entries(&packet.administrator_list).into_iter().chain(entries(&packet.muted_list))
         {
-            if !names.iter().any(|known| known.to_lowercase() == name.to_lowercase()) {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
                 names.push(name);
             }
         }
@@ -135,8 +136,8 @@ impl Session {
             .iter()
             .map(|name| Member {
                 name: name.as_str().into(),
-                administrator: administrators.contains(&name.to_lowercase()),
-                muted: muted.contains(&name.to_lowercase()),
+                administrator: administrators.contains(&name.to_ascii_lowercase()),
+                muted: muted.contains(&name.to_ascii_lowercase()),
             })
             .collect();
         let name: Rc<str> = name.as_str().into();
@@ -160,7 +161,7 @@ impl Session {
         };
         let here = |session: &Self| {
             let room = session.state.chats.get(&chat).and_then(|chat| chat.room.as_ref());
-            room.is_some_and(|room| room.members.contains_key(&*name.to_lowercase()))
+            room.is_some_and(|room| room.members.contains_key(&*name.to_ascii_lowercase()))
         };
         let was_here = here(self);
         let change = match status {

@@ -86,16 +86,15 @@ impl Session {
 
     /// All chats are listed: loads what is new in them, the one that is shown first, then those of late.
     pub(crate) fn chats_are_listed(&mut self, now: Millis) {
-        let mut behind: Vec<(bool, Millis, ChatId)> = self
-            .state
-            .chats
-            .values()
-            .filter(|chat| {
-                chat.active > chat.newest().unwrap_or(0) || Some(&chat.id) == self.shown.as_ref()
-            })
-            .map(|chat| (Some(&chat.id) == self.shown.as_ref(), chat.active, chat.id.clone()))
-            .collect();
-        behind.sort_by(|a, b| b.cmp(a));
+        let mut behind: Vec<(bool, Millis, ChatId)> = Vec::new();
+        for chat in self.state.chats.values() {
+            let shown = Some(&chat.id) == self.shown.as_ref();
+            if shown || chat.active > chat.newest().unwrap_or(0) {
+                let before = (shown, chat.active);
+                let at = behind.partition_point(|(shown, active, _)| (*shown, *active) >= before);
+                behind.insert(at, (shown, chat.active, chat.id.clone()));
+            }
+        }
         for (shown, _, chat) in behind.into_iter().take(PREVIEWS) {
             let newest = self.state.chats.get(&chat).and_then(|chat| chat.newest());
             match newest {

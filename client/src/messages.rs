@@ -106,16 +106,14 @@ impl Session {
     pub(crate) fn send_waiting(&mut self, now: Millis, which: impl Fn(&ChatId) -> bool) {
         let mut waiting: Vec<(Millis, ChatId, Rc<str>)> = Vec::new();
         for chat in self.state.chats.values().filter(|chat| which(&chat.id)) {
-            let unsent = chat
-                .messages
-                .iter()
-                .filter(|message| message.own && message.delivery == Delivery::Sending);
-            waiting.extend(
-                unsent.map(|message| (message.time, chat.id.clone(), message.guid.clone())),
-            );
+            for message in chat.messages.iter() {
+                if message.own && message.delivery == Delivery::Sending {
+                    // by time; of one time, those of one chat stay as they stand
+                    let at = waiting.partition_point(|(time, ..)| *time <= message.time);
+                    waiting.insert(at, (message.time, chat.id.clone(), message.guid.clone()));
+                }
+            }
         }
-        // of one time, those of one chat stay as they stand
-        waiting.sort_by_key(|(time, ..)| *time);
         for (_, chat, guid) in waiting {
             self.send_message(now, &chat, &guid, None);
         }
@@ -198,7 +196,7 @@ impl Session {
             packet.source.as_ref().map_or_else(|| "".into(), |source| source.as_str().into());
         let destination: Rc<str> =
             packet.destination.as_ref().map_or_else(|| "".into(), |to| to.as_str().into());
-        let own = source.to_lowercase() == us.to_lowercase();
+        let own = source.eq_ignore_ascii_case(&us);
         let (chat, name) = match packet.destination_type {
             Some(ChatDestination::CHATROOM) => (ChatId::room(&destination), destination),
             _ if own => (ChatId::private(&destination), destination),

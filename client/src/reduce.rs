@@ -74,7 +74,7 @@ impl State {
             Change::ChatKnown { chat, name } => {
                 let entry = self.chat_mut(&chat);
                 // a key in lower case stands in until the name is known
-                if *entry.name != *name && entry.name.to_lowercase() == name.to_lowercase() {
+                if *entry.name != *name && entry.name.eq_ignore_ascii_case(&name) {
                     entry.name = name;
                 }
             }
@@ -114,14 +114,18 @@ impl State {
             Change::Members { chat, members } => {
                 self.room_mut(&chat).members = LiteMap::new();
                 for member in members {
-                    self.room_mut(&chat).members.insert(member.name.to_lowercase().into(), member);
+                    self.room_mut(&chat)
+                        .members
+                        .insert(member.name.to_ascii_lowercase().into(), member);
                 }
             }
             Change::MemberJoined { chat, member } => {
-                self.room_mut(&chat).members.insert(member.name.to_lowercase().into(), member);
+                self.room_mut(&chat)
+                    .members
+                    .insert(member.name.to_ascii_lowercase().into(), member);
             }
             Change::MemberLeft { chat, name } => {
-                self.room_mut(&chat).members.remove(&*name.to_lowercase());
+                self.room_mut(&chat).members.remove(&*name.to_ascii_lowercase());
             }
         }
     }
@@ -161,10 +165,10 @@ impl State {
     }
 
     fn contact_requests_without<'a>(&mut self, names: impl Iterator<Item = &'a Rc<str>>) {
-        let names: Vec<String> = names.map(|name| name.to_lowercase()).collect();
-        if self.contact_requests.iter().any(|name| names.contains(&name.to_lowercase())) {
+        let names: Vec<String> = names.map(|name| name.to_ascii_lowercase()).collect();
+        if self.contact_requests.iter().any(|name| names.contains(&name.to_ascii_lowercase())) {
             Rc::make_mut(&mut self.contact_requests)
-                .retain(|name| !names.contains(&name.to_lowercase()));
+                .retain(|name| !names.contains(&name.to_ascii_lowercase()));
         }
     }
 

@@ -344,7 +344,7 @@ impl Session {
         purpose: Purpose,
         urgency: Urgency,
     ) {
-        match packet.encode(0) {
+        match mig33_codec::encode(packet, 0) {
             Ok(frame) => self.requests.add(now, frame, purpose, urgency, &mut self.sending),
             Err(error) => self.refused(now, purpose, &error.to_string()),
         }

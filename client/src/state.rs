@@ -96,13 +96,13 @@ impl ChatId {
     /// The private chat with a user.
     #[must_use]
     pub fn private(username: &str) -> Self {
-        Self::Private(username.to_lowercase().into())
+        Self::Private(username.to_ascii_lowercase().into())
     }
 
     /// A room's chat.
     #[must_use]
     pub fn room(name: &str) -> Self {
-        Self::Room(name.to_lowercase().into())
+        Self::Room(name.to_ascii_lowercase().into())
     }
 
     /// The name in lower case.
@@ -319,8 +319,8 @@ impl State {
     /// The contact with this username.
     #[must_use]
     pub fn contact(&self, username: &str) -> Option<&Rc<Contact>> {
-        let key = username.to_lowercase();
-        self.contacts.values().find(|contact| contact.username.to_lowercase() == key)
+        let key = username.to_ascii_lowercase();
+        self.contacts.values().find(|contact| contact.username.to_ascii_lowercase() == key)
     }
 
     /// Messages of others that were not read, in all chats.

@@ -55,7 +55,7 @@ pub use frame::{
     BLOCK_HEADER_LEN, Block, Blocks, Frame, HEADER_LEN, Header, MAGIC, MAX_PACKET, MAX_PARAMS,
     Order,
 };
-pub use packet::{Decode, Encode, Extra};
+pub use packet::{Decode, Encode, Extra, encode, encode_into};
 pub use scanner::{Scan, Scanner};
 pub use secret::Secret;
 pub use text::{List, StringArray, Text, U8Array, U64Array};

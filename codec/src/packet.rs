@@ -38,30 +38,56 @@ pub trait Encode {
     ///
     /// # Errors
     /// [`EncodeError`] when PARAMS would be over [`MAX_PARAMS`]; nothing is appended then.
-    fn encode_into(&self, transaction: u16, out: &mut BytesMut) -> Result<(), EncodeError> {
-        let length = self.params_len();
-        if length > MAX_PARAMS {
-            return Err(EncodeError { command: self.command(), length });
-        }
-        let header = Header { command: self.command(), transaction, length: length as u32 };
-        out.reserve(header.packet_len());
-        header.write_to(out);
-        self.write_params(out);
-        Ok(())
+    fn encode_into(&self, transaction: u16, out: &mut BytesMut) -> Result<(), EncodeError>
+    where
+        Self: Sized,
+    {
+        encode_into(self, transaction, out)
     }
 
     /// The packet as a frame.
     ///
     /// # Errors
     /// As [`encode_into`](Self::encode_into).
-    fn encode(&self, transaction: u16) -> Result<Frame, EncodeError> {
-        let length = self.params_len();
-        if length > MAX_PARAMS {
-            return Err(EncodeError { command: self.command(), length });
-        }
-        let mut params = BytesMut::with_capacity(length);
-        self.write_params(&mut params);
-        Ok(Frame::from_checked(self.command(), transaction, params.freeze()))
+    fn encode(&self, transaction: u16) -> Result<Frame, EncodeError>
+    where
+        Self: Sized,
+    {
+        encode(self, transaction)
+    }
+}
+
+/// [`Encode::encode_into`] for a packet of any kind.
+///
+/// # Errors
+/// [`EncodeError`] when PARAMS would be over [`MAX_PARAMS`]; nothing is appended then.
+pub fn encode_into(
+    packet: &dyn Encode,
+    transaction: u16,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
+    let length = checked_len(packet)?;
+    let header = Header { command: packet.command(), transaction, length: length as u32 };
+    out.reserve(header.packet_len());
+    header.write_to(out);
+    packet.write_params(out);
+    Ok(())
+}
+
+/// [`Encode::encode`] for a packet of any kind.
+///
+/// # Errors
+/// As [`encode_into`].
+pub fn encode(packet: &dyn Encode, transaction: u16) -> Result<Frame, EncodeError> {
+    let mut params = BytesMut::with_capacity(checked_len(packet)?);
+    packet.write_params(&mut params);
+    Ok(Frame::from_checked(packet.command(), transaction, params.freeze()))
+}
+
+fn checked_len(packet: &dyn Encode) -> Result<usize, EncodeError> {
+    match packet.params_len() {
+        length if length > MAX_PARAMS => Err(EncodeError { command: packet.command(), length }),
+        length => Ok(length),
     }
 }
 
@@ -97,22 +123,38 @@ impl Extra {
     }
 }
 
-/// Reads a block into a field, and notes an unusual width.
+/// A packet whose fields are being read.
+pub(crate) trait Fields {
+    /// Takes one block.
+    fn take(&mut self, block: Block) -> Result<(), DecodeError>;
+}
+
+/// Reads the blocks of a frame, in wire order.
+pub(crate) fn read_blocks(frame: &Frame, packet: &mut dyn Fields) -> Result<(), DecodeError> {
+    frame.blocks().try_for_each(|block| packet.take(block))
+}
+
+/// Reads a block into its field and notes an unusual width; the first block of an id wins, the rest is kept.
 pub(crate) fn read_field<F: Field>(
+    field: &mut Option<F>,
     command: Command,
     name: &'static str,
     block: Block,
     extra: &mut Extra,
-) -> Result<Option<F>, DecodeError> {
+) -> Result<(), DecodeError> {
+    if field.is_some() {
+        extra.keep(block);
+        return Ok(());
+    }
     let (id, length) = (block.id, block.content.len());
     let fail =
         |problem: FieldProblem| DecodeError { command, block: id, field: name, length, problem };
-    let value = F::read(block.content).map_err(fail)?;
+    *field = Some(F::read(block.content).map_err(fail)?);
     if F::WIDTH != 0 && F::WIDTH != length {
         // an integer has at most eight bytes
         extra.widths.push((id, length as u8));
     }
-    Ok(Some(value))
+    Ok(())
 }
 
 /// Bytes that a field takes in PARAMS.
@@ -134,20 +176,23 @@ fn kept_width<F: Field>(id: u16, value: &F, extra: &Extra) -> Option<usize> {
 pub(crate) struct ParamsWriter<'a> {
     out: &'a mut BytesMut,
     extra: &'a Extra,
-    /// The kept blocks by id; empty for almost every packet.
-    kept: Vec<&'a Block>,
+    /// The kept blocks that are still to be written, the next one last: id, then place, which keeps the order of those
+    /// that share an id. Empty for almost every packet.
+    kept: Vec<u64>,
 }
 
 impl<'a> ParamsWriter<'a> {
     pub(crate) fn new(out: &'a mut BytesMut, extra: &'a Extra) -> Self {
-        let mut kept: Vec<&Block> = extra.blocks.iter().rev().collect();
-        kept.sort_by_key(|block| core::cmp::Reverse(block.id));
+        let blocks = extra.blocks.iter().enumerate();
+        let mut kept: Vec<u64> =
+            blocks.map(|(place, block)| !(u64::from(block.id) << 32 | place as u64)).collect();
+        kept.sort_unstable();
         Self { out, extra, kept }
     }
 
     /// Writes a field. A kept block of the same id repeats it and comes after.
     pub(crate) fn field<F: Field>(&mut self, id: u16, field: Option<&F>) {
-        self.kept_below(id);
+        self.kept_below(u64::from(id) << 32);
         let Some(value) = field else { return };
         self.out.put_u16(id);
         match kept_width(id, value, self.extra) {
@@ -164,14 +209,15 @@ impl<'a> ParamsWriter<'a> {
 
     /// Writes what is left of the kept blocks.
     pub(crate) fn finish(mut self) {
-        while let Some(block) = self.kept.pop() {
-            block.write_to(self.out);
-        }
+        self.kept_below(u64::MAX);
     }
 
-    fn kept_below(&mut self, id: u16) {
-        while let Some(block) = self.kept.pop_if(|block| block.id < id) {
-            block.write_to(self.out);
+    fn kept_below(&mut self, end: u64) {
+        while let Some(next) = self.kept.pop_if(|next| !*next < end) {
+            // the lower half is the place
+            if let Some(block) = self.extra.blocks.get((!next & u64::from(u32::MAX)) as usize) {
+                block.write_to(self.out);
+            }
         }
     }
 }

@@ -2,7 +2,10 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::field::Field;
-use crate::packet::{Decode, Encode, Extra, ParamsWriter, extra_len, field_len, read_field};
+use crate::frame::Block;
+use crate::packet::{
+    Decode, Encode, Extra, Fields, ParamsWriter, extra_len, field_len, read_blocks, read_field,
+};
 use crate::table::packets;
 use crate::values::{self, StatusEvent};
 use crate::{

@@ -38,17 +38,27 @@ macro_rules! packets {
                 const COMMAND: Command = Command($command);
 
                 fn decode(frame: &Frame) -> Result<Self, DecodeError> {
-                    #[allow(unused_mut, reason = "packets without fields")]
                     let mut packet = Self::default();
-                    for block in frame.blocks() {
-                        match block.id {
-                            $($id if packet.$field.is_none() => {
-                                packet.$field = read_field(Self::COMMAND, stringify!($field), block, &mut packet.extra)?;
-                            })*
-                            _ => packet.extra.keep(block),
+                    read_blocks(frame, &mut packet)?;
+                    Result::Ok(packet)
+                }
+            }
+
+            impl Fields for $name {
+                fn take(&mut self, block: Block) -> Result<(), DecodeError> {
+                    match block.id {
+                        $($id => read_field(
+                            &mut self.$field,
+                            Self::COMMAND,
+                            stringify!($field),
+                            block,
+                            &mut self.extra,
+                        ),)*
+                        _ => {
+                            self.extra.keep(block);
+                            Result::Ok(())
                         }
                     }
-                    Result::Ok(packet)
                 }
             }
 
