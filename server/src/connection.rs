@@ -1,10 +1,9 @@
 //! One connection: moves bytes between a stream, its session and its mailbox. One task, and no buffer while it rests.
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,7 +25,6 @@ use crate::handlers::{presence, rooms};
 use crate::ids::{Seq, SessionNumber};
 use crate::metrics::{ByCommand, ByReason};
 use crate::session::{Incoming, Member, Overdue, Phase, Session};
-use crate::settings::AddressKey;
 use crate::store::{Delivered, Page, StoreError};
 
 /// Bytes read at a time, on the stack.
@@ -40,7 +38,7 @@ const BATCH: u32 = 100;
 
 /// Serves one client until its session ends.
 pub(crate) async fn serve<S>(
-    core: &Core,
+    core: &Arc<Core>,
     stopping: &CancellationToken,
     stream: S,
     client: ClientInfo,
@@ -50,7 +48,6 @@ pub(crate) async fn serve<S>(
     let base_url = client.base_url.or_else(|| core.settings.public_url.clone()).unwrap_or_default();
     let mailbox =
         Arc::new(Mailbox::new(base_url.trim_end_matches('/'), core.limits.outgoing_bytes));
-    core.metrics.connections.inc();
     let mut connection = Connection {
         core,
         session: Session::new(Arc::clone(&core.limits), Instant::now().into_std()),
@@ -66,7 +63,6 @@ pub(crate) async fn serve<S>(
     };
     let end = connection.run().await;
     core.metrics.ended.get_or_create(&ByReason { reason: end.reason() }).inc();
-    core.metrics.connections.dec();
     connection.leave().await;
     connection.finish(end).await;
 }
@@ -86,7 +82,7 @@ pub(crate) async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) 
 }
 
 struct Connection<'a, S> {
-    core: &'a Core,
+    core: &'a Arc<Core>,
     session: Session,
     number: SessionNumber,
     peer: Option<IpAddr>,
@@ -365,15 +361,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
 
     /// The session is gone for everybody else.
     async fn leave(&mut self) {
-        let Phase::Member(member) = &mut self.session.phase else { return };
-        rooms::leave_all(self.core, member).await;
-        self.core.fanout.detach(member.seat.user, member.seat.session).await;
-        self.core.metrics.sessions.dec();
-        presence::announce(self.core, member.seat.user).await;
+        if let Phase::Member(member) = std::mem::replace(&mut self.session.phase, Phase::Open) {
+            leave(self.core, *member).await;
+        }
     }
 
     /// Lets the client read the last packets.
-    async fn finish(mut self, end: End) {
+    async fn finish(&mut self, end: End) {
         match &end {
             End::Framing(error) => {
                 tracing::info!(connection = self.number.0, offset = error.offset(), %error, "bytes that are no packet");
@@ -407,6 +401,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         };
         drop(tokio::time::timeout(LAST, last).await);
     }
+}
+
+impl<S> Drop for Connection<'_, S> {
+    /// Whoever drops a connection that is being served ends its session, too.
+    fn drop(&mut self) {
+        if let Phase::Member(member) = std::mem::replace(&mut self.session.phase, Phase::Open)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let core = Arc::clone(self.core);
+            runtime.spawn(async move { leave(&core, *member).await });
+        }
+    }
+}
+
+async fn leave(core: &Core, mut member: Member) {
+    rooms::leave_all(core, &mut member).await;
+    core.fanout.detach(member.seat.user, member.seat.session).await;
+    core.metrics.sessions.dec();
+    presence::announce(core, member.seat.user).await;
 }
 
 /// The next batch of messages that waited; where to go on after it, unless those were all.
@@ -478,86 +491,5 @@ fn read<S: AsyncRead>(stream: Pin<&mut S>, context: &mut Context<'_>) -> Poll<St
         Poll::Ready(Err(error)) => Poll::Ready(Step::Broken(error)),
         Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Step::Eof),
         Poll::Ready(Ok(())) => Poll::Ready(Step::Read(Bytes::copy_from_slice(buffer.filled()))),
-    }
-}
-
-/// Counts connections, in all and by address.
-#[derive(Debug)]
-pub(crate) struct Admission {
-    most: usize,
-    most_per_address: usize,
-    counts: Mutex<Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    all: usize,
-    by_address: HashMap<AddressKey, usize>,
-}
-
-/// A connection that is counted, for as long as this lives.
-#[derive(Debug)]
-pub(crate) struct Admitted<'a> {
-    admission: &'a Admission,
-    address: Option<AddressKey>,
-}
-
-impl Admission {
-    pub(crate) fn new(most: usize, most_per_address: usize) -> Self {
-        Self { most, most_per_address, counts: Mutex::default() }
-    }
-
-    /// Counts one more, unless there are too many.
-    pub(crate) fn admit(&self, peer: Option<IpAddr>) -> Option<Admitted<'_>> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = AddressKey::of(peer);
-        let here = address
-            .map_or(0, |address| counts.by_address.get(&address).copied().unwrap_or_default());
-        if counts.all >= self.most || here >= self.most_per_address {
-            return None;
-        }
-        counts.all += 1;
-        if let Some(address) = address {
-            counts.by_address.insert(address, here + 1);
-        }
-        Some(Admitted { admission: self, address })
-    }
-}
-
-impl Drop for Admitted<'_> {
-    fn drop(&mut self) {
-        let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.all -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = counts.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                counts.by_address.remove(&address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_are_counted_in_all_and_by_address() {
-        let admission = Admission::new(3, 2);
-        let peer = |text: &str| Some(text.parse().unwrap());
-        let one = admission.admit(peer("192.0.2.1"));
-        let two = admission.admit(peer("192.0.2.1"));
-        assert!(one.is_some() && two.is_some());
-        assert!(admission.admit(peer("192.0.2.1")).is_none());
-        let three = admission.admit(peer("192.0.2.2"));
-        assert!(three.is_some());
-        assert!(admission.admit(None).is_none());
-        drop(one);
-        assert!(admission.admit(peer("192.0.2.1")).is_some());
-        drop((two, three));
-        assert_eq!(admission.counts.lock().unwrap().all, 0);
-        assert!(admission.counts.lock().unwrap().by_address.is_empty());
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Service::start`] opens the data folder; [`Service::serve_connection`] serves one client on any stream of bytes,
 //! [`Service::listen`] all that come over TCP; [`Service::http_router`] takes and shows pictures.
+mod admission;
 mod answer;
 pub mod clock;
 mod commands;

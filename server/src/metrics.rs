@@ -42,7 +42,23 @@ pub(crate) struct ByReason {
     pub(crate) reason: &'static str,
 }
 
+/// A connection, counted for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct CountedConnection(Gauge);
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Metrics {
+    /// Counts a connection.
+    pub(crate) fn connection(&self) -> CountedConnection {
+        self.connections.inc();
+        CountedConnection(self.connections.clone())
+    }
+
     /// Adds the figures to a registry.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("mig33_server");

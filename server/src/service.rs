@@ -12,8 +12,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use crate::connection::{self, Admission};
+use crate::connection;
 use crate::core::{Core, Parts};
 use crate::fanout::{Ending, Fanout, LocalFanout};
 use crate::listener;
@@ -127,10 +128,8 @@ impl Service {
             None => Arc::new(SystemEntropy::new()?),
         };
         let database = settings.database_file()?;
-        let locks = [
-            lock(&settings.data_dir.join("mig33.lock"))?,
-            lock(&database.with_extension("db.lock"))?,
-        ];
+        let locks =
+            [lock(&settings.data_dir.join("mig33.lock"))?, lock(&beside(&database, ".lock"))?];
         let exists =
             database.exists() || outside.store.is_some() && Settings::key_file(&database).exists();
         let sealer = load_key(&Settings::key_file(&database), exists, &*entropy)?;
@@ -140,8 +139,9 @@ impl Service {
         };
         let folder = settings.data_dir.join("pictures");
         let limits = &settings.limits;
-        let pictures = PictureFiles::open(folder.clone(), limits.picture_bytes, limits.uploads)
-            .map_err(|source| StartError::Folder { path: folder, source })?;
+        make_folder(&folder)
+            .map_err(|source| StartError::Folder { path: folder.clone(), source })?;
+        let pictures = PictureFiles::new(folder, limits.picture_bytes, limits.uploads);
         if let Err(error) = pictures.clean_up(&*store).await {
             tracing::warn!(%error, "the folder of pictures could not be tidied");
         }
@@ -172,7 +172,8 @@ impl Service {
         if self.stopping.is_cancelled() {
             return;
         }
-        let _counted = self.connections.token();
+        let _token = self.connections.token();
+        let _counted = self.core.metrics.connection();
         let Some(admitted) = self.admission.admit(client.peer) else {
             tracing::warn!(peer = ?client.peer, "a connection too many was turned away");
             connection::turn_away(stream).await;
@@ -234,6 +235,13 @@ fn lock(path: &Path) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(fail(source)),
     }
+}
+
+/// The file beside another one whose name ends so.
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 /// Makes a folder that is its owner's only: what people write to each other is in it.

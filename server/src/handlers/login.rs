@@ -51,7 +51,10 @@ pub(crate) async fn login(call: Call<'_>) -> Outcome {
     if !presence::is_known(presence) {
         return Err(Refused::value(Command::LOGIN, 9, "there is no such presence."));
     }
-    let name_key = names::key(&packet.username.unwrap_or_default().as_str());
+    // what cannot be a name is nobody's, like any name that nobody has
+    let name = packet.username.unwrap_or_default();
+    let name_key =
+        names::username(&name.as_str()).map(names::key).unwrap_or_else(|_| NOBODY.to_owned());
     let take_over =
         packet.session_id.map(|id| id.as_str().into_owned()).filter(|id| !id.is_empty());
     let token = packet.resume_token.map(Secret::into_inner);

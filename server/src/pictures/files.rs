@@ -53,10 +53,9 @@ pub(crate) struct Writing {
 }
 
 impl PictureFiles {
-    /// Opens the folder, and makes it if it is not there.
-    pub(crate) fn open(folder: PathBuf, most: usize, uploads: usize) -> io::Result<Self> {
-        std::fs::create_dir_all(&folder)?;
-        Ok(Self { folder, most, uploads: Arc::new(Semaphore::new(uploads)) })
+    /// Pictures in this folder, of at most so many bytes; so many uploads at a time.
+    pub(crate) fn new(folder: PathBuf, most: usize, uploads: usize) -> Self {
+        Self { folder, most, uploads: Arc::new(Semaphore::new(uploads)) }
     }
 
     /// Removes what a stop at a bad moment has left: files that the store does not name.

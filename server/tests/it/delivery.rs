@@ -32,10 +32,10 @@ async fn offline_messages_come_in_order_until_received(world: World) {
         times.push(alice.say("bob", &format!("g{n}"), "x").await.unwrap().value);
     }
     let mut bob = world.session("bob").await;
-    for n in 0..5 {
+    for (n, time) in times.into_iter().enumerate() {
         let message: Message = bob.expect().await;
         assert_eq!(guid(&message), format!("g{n}"));
-        assert_eq!(message.timestamp, times[n], "with its own time");
+        assert_eq!(message.timestamp, time, "with its own time");
     }
     received(&mut bob, "g0").await;
     received(&mut bob, "g3").await;

@@ -16,6 +16,7 @@ use mig33_codec::{Command, Decode, Decoder, Encode, Frame};
 use mig33_server::clock::{Clock, Millis};
 use mig33_server::{ClientInfo, Outside, Service, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
 
 /// Runs each of these functions on every store.
 macro_rules! scenarios {
@@ -100,13 +101,22 @@ impl World {
         self.connect_from(None, 1 << 16)
     }
 
+    /// A connection, and the task that serves it.
+    pub(crate) fn connect_held(&self) -> (Client, JoinHandle<()>) {
+        self.serve(None, 1 << 16)
+    }
+
     /// A connection from an address, over a stream that holds so many bytes.
     pub(crate) fn connect_from(&self, peer: Option<IpAddr>, stream: usize) -> Client {
+        self.serve(peer, stream).0
+    }
+
+    fn serve(&self, peer: Option<IpAddr>, stream: usize) -> (Client, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(stream);
         let service = self.service.clone();
         let client = ClientInfo { peer, base_url: Some("http://page:1".into()) };
-        tokio::spawn(async move { service.serve_connection(theirs, client).await });
-        Client { stream: ours, decoder: Decoder::new(), last: 0, name: String::new() }
+        let serving = tokio::spawn(async move { service.serve_connection(theirs, client).await });
+        (Client { stream: ours, decoder: Decoder::new(), last: 0, name: String::new() }, serving)
     }
 
     /// A new account, logged in.

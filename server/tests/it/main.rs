@@ -1,4 +1,6 @@
 //! The service from a client's side: scenarios that run on every store, models, virtual time, and the real program.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[macro_use]
 mod harness;
 

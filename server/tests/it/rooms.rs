@@ -16,6 +16,7 @@ scenarios!(
     rooms_are_found_by_page_and_name,
     rooms_have_rules,
     who_is_not_in_it_hears_and_says_nothing,
+    a_connection_that_is_dropped_leaves,
 );
 
 fn join(room: &str) -> JoinChatroom {
@@ -222,4 +223,18 @@ async fn who_is_not_in_it_hears_and_says_nothing(world: World) {
     alice.ask(in_room("Lobby", "g3", "x")).await.unwrap();
     assert!(eve.fence().await.is_empty());
     assert!(alice.fence().await.iter().all(|frame| frame.command != Command::MESSAGE));
+}
+
+async fn a_connection_that_is_dropped_leaves(world: World) {
+    let mut alice = world.user("alice").await;
+    alice.join("Lobby").await.unwrap();
+    let (mut bob, serving) = world.connect_held();
+    bob.register("bob").await;
+    bob.log_in("bob").await;
+    bob.join("Lobby").await.unwrap();
+    alice.until::<ChatroomUserStatus>().await;
+    serving.abort(); // its stream is still open on our side
+    let (_, left) = alice.until::<ChatroomUserStatus>().await;
+    assert_eq!((left.username.unwrap(), left.status), ("bob".into(), Some(ChatUserStatus::LEFT)));
+    bob.closed().await;
 }

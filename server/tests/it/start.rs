@@ -105,5 +105,7 @@ async fn what_is_made_is_its_owners_only() {
     let (_folder, settings) = started_once().await;
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&settings.data_dir), 0o700);
+    assert_eq!(mode(&settings.data_dir.join("pictures")), 0o700);
     assert_eq!(mode(&settings.data_dir.join("mig33.key")), 0o600);
+    assert_eq!(mode(&settings.data_dir.join("mig33.db")), 0o600);
 }

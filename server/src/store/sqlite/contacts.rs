@@ -1,13 +1,12 @@
 //! Contacts, contact requests, groups and blocks.
 use sqlx::SqliteConnection;
 
-use super::{natural, number, small};
+use super::{groups, natural, number, small};
 use crate::clock::Millis;
 use crate::ids::{ContactId, FIRST_GROUP, GroupId, UserId};
 use crate::rules::contacts::{ContactState, Effect, Pair, Refusal, decide};
 use crate::store::{
-    Contact, ContactChange, ContactChanged, ContactList, GroupChange, GroupChangeKind, ListVersion,
-    Other, Receiver, state_number,
+    Contact, ContactChange, ContactChanged, ContactList, ListVersion, Other, Receiver, state_number,
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -186,7 +185,7 @@ async fn within_limits(
     if let Some(group) = change.group
         && before.mine.is_none()
         && after.mine.is_some()
-        && !has_group(&mut *db, me, group).await?
+        && !groups::has_group(&mut *db, me, group).await?
     {
         return Ok(Err(Refusal::NoSuchGroup));
     }
@@ -288,111 +287,6 @@ async fn write_side(
     Ok(())
 }
 
-pub(super) async fn change_groups(
-    db: &mut SqliteConnection,
-    change: GroupChange,
-) -> Result<std::result::Result<ListVersion, Refusal>> {
-    let me = change.user;
-    match change.kind {
-        GroupChangeKind::Add(name) => {
-            let count: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM contact_groups WHERE owner = ?")
-                    .bind(me.0)
-                    .fetch_one(&mut *db)
-                    .await?;
-            if small(count) >= change.most {
-                return Ok(Err(Refusal::TooMany));
-            }
-            if has_group_named(&mut *db, me, &name, None).await? {
-                return Ok(Err(Refusal::GroupExists));
-            }
-            let id: i64 = sqlx::query_scalar(
-                "UPDATE accounts SET next_group = next_group + 1 WHERE id = ? RETURNING next_group - 1",
-            )
-            .bind(me.0)
-            .fetch_one(&mut *db)
-            .await?;
-            sqlx::query("INSERT INTO contact_groups VALUES (?, ?, ?)")
-                .bind(me.0)
-                .bind(id)
-                .bind(name)
-                .execute(&mut *db)
-                .await?;
-        }
-        GroupChangeKind::Remove(FIRST_GROUP) => return Ok(Err(Refusal::FirstGroup)),
-        GroupChangeKind::Remove(group) => {
-            sqlx::query("UPDATE contacts SET group_id = ? WHERE owner = ? AND group_id = ?")
-                .bind(FIRST_GROUP.0)
-                .bind(me.0)
-                .bind(group.0)
-                .execute(&mut *db)
-                .await?;
-            let gone = sqlx::query("DELETE FROM contact_groups WHERE owner = ? AND id = ?")
-                .bind(me.0)
-                .bind(group.0)
-                .execute(&mut *db)
-                .await?;
-            if gone.rows_affected() == 0 {
-                return Ok(Err(Refusal::NoSuchGroup));
-            }
-        }
-        GroupChangeKind::Rename(group, name) => {
-            if has_group_named(&mut *db, me, &name, Some(group)).await? {
-                return Ok(Err(Refusal::GroupExists));
-            }
-            let renamed =
-                sqlx::query("UPDATE contact_groups SET name = ? WHERE owner = ? AND id = ?")
-                    .bind(name)
-                    .bind(me.0)
-                    .bind(group.0)
-                    .execute(&mut *db)
-                    .await?;
-            if renamed.rows_affected() == 0 {
-                return Ok(Err(Refusal::NoSuchGroup));
-            }
-        }
-        GroupChangeKind::Move(contact, group) => {
-            if !has_group(&mut *db, me, group).await? {
-                return Ok(Err(Refusal::NoSuchGroup));
-            }
-            let moved = sqlx::query("UPDATE contacts SET group_id = ? WHERE owner = ? AND id = ?")
-                .bind(group.0)
-                .bind(me.0)
-                .bind(contact.0)
-                .execute(&mut *db)
-                .await?;
-            if moved.rows_affected() == 0 {
-                return Ok(Err(Refusal::NotAContact));
-            }
-        }
-    }
-    Ok(Ok(new_version(db, me, change.now).await?))
-}
-
-async fn has_group(db: &mut SqliteConnection, owner: UserId, group: GroupId) -> Result<bool> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM contact_groups WHERE owner = ? AND id = ?)")
-        .bind(owner.0)
-        .bind(group.0)
-        .fetch_one(db)
-        .await
-}
-
-async fn has_group_named(
-    db: &mut SqliteConnection,
-    owner: UserId,
-    name: &str,
-    except: Option<GroupId>,
-) -> Result<bool> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM contact_groups WHERE owner = ? AND name = ? AND id IS NOT ?)",
-    )
-    .bind(owner.0)
-    .bind(name)
-    .bind(except.map(|group| group.0))
-    .fetch_one(db)
-    .await
-}
-
 pub(super) async fn by_key(
     db: &mut SqliteConnection,
     name_key: &str,
@@ -437,7 +331,11 @@ async fn version(db: &mut SqliteConnection, user: UserId) -> Result<ListVersion>
     Ok(ListVersion { version: small(row.0), changed_at: Millis(natural(row.1)) })
 }
 
-async fn new_version(db: &mut SqliteConnection, user: UserId, now: Millis) -> Result<ListVersion> {
+pub(super) async fn new_version(
+    db: &mut SqliteConnection,
+    user: UserId,
+    now: Millis,
+) -> Result<ListVersion> {
     let row: (i64, i64) = sqlx::query_as(
         "UPDATE accounts SET contacts_version = contacts_version + 1,
                              contacts_changed_at = max(contacts_changed_at + 1, ?)

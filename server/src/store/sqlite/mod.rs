@@ -1,6 +1,8 @@
 //! `SqliteStore`: everything in one SQLite file. One connection writes, others read beside it (WAL).
 mod accounts;
+mod chats;
 mod contacts;
+mod groups;
 mod messages;
 mod open;
 mod pictures;
@@ -104,7 +106,7 @@ impl Store for SqliteStore {
         &self,
         change: GroupChange,
     ) -> Result<Result<ListVersion, Refusal>, StoreError> {
-        self.writer()?.run(|db| Box::pin(contacts::change_groups(db, change))).await
+        self.writer()?.run(|db| Box::pin(groups::change(db, change))).await
     }
 
     async fn add_message(
@@ -172,7 +174,7 @@ impl Store for SqliteStore {
 
     async fn chats(&self, user: UserId, version: u32, limit: u32) -> Result<ChatList, StoreError> {
         let mut reading = self.readers.begin().await?;
-        Ok(messages::chats(&mut reading, user, version, limit).await?)
+        Ok(chats::list(&mut reading, user, version, limit).await?)
     }
 
     async fn create_room(

@@ -61,9 +61,9 @@ impl SqliteStore {
     /// [`OpenError`], whose text says what to do.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let fail = |source| OpenError::Open { path: path.to_owned(), source };
+        create(path).map_err(|error| fail(error.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .journal_mode(SqliteJournalMode::Wal)
@@ -80,7 +80,7 @@ impl SqliteStore {
         })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.create_if_missing(false).read_only(true))
+            .connect_with(options.read_only(true))
             .await
             .map_err(fail)?;
         let (writer, writing) = Writer::start(connection);
@@ -111,4 +111,13 @@ impl SqliteStore {
             .await
             .map(Sealed)
     }
+}
+
+/// Makes the file, unless it is there: its owner's only, and so what SQLite puts beside it.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }

@@ -1,0 +1,181 @@
+//! Messages and chats, as a store keeps them.
+use bytes::Bytes;
+use mig33_codec::values::ContentType;
+
+use crate::clock::Millis;
+use crate::ids::{ContactId, RoomId, Seq, UserId};
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatOf {
+    /// To one other account.
+    Private(UserId),
+    /// To a room.
+    Room(RoomId),
+}
+
+/// A message to be kept.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Who wrote it.
+    pub sender: UserId,
+    /// Where it goes.
+    pub chat: ChatOf,
+    /// Its id, chosen by the sender.
+    pub guid: String,
+    /// What the content is.
+    pub content_type: ContentType,
+    /// The content.
+    pub content: Bytes,
+    /// The name of the file that it came from.
+    pub file_name: Option<String>,
+    /// The kind of file.
+    pub mime_type: Option<String>,
+    /// When; the store adds what it takes to be after the chat's last.
+    pub now: Millis,
+    /// Whether strangers may write to each other.
+    pub open: bool,
+}
+
+/// A message that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Its place among all messages.
+    pub seq: Seq,
+    /// Its time, strictly increasing within a chat.
+    pub time: Millis,
+    /// Its id.
+    pub guid: String,
+    /// The id of the message before it in its chat.
+    pub previous: Option<String>,
+    /// Whether it was there already: the same guid by the same sender.
+    pub again: bool,
+}
+
+/// The message may not go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageRefused;
+
+/// Whom a private message goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receiver {
+    /// Who.
+    pub id: UserId,
+    /// The name as it is shown.
+    pub name: String,
+}
+
+/// A message as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its place among all messages.
+    pub seq: Seq,
+    /// Its time.
+    pub time: Millis,
+    /// Its id.
+    pub guid: String,
+    /// The id of the message before it in its chat.
+    pub previous: Option<String>,
+    /// Who wrote it.
+    pub sender: String,
+    /// Where it went: the receiver's name, or the room's.
+    pub destination: String,
+    /// Whether that is a room.
+    pub in_room: bool,
+    /// What the content is.
+    pub content_type: ContentType,
+    /// The content.
+    pub content: Bytes,
+    /// The name of the file that it came from.
+    pub file_name: Option<String>,
+    /// The kind of file.
+    pub mime_type: Option<String>,
+    /// 0 stored, 2 received, 3 read.
+    pub state: u8,
+}
+
+/// Bounds on an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Messages.
+    pub messages: u32,
+    /// Bytes of content; one message always fits.
+    pub bytes: usize,
+}
+
+/// Which waiting messages a session has.
+#[derive(Clone, Debug)]
+pub enum Delivered {
+    /// All up to this one.
+    UpTo(Seq),
+    /// These.
+    These(Vec<Seq>),
+    /// The one with this guid, by the sender of this name.
+    One {
+        /// The sender's name in lower case.
+        sender_key: String,
+        /// Its guid.
+        guid: String,
+    },
+}
+
+/// The sender of a message is to know what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Who wrote it.
+    pub sender: UserId,
+    /// The writer's name.
+    pub sender_name: String,
+    /// Which message.
+    pub guid: String,
+    /// Its time.
+    pub time: Millis,
+}
+
+/// Which messages of a chat.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Who asks.
+    pub user: UserId,
+    /// The chat.
+    pub chat: HistoryOf,
+    /// The earliest time; none: from the beginning. Inclusive.
+    pub oldest: Option<Millis>,
+    /// The latest time; none: up to now. Inclusive.
+    pub latest: Option<Millis>,
+    /// How many; the last ones of the range.
+    pub page: Page,
+}
+
+/// Which chat's messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryOf {
+    /// The private chat with the account of this name, in lower case.
+    Private(String),
+    /// A room.
+    Room(RoomId),
+}
+
+/// An account's chats.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChatList {
+    /// Grows with every change.
+    pub version: u32,
+    /// The time of the latest message.
+    pub latest: Millis,
+    /// The chats.
+    pub chats: Vec<Chat>,
+}
+
+/// A private chat in somebody's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// The other's name.
+    pub name: String,
+    /// The id under which the owner has the other among the contacts.
+    pub contact: Option<ContactId>,
+    /// Messages of the other that the owner has not read.
+    pub unread: u32,
+    /// The time of the last message.
+    pub time: Millis,
+}
