@@ -7,10 +7,11 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// The most that is read at once past the bridge.
-const READ: usize = 256 * 1024;
+/// The least that a connection has room for when it reads.
+const LEAST_ROOM: usize = 4096;
 
 /// Where connections lead.
 #[derive(Clone, Copy, Debug)]
@@ -24,22 +25,28 @@ pub(crate) enum Target {
 /// A connection.
 pub(crate) enum Link {
     Bridge(Box<WebSocketStream<TcpStream>>),
-    Tcp(TcpStream, BytesMut),
+    Tcp { stream: TcpStream, buffer: BytesMut, room: usize },
 }
 
 impl Link {
-    pub(crate) async fn open(target: Target) -> Result<Self> {
+    /// Opens a connection that will have so many bytes in flight. It reads into room for no more than that, since the
+    /// WebSocket library clears all of its room before each read, and that time would count as the bridge's.
+    pub(crate) async fn open(target: Target, in_flight: usize) -> Result<Self> {
+        let room = in_flight.max(LEAST_ROOM);
         match target {
             Target::Bridge(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                let (socket, _) = client_async(format!("ws://{address}/ws"), stream).await?;
+                let config = WebSocketConfig::default().read_buffer_size(room);
+                let (socket, _) =
+                    client_async_with_config(format!("ws://{address}/ws"), stream, Some(config))
+                        .await?;
                 Ok(Self::Bridge(Box::new(socket)))
             }
             Target::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream, BytesMut::new()))
+                Ok(Self::Tcp { stream, buffer: BytesMut::new(), room })
             }
         }
     }
@@ -47,7 +54,7 @@ impl Link {
     pub(crate) async fn send(&mut self, packet: &Bytes) -> Result<()> {
         match self {
             Self::Bridge(socket) => socket.send(Message::Binary(packet.clone())).await?,
-            Self::Tcp(stream, _) => stream.write_all(packet).await?,
+            Self::Tcp { stream, .. } => stream.write_all(packet).await?,
         }
         Ok(())
     }
@@ -63,8 +70,8 @@ impl Link {
                     Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
                 }
             },
-            Self::Tcp(stream, buffer) => {
-                buffer.reserve(READ);
+            Self::Tcp { stream, buffer, room } => {
+                buffer.reserve(*room);
                 if stream.read_buf(buffer).await? == 0 {
                     bail!("the upstream closed the connection");
                 }
@@ -90,7 +97,7 @@ impl Link {
                 WebSocketStream::close(&mut socket, None).await?;
                 while let Some(Ok(_)) = socket.next().await {}
             }
-            Self::Tcp(mut stream, _) => stream.shutdown().await?,
+            Self::Tcp { mut stream, .. } => stream.shutdown().await?,
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ struct User {
 
 impl User {
     async fn enter(page: SocketAddr, number: usize) -> Result<Self> {
-        let link = Link::open(Target::Bridge(page)).await?;
+        let link = Link::open(Target::Bridge(page), 0).await?;
         let mut user = Self { link, decoder: Decoder::new(), transaction: 0 };
         let name = format!("user{number}");
         let registration = NewRegistration {

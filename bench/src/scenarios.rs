@@ -96,8 +96,8 @@ struct Latency {
 
 /// One connection, one packet in flight.
 async fn latency(target: Target, trips: usize) -> Result<Latency> {
-    let mut link = Link::open(target).await?;
     let packet = packet::message(40)?;
+    let mut link = Link::open(target, packet.len()).await?;
     for _ in 0..WARM_UP {
         link.round_trip(&packet).await?;
     }
@@ -160,7 +160,7 @@ async fn flood(
 }
 
 async fn flood_one(target: Target, packet: Bytes, window: usize, end: Instant) -> Result<u64> {
-    let mut link = Link::open(target).await?;
+    let mut link = Link::open(target, window * packet.len()).await?;
     let mut packets = 0;
     let mut in_flight = 0;
     while Instant::now() < end {
@@ -202,7 +202,7 @@ async fn idle(bridge: &Running, target: Target, count: usize) -> Result<f64> {
 }
 
 async fn used_once(target: Target, packet: &Bytes) -> Result<Link> {
-    let mut link = Link::open(target).await?;
+    let mut link = Link::open(target, packet.len()).await?;
     link.round_trip(packet).await?;
     Ok(link)
 }
