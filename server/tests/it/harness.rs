@@ -46,6 +46,11 @@ impl StandingClock {
     pub(crate) fn pass(&self, millis: u64) {
         self.0.fetch_add(millis, Ordering::Relaxed);
     }
+
+    /// The machine's clock was put right, perhaps backwards.
+    pub(crate) fn set(&self, millis: u64) {
+        self.0.store(millis, Ordering::Relaxed);
+    }
 }
 
 impl Clock for StandingClock {

@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod login;
 mod messages;
+mod messages_model;
 mod pictures;
 mod rooms;
 mod rooms_model;
