@@ -1,0 +1,38 @@
+// A bad line: the connection is cut again and again while two people write; everything arrives once, in order.
+import { doorOf, pageOf } from './door';
+import { expect, test } from './visit';
+
+// a socket that fails is told to the console by the browser itself
+test.use({ expectedComplaints: /WebSocket connection to|Failed to load resource/ });
+
+test('nothing is lost, doubled or out of order', async ({ program, relay, visit, user }) => {
+  test.slow();
+  const door = await relay(pageOf(program));
+  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+
+  const ofAnna: string[] = [];
+  const ofBert: string[] = [];
+  for (let cut = 0; cut < 5; cut++) {
+    for (let number = 0; number < 3; number++) {
+      ofAnna.push(`anna ${cut}-${number}.`);
+      await anna.say(ofAnna.at(-1) ?? '');
+      ofBert.push(`bert ${cut}-${number}.`);
+      await bert.say('anna', ofBert.at(-1) ?? '');
+    }
+    door.down();
+    door.restore(pageOf(program));
+  }
+
+  for (const text of ofAnna) expect((await bert.message()).text).toBe(text);
+  await expect(anna.message(ofBert.at(-1) ?? '')).toBeVisible({ timeout: 30_000 });
+  const articles = anna.page.getByRole('log').getByRole('article');
+  await expect(articles).toHaveCount(30);
+  const shown = (await articles.allTextContents()).map((text) => /(anna|bert) \d-\d\./.exec(text)?.[0] ?? text);
+  expect(shown.filter((text) => text.startsWith('anna'))).toEqual(ofAnna);
+  expect(shown.filter((text) => text.startsWith('bert'))).toEqual(ofBert);
+  await expect(anna.page.getByRole('button', { name: 'Not sent. Retry' })).toHaveCount(0);
+});
