@@ -164,7 +164,10 @@ impl Session {
             Then::RefreshContacts => self.ask_contacts(now),
             Then::RequestGone(name) => self.change(Change::ContactRequestGone(name)),
             Then::ContactGone(id) => self.change(Change::ContactGone(id)),
-            Then::Presence(presence) => self.change(Change::OwnPresence(presence)),
+            Then::Presence(presence) => {
+                self.presence = presence;
+                self.change(Change::OwnPresence(presence));
+            }
             Then::StatusMessage(text) => self.change(Change::OwnStatusMessage(text)),
             Then::RoomLeft(chat) => {
                 self.change(Change::Membership { chat, membership: Membership::Outside })

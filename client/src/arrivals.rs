@@ -37,6 +37,13 @@ impl Session {
                     });
                 }
             }
+            // our own, set in another session or kept by the server
+            Command::AVATAR => {
+                let packet = packets::Avatar::decode(frame)?;
+                if let Some(text) = &packet.status_message {
+                    self.change(Change::OwnStatusMessage(string(Some(text))));
+                }
+            }
             Command::CONTACT => {
                 if let Some(contact) = contact(&packets::Contact::decode(frame)?) {
                     self.change(Change::Contact(contact));

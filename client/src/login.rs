@@ -3,7 +3,6 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use mig33_codec::packets;
-use mig33_codec::values::Presence;
 use mig33_codec::{Secret, Text};
 
 use crate::action::{ActionId, Event};
@@ -92,8 +91,6 @@ impl Session {
 
     fn send_login(&mut self, now: Millis) {
         let Some(login) = &self.login else { return };
-        let presence =
-            self.state.account.as_ref().map_or(Presence::AVAILABLE, |account| account.presence);
         let (width, height) = self.config.screen;
         let language = &self.config.language;
         let packet = packets::Login {
@@ -102,7 +99,7 @@ impl Session {
             service_type: Some(1),
             username: Some((&*login.username).into()),
             user_agent: Some(self.config.user_agent.as_str().into()),
-            initial_presence: Some(presence),
+            initial_presence: Some(self.presence),
             screen_width: (width > 0).then_some(width),
             screen_height: (height > 0).then_some(height),
             language: (!language.is_empty()).then(|| language.as_str().into()),
@@ -161,10 +158,7 @@ impl Session {
         let known = self.state.account.clone();
         let account = Account {
             username,
-            presence: ok
-                .presence
-                .or(known.as_ref().map(|account| account.presence))
-                .unwrap_or(Presence::AVAILABLE),
+            presence: ok.presence.unwrap_or(self.presence),
             status_message: known
                 .map_or_else(|| "".into(), |account| account.status_message.clone()),
         };

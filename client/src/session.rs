@@ -13,7 +13,9 @@ use crate::config::Config;
 use crate::login::Login;
 use crate::outbox;
 use crate::requests::{Purpose, Requests, Then, Urgency};
-use crate::state::{ChatId, Link, LiteMap, Membership, Millis, Notice, NoticeKind, State};
+use crate::state::{
+    ChatId, Link, LiteMap, Membership, Millis, Notice, NoticeKind, Presence, State,
+};
 
 /// Milliseconds between keep-alives (spec/wire.md section 3).
 const KEEP_ALIVE_EVERY: Millis = 60_000;
@@ -40,6 +42,8 @@ pub struct Session {
     pub(crate) ahead: i64,
     /// Whether the server keeps history.
     pub(crate) has_chat_sync: bool,
+    /// What others see of us after the next log-in.
+    pub(crate) presence: Presence,
     /// The message of the day that was shown last: it is not shown again after a reconnect.
     pub(crate) last_motd: Option<Rc<str>>,
     decoder: Decoder,
@@ -68,6 +72,7 @@ impl Session {
             no_news_until: LiteMap::new(),
             ahead: 0,
             has_chat_sync: false,
+            presence: Presence::AVAILABLE,
             last_motd: None,
             decoder: Decoder::new(),
             sending: BytesMut::new(),
@@ -112,6 +117,11 @@ impl Session {
         let action = self.action_id();
         self.begin(now, Login::with_token(username, token, action));
         action
+    }
+
+    /// Sets what others will see of us after the log-in; [`Presence::AVAILABLE`] where nobody has chosen.
+    pub const fn set_initial_presence(&mut self, presence: Presence) {
+        self.presence = presence;
     }
 
     /// Logs out: the server forgets the session and its token, the client everything.
@@ -330,6 +340,7 @@ impl Session {
         }
         self.shown = None;
         self.last_motd = None;
+        self.presence = Presence::AVAILABLE;
         self.no_news_until.clear();
         self.change(Change::Link(Link::Idle));
         self.change(Change::LoggedOut);

@@ -97,8 +97,6 @@ pub(crate) struct App {
     frame_is_due: bool,
     /// Whose page it is, also before the connection is up.
     account: Option<Rc<Account>>,
-    /// Our status message, which a log-in does not tell.
-    own_status: Rc<str>,
     log_in_error: Option<Rc<str>>,
     /// What was asked for and not answered yet.
     asked: Vec<(ActionId, Purpose)>,
@@ -146,7 +144,6 @@ impl Component for App {
             frame: None,
             frame_is_due: false,
             account: None,
-            own_status: "".into(),
             log_in_error: None,
             asked: Vec::new(),
             dialog: None,

@@ -114,7 +114,7 @@ pub(crate) fn sections(state: &State, drafts: &Drafts, open: Option<&ChatId>) ->
     }
     let mut groups: Vec<(u32, Rc<str>, Vec<Rc<Entry>>)> =
         state.groups.iter().map(|(id, name)| (*id, name.clone(), Vec::new())).collect();
-    groups = sorted(groups, |(_, name, _)| name.to_lowercase());
+    groups = sorted(groups, |(_, name, _)| name.to_ascii_lowercase());
     groups.push((0, "Contacts".into(), Vec::new()));
     for contact in state.contacts.values() {
         // who is in no group, or in one that is not there, stands in the last one
@@ -250,7 +250,7 @@ fn order(entry: &Entry) -> String {
         Some(Presence::BUSY) => 3,
         _ => 4,
     };
-    format!("{:020}{rank}{}", Millis::MAX - entry.active, entry.name.to_lowercase())
+    format!("{:020}{rank}{}", Millis::MAX - entry.active, entry.name.to_ascii_lowercase())
 }
 
 #[cfg(test)]

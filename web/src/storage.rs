@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use mig33_client::ChatId;
+use mig33_client::{ChatId, Presence};
 use web_sys::Storage;
 
 use crate::roster::Drafts;
@@ -119,14 +119,14 @@ impl Store {
         self.set(&named("rooms", username), (!names.is_empty()).then_some(&*names));
     }
 
-    /// The status message that was set here last: a log-in does not tell it.
-    pub(crate) fn status(&self, username: &str) -> Option<String> {
-        self.get(&named("status", username))
+    /// What others see of this account, as it was chosen here last.
+    pub(crate) fn presence(&self, username: &str) -> Option<Presence> {
+        self.get(&named("presence", username))?.parse().ok().map(Presence)
     }
 
-    /// Keeps the status message.
-    pub(crate) fn set_status(&self, username: &str, text: &str) {
-        self.set(&named("status", username), (!text.is_empty()).then_some(text));
+    /// Keeps what others see of this account.
+    pub(crate) fn set_presence(&self, username: &str, presence: Presence) {
+        self.set(&named("presence", username), Some(&presence.0.to_string()));
     }
 
     /// The message of the day that was dismissed last.
@@ -181,7 +181,7 @@ fn write(storage: Option<&Storage>, name: &str, value: Option<&str>) {
 }
 
 fn named(what: &str, username: &str) -> String {
-    format!("mig33/{what}/{}", username.to_lowercase())
+    format!("mig33/{what}/{}", username.to_ascii_lowercase())
 }
 
 /// A chat's name in storage is how it prints: `@bob`, `#lobby`.

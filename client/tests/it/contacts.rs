@@ -113,6 +113,20 @@ fn own_presence_is_the_servers_ok_and_is_kept_over_a_reconnect() {
 }
 
 #[test]
+fn a_presence_that_was_kept_goes_into_the_log_in_and_the_status_message_comes_back() {
+    let mut stage = Stage::new();
+    stage.session.set_initial_presence(Presence::BUSY);
+    stage.session.log_in_with_token(stage.now, "alice", bytes::Bytes::from_static(b"token"));
+    stage.accept();
+    let (number, login) = stage.take::<packets::Login>();
+    assert_eq!(login.initial_presence, Some(Presence::BUSY));
+    stage.reply(number, crate::stage::login_ok());
+    stage.push(packets::Avatar { status_message: Some("lunch".into()), ..Default::default() });
+    let account = stage.session.state().account.clone().unwrap();
+    assert_eq!((account.presence, &*account.status_message), (Presence::BUSY, "lunch"));
+}
+
+#[test]
 fn an_error_that_answers_nothing_is_shown() {
     let mut stage = with_bob();
     stage.push(error("The server is tired."));

@@ -111,7 +111,6 @@ impl App {
         let is_new = self.account.is_none();
         self.store.set_account(Some(&account.username));
         self.account = Some(account.clone());
-        self.own_status = self.store.status(&account.username).unwrap_or_default().into();
         if is_new {
             self.furnish(&account.username);
         }
@@ -155,7 +154,9 @@ impl App {
 
     /// What was kept of this person, before the log-in.
     fn begin(&mut self, username: &str) {
-        self.own_status = self.store.status(username).unwrap_or_default().into();
+        if let Some(presence) = self.store.presence(username) {
+            self.session.set_initial_presence(presence);
+        }
         self.drafts = self.store.drafts(username);
         let outbox = self.store.take_outbox(username);
         self.kept_outbox = outbox.clone();

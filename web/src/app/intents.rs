@@ -102,11 +102,10 @@ impl App {
             && let Some(contact) = self.state.contacts.get(&id).cloned()
         {
             self.leave(ctx, &ChatId::private(&contact.username));
-        } else if let Action::SetStatusMessage(text) = action
+        } else if let Action::SetPresence(presence) = action
             && let Some(account) = &self.account
         {
-            self.store.set_status(&account.username, &text);
-            self.own_status = text.into();
+            self.store.set_presence(&account.username, presence);
         }
     }
 

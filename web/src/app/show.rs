@@ -29,10 +29,7 @@ impl App {
                 </div>
             };
         };
-        let mut account = self.state.account.as_ref().unwrap_or(account).clone();
-        if account.status_message.is_empty() && !self.own_status.is_empty() {
-            Rc::make_mut(&mut account).status_message = self.own_status.clone();
-        }
+        let account = self.state.account.as_ref().unwrap_or(account).clone();
         let online = self.state.link == Link::Online;
         let chat = self.route.chat().map(|id| self.chat(id));
         let room = chat

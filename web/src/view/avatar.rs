@@ -30,7 +30,7 @@ pub(crate) fn chat(id: &ChatId, presence: Option<Presence>) -> Html {
 pub(crate) fn tint(name: &str) -> String {
     // FNV-1a, and of its product the high bits, which are mixed best
     let hash = name
-        .to_lowercase()
+        .to_ascii_lowercase()
         .chars()
         .fold(0x811c_9dc5_u32, |hash, c| (hash ^ u32::from(c)).wrapping_mul(0x0100_0193));
     format!("tint-{}", hash.wrapping_mul(0x9e37_79b1) >> 29)

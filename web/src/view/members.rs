@@ -14,7 +14,7 @@ pub(crate) fn members(room: &Room, me: &str, emit: &Callback<Intent>) -> Html {
     let members = sorted(room.members.iter().collect(), |(key, member): &(&Rc<str>, &Member)| {
         format!("{}{key}", u8::from(!member.administrator))
     });
-    let me = me.to_lowercase();
+    let me = me.to_ascii_lowercase();
     let rows = members.iter().map(|(key, member)| {
         let tag = match (***key == *me, member.administrator, member.muted) {
             (true, true, _) => Some("you, administrator"),

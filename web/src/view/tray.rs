@@ -56,9 +56,14 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
                 (detail, "Discard")
             }
         };
+        let preview = match &sending.progress {
+            // it may be no picture at all
+            Progress::Failed { .. } => html! { <span class="tray-preview">{ icon(Icon::Warning) }</span> },
+            Progress::Preparing | Progress::Sent(_) => html! { <img class="tray-preview" src={sending.preview.to_string()} alt="" /> },
+        };
         html! {
             <li key={id} class="tray-card">
-                <img class="tray-preview" src={sending.preview.to_string()} alt="" />
+                { preview }
                 <div class="tray-detail"><p class="tray-name">{ &*sending.name }</p>{ detail }</div>
                 <button type="button" class="icon-button" aria-label={format!("{drop_name} {}", sending.name)} title={drop_name} onclick={drop}>{ icon(Icon::Close) }</button>
             </li>
