@@ -29,12 +29,21 @@ impl Progress {
         title: &str,
         work: impl FnOnce(&mut Step) -> Result<T>,
     ) -> Result<T> {
-        self.started += 1;
-        let label = format!("[{}/{}] {title}", self.started, self.total);
+        let label = self.next(title);
         let mut step = Step::begin(label, self.live);
         let result = work(&mut step);
         step.finish(result.is_ok());
         result
+    }
+
+    /// Shows the last step, which goes on for as long as the user wants.
+    pub(crate) fn last(&mut self, title: &str) {
+        eprintln!("{}", self.next(title));
+    }
+
+    fn next(&mut self, title: &str) -> String {
+        self.started += 1;
+        format!("[{}/{}] {title}", self.started, self.total)
     }
 }
 

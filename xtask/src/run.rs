@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, profile: Profile, args: &[String]) -> Result<()> {
     let mut progress = Progress::new(4);
     build_all(workspace, profile, &mut progress)?;
-    progress.step("starting mig33-bridge (Ctrl-C stops it)", |_| Ok(()))?;
+    progress.last("starting mig33-bridge (Ctrl-C stops it)");
     let path = programs::path(workspace, profile, "mig33-bridge");
     // its own environment and input: from here on it is the program that the user started
     let mut bridge = Command::new(&path);

@@ -23,16 +23,14 @@ pub(crate) fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
     let tools = progress.step("getting the tools", |step| page::tools(workspace, step))?;
     progress.step("building the program", |step| programs::build(workspace, Profile::Dev, step))?;
     let mut children = Children(Vec::new());
-    progress.step("starting both (Ctrl-C stops them)", |_| {
-        let path = programs::path(workspace, Profile::Dev, "mig33-bridge");
-        let mut bridge = process::program(&path);
-        bridge.args(["--allow-origin", OTHER_ORIGIN]).args(args).current_dir(&workspace.root);
-        children.start("mig33-bridge", &mut bridge)?;
-        let mut trunk = tools.command(&TRUNK)?;
-        trunk.args(["serve", "--offline"]).current_dir(&workspace.root);
-        page::tame(&mut trunk);
-        children.start("trunk", &mut trunk)
-    })?;
+    progress.last("starting both (Ctrl-C stops them)");
+    let mut bridge = process::program(programs::path(workspace, Profile::Dev, "mig33-bridge"));
+    bridge.args(["--allow-origin", OTHER_ORIGIN]).args(args).current_dir(&workspace.root);
+    children.start("mig33-bridge", &mut bridge)?;
+    let mut trunk = tools.command(&TRUNK)?;
+    trunk.args(["serve", "--offline"]).current_dir(&workspace.root);
+    page::tame(&mut trunk);
+    children.start("trunk", &mut trunk)?;
     children.wait()
 }
 
