@@ -6,6 +6,7 @@ pub(crate) mod banner;
 pub(crate) mod chat;
 pub(crate) mod composer;
 pub(crate) mod contact_row;
+pub(crate) mod controls;
 pub(crate) mod dialog;
 pub(crate) mod icons;
 pub(crate) mod log;

@@ -11,6 +11,7 @@ use crate::view::auth::Auth;
 use crate::view::banner::Banner;
 use crate::view::chat::ChatPane;
 use crate::view::class;
+use crate::view::controls::{button, error_line};
 use crate::view::dialog::Dialog;
 use crate::view::icons::logo;
 use crate::view::members::members;
@@ -99,10 +100,10 @@ impl App {
                 html! {
                     <Dialog key="remove" title={format!("Remove {username}?")} class="narrow" on_close={emit.reform(|()| Intent::Close)}>
                         <p class="dialog-hint">{ "You are removed from each other’s contacts. What was said stays." }</p>
-                        if let Some(error) = &error { <p class="error" role="alert">{ &**error }</p> }
+                        { error_line(error.as_deref()) }
                         <div class="dialog-buttons">
-                            <button type="button" class="button" onclick={emit.reform(|_| Intent::Close)}>{ "Keep" }</button>
-                            <button type="button" class="button grave" onclick={remove}>{ "Remove" }</button>
+                            { button("button", "Keep", emit.reform(|_| Intent::Close)) }
+                            { button("button grave", "Remove", remove) }
                         </div>
                     </Dialog>
                 }

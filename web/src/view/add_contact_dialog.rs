@@ -6,8 +6,8 @@ use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::view::controls::{error_line, field, spinner};
 use crate::view::dialog::Dialog;
-use crate::view::icons::{Icon, icon};
 
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
@@ -48,34 +48,30 @@ impl Component for AddContactDialog {
     fn view(&self, ctx: &Context<Self>) -> Html {
         let Props { groups, error, busy, emit } = ctx.props();
         html! {
-            <Dialog title="Add contact" class="narrow" on_close={emit.reform(|()| Intent::Close)}>
-                <form onsubmit={ctx.link().callback(|event: SubmitEvent| event.prevent_default())}>
-                    <p class="dialog-hint">{ "They get a request. Once they accept, you see each other’s presence and can chat." }</p>
-                    if let Some(error) = error {
-                        <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
-                    }
-                    <label class="field">
-                        <span>{ "Username" }</span>
-                        <input ref={self.username.clone()} required=true maxlength="32" autocomplete="off" autocapitalize="none" autocorrect="off"
-                            spellcheck="false" autofocus=true />
-                    </label>
-                    if !groups.is_empty() {
-                        <label class="field">
-                            <span>{ "Group" }</span>
-                            <select ref={self.group.clone()}>
-                                <option key="0" value="0">{ "None" }</option>
-                                { for groups.iter().map(|(id, name)| html! { <option key={id.to_string()} value={id.to_string()}>{ &**name }</option> }) }
-                            </select>
-                        </label>
-                    }
-                    <div class="dialog-buttons">
-                        <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>
-                            if *busy { <span class="spinner" aria-hidden="true"></span> }
-                            { "Send request" }
-                        </button>
-                    </div>
-                </form>
-            </Dialog>
-        }
+                    <Dialog title="Add contact" class="narrow" on_close={emit.reform(|()| Intent::Close)}>
+                        <form onsubmit={ctx.link().callback(|event: SubmitEvent| event.prevent_default())}>
+                            <p class="dialog-hint">{ "They get a request. Once they accept, you see each other’s presence and can chat." }</p>
+                            { error_line(error.as_deref()) }
+                            { field("Username", html! {
+        <input ref={self.username.clone()} required=true maxlength="32" autocomplete="off" autocapitalize="none" autocorrect="off"
+                                    spellcheck="false" autofocus=true />
+        }) }
+                            if !groups.is_empty() {
+                                { field("Group", html! {
+        <select ref={self.group.clone()}>
+                                        <option key="0" value="0">{ "None" }</option>
+                                        { for groups.iter().map(|(id, name)| html! { <option key={id.to_string()} value={id.to_string()}>{ &**name }</option> }) }
+                                    </select>
+        }) }
+                            }
+                            <div class="dialog-buttons">
+                                <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>
+                                    if *busy { { spinner() } }
+                                    { "Send request" }
+                                </button>
+                            </div>
+                        </form>
+                    </Dialog>
+                }
     }
 }

@@ -5,7 +5,8 @@ use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
 use crate::intent::Intent;
-use crate::view::icons::{Icon, icon, logo};
+use crate::view::controls::{error_line, field, spinner};
+use crate::view::icons::logo;
 
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
@@ -103,54 +104,49 @@ impl Component for Auth {
             (true, true) => "Creating the account…",
         };
         html! {
-            <main class="auth">
-                <div class="auth-card">
-                    <header class="auth-head">
-                        { logo() }
-                        <h1>{ "mig33" }</h1>
-                        <p>{ "Chat with friends and in rooms, from the browser or an old phone." }</p>
-                    </header>
-                    <div class="tabs" role="tablist" aria-label="Account" onkeydown={on_key}>
-                        { for TABS.iter().zip(&self.tabs).map(|((of, name), node)| {
-                            let selected = self.tab == *of;
-                            let of = *of;
-                            html! {
-                                <button key={*name} ref={node.clone()} type="button" role="tab" id={format!("tab-{}", if of == Tab::LogIn { "log-in" } else { "register" })}
-                                    aria-selected={if selected { "true" } else { "false" }} aria-controls="auth-panel"
-                                    tabindex={if selected { "0" } else { "-1" }} onclick={link.callback(move |_: MouseEvent| Msg::Show(of))}>{ *name }</button>
-                            }
-                        }) }
-                    </div>
-                    <form id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}
-                        onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Submit })}>
-                        if let Some(error) = error {
-                            <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
-                        }
-                        <label class="field">
-                            <span>{ "Username" }</span>
-                            <input ref={self.username.clone()} name="username" required=true maxlength="32" autocomplete="username"
-                                autocapitalize="none" autocorrect="off" spellcheck="false" autofocus=true />
-                        </label>
-                        <label class="field">
-                            <span>{ "Password" }</span>
-                            <input ref={self.password.clone()} name="password" type="password" required=true maxlength="60"
-                                autocomplete={if registering { "new-password" } else { "current-password" }} />
-                        </label>
-                        if registering {
-                            <label class="field">
-                                <span>{ "Mobile phone (optional)" }</span>
-                                <input ref={self.phone.clone()} name="phone" type="tel" autocomplete="tel" maxlength="24"
-                                    placeholder="with country code" />
-                            </label>
-                        }
-                        <button type="submit" class="button primary wide" aria-disabled={busy.then_some("true")}>
-                            if *busy { <span class="spinner" aria-hidden="true"></span> }
-                            { submit }
-                        </button>
-                    </form>
-                </div>
-            </main>
-        }
+                    <main class="auth">
+                        <div class="auth-card">
+                            <header class="auth-head">
+                                { logo() }
+                                <h1>{ "mig33" }</h1>
+                                <p>{ "Chat with friends and in rooms, from the browser or an old phone." }</p>
+                            </header>
+                            <div class="tabs" role="tablist" aria-label="Account" onkeydown={on_key}>
+                                { for TABS.iter().zip(&self.tabs).map(|((of, name), node)| {
+                                    let selected = self.tab == *of;
+                                    let of = *of;
+                                    html! {
+                                        <button key={*name} ref={node.clone()} type="button" role="tab" id={format!("tab-{}", if of == Tab::LogIn { "log-in" } else { "register" })}
+                                            aria-selected={if selected { "true" } else { "false" }} aria-controls="auth-panel"
+                                            tabindex={if selected { "0" } else { "-1" }} onclick={link.callback(move |_: MouseEvent| Msg::Show(of))}>{ *name }</button>
+                                    }
+                                }) }
+                            </div>
+                            <form id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}
+                                onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Submit })}>
+                                { error_line(error.as_deref()) }
+                                { field("Username", html! {
+        <input ref={self.username.clone()} name="username" required=true maxlength="32" autocomplete="username"
+                                        autocapitalize="none" autocorrect="off" spellcheck="false" autofocus=true />
+        }) }
+                                { field("Password", html! {
+        <input ref={self.password.clone()} name="password" type="password" required=true maxlength="60"
+                                        autocomplete={if registering { "new-password" } else { "current-password" }} />
+        }) }
+                                if registering {
+                                    { field("Mobile phone (optional)", html! {
+        <input ref={self.phone.clone()} name="phone" type="tel" autocomplete="tel" maxlength="24"
+                                            placeholder="with country code" />
+        }) }
+                                }
+                                <button type="submit" class="button primary wide" aria-disabled={busy.then_some("true")}>
+                                    if *busy { { spinner() } }
+                                    { submit }
+                                </button>
+                            </form>
+                        </div>
+                    </main>
+                }
     }
 }
 

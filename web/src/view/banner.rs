@@ -5,6 +5,7 @@ use yew::prelude::*;
 
 use crate::clock;
 use crate::intent::Intent;
+use crate::view::controls::{button, spinner};
 
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
@@ -54,7 +55,7 @@ impl Component for Banner {
         let content = match link {
             Link::Idle | Link::Online => return html! { <div class="banner" role="status"></div> },
             Link::Connecting | Link::LoggingIn => html! {
-                <><span class="spinner" aria-hidden="true"></span><span>{ "Connecting…" }</span></>
+                <>{ spinner() }<span>{ "Connecting…" }</span></>
             },
             Link::Waiting { until, reason } => {
                 let seconds = until.saturating_sub(clock::now()).div_ceil(1000).max(1);
@@ -67,7 +68,7 @@ impl Component for Banner {
                             }
                         </span>
                         <span class="banner-when" aria-hidden="true">{ format!("Trying again in {seconds} s") }</span>
-                        <button type="button" class="button small" onclick={emit.reform(|_| Intent::ConnectNow)}>{ "Try now" }</button>
+                        { button("button small", "Try now", emit.reform(|_| Intent::ConnectNow)) }
                     </>
                 }
             }

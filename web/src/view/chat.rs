@@ -9,6 +9,7 @@ use crate::roster::presence_words;
 use crate::view::avatar;
 use crate::view::class;
 use crate::view::composer::{self, Composer};
+use crate::view::controls::{button, button_with};
 use crate::view::icons::{Icon, icon};
 use crate::view::log::Log;
 use crate::view::menu::{self, Menu};
@@ -153,7 +154,7 @@ fn head(props: &Props) -> Html {
     }
     html! {
         <header class="pane-head">
-            <button type="button" class="icon-button only-narrow" aria-label="Back" title="Back" onclick={emit.reform(|_| Intent::Back)}>{ icon(Icon::Back) }</button>
+            { button_with("icon-button only-narrow", "Back".into(), icon(Icon::Back), emit.reform(|_| Intent::Back)) }
             { avatar::chat(&chat.id, presence) }
             <div class="chat-title">
                 <h2 id={HEADING} tabindex="-1">{ &*chat.name }</h2>
@@ -180,7 +181,7 @@ fn foot(chat: &Chat, emit: &Callback<Intent>) -> Option<Html> {
     Some(html! {
         <div key="foot" class="chat-foot">
             <p>{ words }</p>
-            <button type="button" class="button primary" onclick={join}>{ "Join this room" }</button>
+            { button("button primary", "Join this room", join) }
         </div>
     })
 }

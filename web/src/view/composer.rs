@@ -6,6 +6,7 @@ use web_sys::{DataTransfer, File, HtmlElement, HtmlInputElement, HtmlTextAreaEle
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::view::controls::icon_button;
 use crate::view::icons::{Icon, icon};
 
 /// The id that the app looks for to put the focus here.
@@ -119,7 +120,7 @@ impl Component for Composer {
             <form class="composer" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Send })}>
                 <input ref={self.files.clone()} type="file" accept="image/*" multiple=true hidden=true
                     onchange={link.callback(|_: Event| Msg::Picked)} />
-                <button type="button" class="icon-button" aria-label="Send a picture" title="Send a picture" onclick={pick}>{ icon(Icon::Picture) }</button>
+                { icon_button("Send a picture", Icon::Picture, pick) }
                 <textarea ref={self.field.clone()} id={ID} rows="1" aria-label="Message" placeholder="Message" dir="auto"
                     enterkeyhint="send" autocomplete="off"
                     oninput={link.callback(|_: InputEvent| Msg::Typed)} onkeydown={on_key} />

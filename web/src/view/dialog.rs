@@ -3,7 +3,8 @@ use wasm_bindgen::JsValue;
 use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
-use crate::view::icons::{Icon, icon};
+use crate::view::controls::icon_button;
+use crate::view::icons::Icon;
 
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
@@ -49,8 +50,7 @@ impl Component for Dialog {
                 <div class="dialog-content">
                     <header class="dialog-head">
                         <h2 class="dialog-title">{ &props.title }</h2>
-                        <button type="button" class="icon-button" aria-label="Close" title="Close"
-                            onclick={on_close.reform(|_| ())}>{ icon(Icon::Close) }</button>
+                        { icon_button("Close", Icon::Close, on_close.reform(|_| ())) }
                     </header>
                     { props.children.clone() }
                 </div>

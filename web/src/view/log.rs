@@ -11,6 +11,7 @@ use yew::prelude::*;
 use crate::clock;
 use crate::intent::Intent;
 use crate::timeline::{self, Row};
+use crate::view::controls::spinner;
 use crate::view::icons::{Icon, icon};
 use crate::view::message::MessageRow;
 use crate::window::Window;
@@ -298,7 +299,7 @@ impl Log {
         let hint = match (chat.history, empty) {
             _ if !online && empty => "Connecting…".to_owned(),
             (History::Loading, _) | (History::More, true) => {
-                return html! { <p class="hint"><span class="spinner" aria-hidden="true"></span>{ "Loading messages…" }</p> };
+                return html! { <p class="hint">{ spinner() }{ "Loading messages…" }</p> };
             }
             (History::Complete, true) if chat.id.is_room() => {
                 "Nothing was said here yet. Be the first.".to_owned()

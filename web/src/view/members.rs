@@ -7,7 +7,8 @@ use yew::prelude::*;
 use crate::intent::Intent;
 use crate::sorted::sorted;
 use crate::view::avatar;
-use crate::view::icons::{Icon, icon};
+use crate::view::controls::icon_button;
+use crate::view::icons::Icon;
 
 /// The pane with a room's members; `me` is our own name.
 pub(crate) fn members(room: &Room, me: &str, emit: &Callback<Intent>) -> Html {
@@ -36,8 +37,7 @@ pub(crate) fn members(room: &Room, me: &str, emit: &Callback<Intent>) -> Html {
         <aside class="members" aria-label="Members">
             <header class="pane-head">
                 <h2>{ "Members" }<span class="count">{ members.len() }</span></h2>
-                <button type="button" class="icon-button" aria-label="Close" title="Close"
-                    onclick={emit.reform(|_| Intent::ToggleMembers)}>{ icon(Icon::Close) }</button>
+                { icon_button("Close", Icon::Close, emit.reform(|_| Intent::ToggleMembers)) }
             </header>
             <ul class="member-list" tabindex="0" aria-label="Names">{ for rows }</ul>
         </aside>

@@ -9,6 +9,7 @@ use crate::intent::Intent;
 use crate::links::{Piece, pieces};
 use crate::view::avatar;
 use crate::view::class;
+use crate::view::controls::button;
 use crate::view::icons::{Icon, icon};
 use crate::view::picture::PictureBox;
 
@@ -136,8 +137,8 @@ fn failure(chat: &ChatId, message: &Message, reason: &str, emit: &Callback<Inten
     html! {
         <div class="failure">
             <span class="failure-reason">{ reason }</span>
-            <button type="button" class="link-button state" onclick={act(|chat, guid| Action::Retry { chat, guid })}>{ "Not sent. Retry" }</button>
-            <button type="button" class="link-button" onclick={act(|chat, guid| Action::Discard { chat, guid })}>{ "Delete" }</button>
+            { button("link-button state", "Not sent. Retry", act(|chat, guid| Action::Retry { chat, guid })) }
+            { button("link-button", "Delete", act(|chat, guid| Action::Discard { chat, guid })) }
         </div>
     }
 }

@@ -6,6 +6,7 @@ use yew::prelude::*;
 
 use crate::intent::Intent;
 use crate::links::is_web;
+use crate::view::controls::icon_button;
 use crate::view::icons::{Icon, icon};
 use crate::view::message::words;
 
@@ -42,7 +43,7 @@ pub(crate) fn notices(
                         <p><a href={url.to_owned()} target="_blank" rel="noopener noreferrer">{ "Open" }</a></p>
                     }
                 </div>
-                { dismiss_button(dismiss) }
+                { icon_button("Dismiss", Icon::Close, dismiss) }
             </div>
         }
     });
@@ -52,15 +53,9 @@ pub(crate) fn notices(
             <div key={format!("error {id}")} class="toast problem" role="alert">
                 { icon(Icon::Warning) }
                 <div class="toast-text"><p>{ &*error.text }</p></div>
-                { dismiss_button(emit.reform(move |_| Intent::DismissError(id))) }
+                { icon_button("Dismiss", Icon::Close, emit.reform(move |_| Intent::DismissError(id))) }
             </div>
         }
     });
     html! { <div class="toasts"><div class="slot">{ for notices }</div><div class="slot">{ for errors }</div></div> }
-}
-
-fn dismiss_button(on_click: Callback<MouseEvent>) -> Html {
-    html! {
-        <button type="button" class="icon-button" aria-label="Dismiss" title="Dismiss" onclick={on_click}>{ icon(Icon::Close) }</button>
-    }
 }

@@ -9,6 +9,7 @@ use yew::prelude::*;
 use crate::intent::Intent;
 use crate::route::Route;
 use crate::view::avatar;
+use crate::view::controls::{button, button_with, error_line, field, spinner};
 use crate::view::dialog::Dialog;
 use crate::view::icons::{Icon, icon};
 
@@ -97,37 +98,37 @@ impl Component for RoomsDialog {
         });
         let more = directory.page < directory.pages;
         html! {
-            <Dialog title="Rooms" class="tall" on_close={emit.reform(|()| Intent::Close)}>
-                if let Some(error) = error {
-                    <p class="error" role="alert">{ icon(Icon::Warning) }<span>{ &**error }</span></p>
+                    <Dialog title="Rooms" class="tall" on_close={emit.reform(|()| Intent::Close)}>
+                        { error_line(error.as_deref()) }
+                        <label class="search">
+                            { icon(Icon::Search) }
+                            <input type="search" aria-label="Search rooms" placeholder="Search rooms" maxlength="30" autocomplete="off"
+                                spellcheck="false" autofocus=true oninput={on_search} />
+                        </label>
+                        <div class="room-list" aria-busy={directory.loading.then_some("true")}>
+                            <div>{ for directory.rooms.iter().map(|room| room_row(room, joined, emit)) }</div>
+                            if directory.rooms.is_empty() {
+                                <p class="hint">
+                                    if !props.online { { "Not connected." } }
+                                    else if directory.loading || directory.pages == 0 { { spinner() }{ "Loading rooms…" } }
+                                    else { { "No room has such a name. You can make it below." } }
+                                </p>
+                            } else if more {
+                                { button("button wide", "Show more", link.callback(|_| Msg::More)) }
+                            }
+                        </div>
+                        <form class="new-room" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Create })}>
+                            <h3>{ "Make a room" }</h3>
+                            { field("New room name", html! {
+        <input ref={self.name.clone()} required=true maxlength="30" autocomplete="off" />
+        }) }
+                            { field("Description (optional)", html! {
+        <input ref={self.description.clone()} maxlength="120" autocomplete="off" />
+        }) }
+                            <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>{ "Create room" }</button>
+                        </form>
+                    </Dialog>
                 }
-                <label class="search">
-                    { icon(Icon::Search) }
-                    <input type="search" aria-label="Search rooms" placeholder="Search rooms" maxlength="30" autocomplete="off"
-                        spellcheck="false" autofocus=true oninput={on_search} />
-                </label>
-                <div class="room-list" aria-busy={directory.loading.then_some("true")}>
-                    <div>{ for directory.rooms.iter().map(|room| room_row(room, joined, emit)) }</div>
-                    if directory.rooms.is_empty() {
-                        <p class="hint">
-                            if !props.online { { "Not connected." } }
-                            else if directory.loading || directory.pages == 0 { <span class="spinner" aria-hidden="true"></span>{ "Loading rooms…" } }
-                            else { { "No room has such a name. You can make it below." } }
-                        </p>
-                    } else if more {
-                        <button type="button" class="button wide" onclick={link.callback(|_| Msg::More)}>{ "Show more" }</button>
-                    }
-                </div>
-                <form class="new-room" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Create })}>
-                    <h3>{ "Make a room" }</h3>
-                    <label class="field"><span>{ "New room name" }</span>
-                        <input ref={self.name.clone()} required=true maxlength="30" autocomplete="off" /></label>
-                    <label class="field"><span>{ "Description (optional)" }</span>
-                        <input ref={self.description.clone()} maxlength="120" autocomplete="off" /></label>
-                    <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>{ "Create room" }</button>
-                </form>
-            </Dialog>
-        }
     }
 }
 
@@ -162,7 +163,7 @@ fn room_row(room: &RoomEntry, joined: &[ChatId], emit: &Callback<Intent>) -> Htm
                 if !room.description.is_empty() { <p class="room-description">{ &*room.description }</p> }
                 <p class="room-count">{ format!("{} of {}", room.participants, room.capacity) }{ if full { " · full" } else { "" } }</p>
             </div>
-            <button type="button" class="button small" aria-label={format!("{verb} {}", room.name)} onclick={on_click}>{ verb }</button>
+            { button_with("button small", format!("{verb} {}", room.name).into(), html! { { verb } }, on_click) }
         </div>
     }
 }

@@ -9,6 +9,7 @@ use crate::intent::{DialogKind, Intent};
 use crate::roster::Section;
 use crate::view::avatar;
 use crate::view::contact_row::ContactRow;
+use crate::view::controls::{button_with, icon_button};
 use crate::view::icons::{Icon, icon};
 
 /// What one can be, and what it is called.
@@ -49,8 +50,8 @@ impl Component for Sidebar {
             <nav class="sidebar" aria-label="Chats">
                 <Profile account={account.clone()} emit={emit.clone()} />
                 <div class="sidebar-actions">
-                    <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::AddContact))}>{ icon(Icon::AddPerson) }{ "Add contact" }</button>
-                    <button type="button" class="button" onclick={emit.reform(|_| Intent::Open(DialogKind::Rooms))}>{ icon(Icon::Rooms) }{ "Rooms" }</button>
+                    { opener(Icon::AddPerson, "Add contact", DialogKind::AddContact, emit) }
+                    { opener(Icon::Rooms, "Rooms", DialogKind::Rooms, emit) }
                 </div>
                 <div class="sidebar-scroll">
                     <div class="slot">
@@ -80,6 +81,11 @@ impl Component for Sidebar {
     }
 }
 
+fn opener(picture: Icon, words: &'static str, dialog: DialogKind, emit: &Callback<Intent>) -> Html {
+    let open = emit.reform(move |_: MouseEvent| Intent::Open(dialog.clone()));
+    html! { <button type="button" class="button" onclick={open}>{ icon(picture) }{ words }</button> }
+}
+
 fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
     let (accepted, rejected) = (username.clone(), username.clone());
     let accept =
@@ -92,8 +98,8 @@ fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
             { avatar::person(username, None) }
             <span class="request-name">{ &**username }</span>
             <span class="request-buttons">
-                <button type="button" class="button small primary" aria-label={format!("Accept {username}")} onclick={accept}>{ "Accept" }</button>
-                <button type="button" class="button small" aria-label={format!("Reject {username}")} onclick={reject}>{ "Reject" }</button>
+                { button_with("button small primary", format!("Accept {username}").into(), html! { "Accept" }, accept) }
+                { button_with("button small", format!("Reject {username}").into(), html! { "Reject" }, reject) }
             </span>
         </div>
     }
@@ -166,7 +172,7 @@ impl Component for Profile {
                         <option key={*name} value={presence.0.to_string()} selected={*presence == chosen}>{ *name }</option>
                     }) }
                 </select>
-                <button type="button" class="icon-button" aria-label="Log out" title="Log out" onclick={emit.reform(|_| Intent::LogOut)}>{ icon(Icon::Leave) }</button>
+                { icon_button("Log out", Icon::Leave, emit.reform(|_| Intent::LogOut)) }
                 <form class="profile-status" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Typed::Save })}>
                     <input aria-label="Status message" placeholder="Set a status message" maxlength="160" value={status}
                         enterkeyhint="done" autocomplete="off" oninput={link.callback(|event: InputEvent| Typed::Text(event.target_unchecked_into::<HtmlInputElement>().value()))}

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::view::controls::{button, icon_button};
 use crate::view::icons::{Icon, icon};
 
 /// A picture on its way.
@@ -50,7 +51,7 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
                 let detail = html! {
                     <p class="tray-error" role="alert">
                         { &**words }{ " " }
-                        if *can { <button type="button" class="link-button" onclick={again}>{ "Try again" }</button> }
+                        if *can { { button("link-button", "Try again", again) } }
                     </p>
                 };
                 (detail, "Discard")
@@ -65,7 +66,7 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
             <li key={id} class="tray-card">
                 { preview }
                 <div class="tray-detail"><p class="tray-name">{ &*sending.name }</p>{ detail }</div>
-                <button type="button" class="icon-button" aria-label={format!("{drop_name} {}", sending.name)} title={drop_name} onclick={drop}>{ icon(Icon::Close) }</button>
+                { icon_button(format!("{drop_name} {}", sending.name), Icon::Close, drop) }
             </li>
         }
     });
