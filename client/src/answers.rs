@@ -69,10 +69,16 @@ impl Session {
             (Command::CONTACT_REQUEST, Purpose::ContactRequests { found }) => {
                 found.push(string(packets::ContactRequest::decode(frame)?.username.as_ref()));
             }
-            (Command::CHAT, Purpose::Chats) => self.chat_listed(&packets::Chat::decode(frame)?),
-            (Command::CHAT_LIST_VERSION, Purpose::Chats) => {
-                self.requests.finish(number);
-                self.chats_are_listed(now);
+            (Command::CHAT, Purpose::Chats { .. }) => {
+                let chat = self.chat_listed(&packets::Chat::decode(frame)?);
+                if let Some(Purpose::Chats { listed }) = self.requests.get(now, number) {
+                    listed.extend(chat);
+                }
+            }
+            (Command::CHAT_LIST_VERSION, Purpose::Chats { .. }) => {
+                if let Some(Purpose::Chats { listed }) = self.requests.finish(number) {
+                    self.chats_are_listed(now, listed);
+                }
             }
             (Command::END_MESSAGES, Purpose::History(_)) => {
                 let end = packets::EndMessages::decode(frame)?;
@@ -145,7 +151,7 @@ impl Session {
             Purpose::Contacts { groups, contacts } => {
                 self.change(Change::Contacts { groups, contacts })
             }
-            Purpose::Chats => self.chats_are_listed(now),
+            Purpose::Chats { listed } => self.chats_are_listed(now, listed),
             Purpose::History(request) => self.history_came(now, request, None),
             Purpose::Directory { action, page, found: rooms } => {
                 self.change(Change::DirectoryPage { page, pages: 1, rooms });
@@ -202,7 +208,7 @@ impl Session {
                 );
             }
             Purpose::ContactRequests { .. }
-            | Purpose::Chats
+            | Purpose::Chats { .. }
             | Purpose::KeepAlive
             | Purpose::Tell => {}
         }
@@ -226,7 +232,7 @@ impl Session {
             | Purpose::Prove
             | Purpose::Contacts { .. }
             | Purpose::ContactRequests { .. }
-            | Purpose::Chats
+            | Purpose::Chats { .. }
             | Purpose::Send { .. }
             | Purpose::KeepAlive
             | Purpose::Tell => {}

@@ -31,6 +31,7 @@ mod rooms;
 mod session;
 pub mod state;
 mod transcript;
+mod whole;
 mod wishes;
 
 pub use action::{Action, ActionId, Event, Output};

@@ -203,7 +203,7 @@ impl Session {
         if self.has_chat_sync {
             let packet =
                 packets::GetChats { version: Some(0), limit: Some(CHATS), ..Default::default() };
-            self.request(now, &packet, Purpose::Chats, Urgency::Soon);
+            self.request(now, &packet, Purpose::Chats { listed: Vec::new() }, Urgency::Soon);
         }
         self.rejoin_rooms(now);
         self.send_waiting(now, |chat| !chat.is_room());

@@ -132,6 +132,7 @@ impl Session {
         time: Millis,
         action: Option<ActionId>,
     ) {
+        self.whole.goes_on(&chat, time);
         self.change(Change::MessageAccepted { chat, guid, time });
         if let Some(action) = action {
             self.answer(action, Ok(()));
@@ -164,21 +165,21 @@ impl Session {
             return;
         };
         let known = self.state.chats.get(&chat);
-        let newest = known.and_then(|chat| chat.newest());
         let is_new =
             known.is_none_or(|chat| transcript::position(&chat.messages, &message.guid).is_none());
         let is_news = self.no_news_until.get(&chat).is_none_or(|until| message.time > *until);
         let previous = packet.previous_message_guid.as_ref().filter(|guid| !guid.is_empty());
-        let gap = previous.is_some_and(|guid| {
-            known.is_none_or(|chat| transcript::position(&chat.messages, &guid.as_str()).is_none())
+        let is_first = previous.is_none();
+        let follows = previous.is_none_or(|guid| {
+            known.is_some_and(|chat| transcript::position(&chat.messages, &guid.as_str()).is_some())
         });
         let (guid, time, own) = (message.guid.clone(), message.time, message.own);
 
         self.change(Change::ChatKnown { chat: chat.clone(), name });
         self.acknowledge(now, &chat, packet, own);
         self.change(Change::Message { chat: chat.clone(), message, unread: is_news });
-        if is_new && gap && self.has_chat_sync {
-            self.fill_gap(now, &chat, newest, time);
+        if is_new && self.has_chat_sync {
+            self.continue_chat(now, &chat, time, is_first, follows);
         }
         if is_new && is_news && !own {
             self.event(Event::MessageReceived { chat, guid });

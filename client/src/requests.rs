@@ -30,7 +30,9 @@ pub(crate) enum Purpose {
     ContactRequests {
         found: Vec<Rc<str>>,
     },
-    Chats,
+    Chats {
+        listed: Vec<(Millis, ChatId)>,
+    },
     History(HistoryRequest),
     Send {
         chat: ChatId,
@@ -81,9 +83,22 @@ pub(crate) struct HistoryRequest {
     pub(crate) oldest: Millis,
     pub(crate) latest: Millis,
     pub(crate) limit: u32,
-    /// Pages of the same gap that came before this one; nothing when it fills no gap.
-    pub(crate) gap: Option<u32>,
+    pub(crate) reason: HistoryReason,
     pub(crate) found: Vec<crate::state::Message>,
+}
+
+/// Why a page of messages was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HistoryReason {
+    /// The person wants to see what came before.
+    Older,
+    /// Nothing of the chat is known to be whole.
+    Newest,
+    /// What came since the whole part, of which this is the so-manyth page.
+    Since {
+        /// From 1.
+        pages: u32,
+    },
 }
 
 /// How soon a request goes out.

@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::requests::{Purpose, Then, Urgency};
 use crate::session::Session;
 use crate::state::{ChatId, Link, Membership, Millis, NoticeKind};
+use crate::whole::PAGE;
 
 impl Session {
     pub(crate) fn join_room(&mut self, now: Millis, action: Option<ActionId>, name: &str) {
@@ -43,6 +44,7 @@ impl Session {
         };
         self.change(Change::Membership { chat: chat.clone(), membership: Membership::Inside });
         self.send_waiting(now, |waiting| *waiting == chat);
+        self.catch_up(now, &chat, PAGE, Urgency::Later);
         if let Some(action) = action {
             self.answer(action, Ok(()));
         }

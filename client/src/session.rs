@@ -16,6 +16,7 @@ use crate::requests::{Purpose, Requests, Then, Urgency};
 use crate::state::{
     ChatId, Link, LiteMap, Membership, Millis, Notice, NoticeKind, Presence, State,
 };
+use crate::whole::Whole;
 
 /// Milliseconds between keep-alives (spec/wire.md section 3).
 const KEEP_ALIVE_EVERY: Millis = 60_000;
@@ -42,6 +43,8 @@ pub struct Session {
     pub(crate) ahead: i64,
     /// Whether the server keeps history.
     pub(crate) has_chat_sync: bool,
+    /// How far each chat is whole.
+    pub(crate) whole: Whole,
     /// What others see of us after the next log-in.
     pub(crate) presence: Presence,
     /// The message of the day that was shown last: it is not shown again after a reconnect.
@@ -72,6 +75,7 @@ impl Session {
             no_news_until: LiteMap::new(),
             ahead: 0,
             has_chat_sync: false,
+            whole: Whole::default(),
             presence: Presence::AVAILABLE,
             last_motd: None,
             decoder: Decoder::new(),
@@ -311,6 +315,7 @@ impl Session {
         for purpose in self.requests.drain() {
             self.interrupted(purpose);
         }
+        self.whole.connection_lost();
         self.leave_rooms_for_now();
         if let Some(action) = self.login.as_mut().and_then(Login::first_try_by_password) {
             let reason = reason.unwrap_or("The server cannot be reached.");
@@ -340,6 +345,7 @@ impl Session {
         }
         self.shown = None;
         self.last_motd = None;
+        self.whole = Whole::default();
         self.presence = Presence::AVAILABLE;
         self.no_news_until.clear();
         self.change(Change::Link(Link::Idle));

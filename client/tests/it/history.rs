@@ -58,10 +58,7 @@ fn a_previous_guid_that_is_not_known_makes_the_client_fetch_the_gap() {
     live(&mut stage, 3, 2);
     assert!(stage.try_take::<packets::GetMessages>().is_none(), "there is no gap");
     live(&mut stage, 9, 8);
-    assert_eq!(
-        answer(&mut stage, START + 4..=START + 8),
-        (Some(START + 4), Some(START + 8), Some(50))
-    );
+    assert_eq!(answer(&mut stage, START + 4..=START + 9), (Some(START + 4), None, Some(50)));
     assert_eq!(times(&stage), (1..=9).collect::<Vec<_>>());
 }
 
@@ -91,12 +88,59 @@ fn a_gap_that_is_too_long_is_not_shown_as_if_it_were_none() {
     answer(&mut stage, START + 1..=START + 10);
     live(&mut stage, 10_000, 9_999);
     for page in 0..10 {
-        let latest = START + 9_999 - page * 50;
-        assert_eq!(answer(&mut stage, latest - 49..=latest).1, Some(latest));
+        let latest = START + 10_000 - page * 50;
+        let asked = (page > 0).then_some(latest);
+        assert_eq!(answer(&mut stage, latest - 49..=latest).1, asked);
     }
     assert!(stage.try_take::<packets::GetMessages>().is_none());
-    assert_eq!(times(&stage)[0], 9_500);
+    assert_eq!(times(&stage)[0], 9_501);
     assert_eq!(stage.session.state().chats[&bob()].history, History::More);
+}
+
+/// Everything is asked for from here on after a reconnect.
+fn asked_after_a_reconnect(stage: &mut Stage) -> Option<Millis> {
+    stage.cut_and_wait();
+    stage.accept();
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, crate::stage::login_ok());
+    stage.settle();
+    let (_, asked) = stage.take::<packets::GetMessages>();
+    asked.oldest_timestamp
+}
+
+#[test]
+fn an_own_message_that_was_accepted_late_hides_nothing_that_came_before_it() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 2);
+    stage.act(Action::SendText { chat: bob(), text: "sent as the connection dies".into() });
+    assert_eq!(asked_after_a_reconnect(&mut stage), Some(START + 3));
+    // the OK comes before the answer to that, and the connection dies again: 3 and 4 were never here
+    let (number, sent) = stage.take::<packets::Message>();
+    stage.reply(number, crate::stage::ok(&sent.guid.unwrap().as_str(), START + 5));
+    assert_eq!(asked_after_a_reconnect(&mut stage), Some(START + 3));
+}
+
+#[test]
+fn a_gap_that_was_seen_but_not_filled_is_asked_for_again() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 2);
+    live(&mut stage, 9, 8);
+    stage.take::<packets::GetMessages>();
+    assert_eq!(asked_after_a_reconnect(&mut stage), Some(START + 3));
+}
+
+#[test]
+fn in_step_with_the_server_nothing_is_fetched_twice() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 2);
+    live(&mut stage, 3, 2);
+    stage.act(Action::SendText { chat: bob(), text: "hi".into() });
+    let (number, sent) = stage.take::<packets::Message>();
+    stage.reply(number, crate::stage::ok(&sent.guid.unwrap().as_str(), START + 4));
+    assert_eq!(asked_after_a_reconnect(&mut stage), Some(START + 5));
 }
 
 #[test]
