@@ -36,3 +36,28 @@ test('nothing is lost, doubled or out of order', async ({ program, relay, visit,
   expect(shown.filter((text) => text.startsWith('bert'))).toEqual(ofBert);
   await expect(anna.page.getByRole('button', { name: 'Not sent. Retry' })).toHaveCount(0);
 });
+
+test('what was sent into a dead line is fetched, also when one has written since', async ({ program, relay, visit, user }) => {
+  const door = await relay(pageOf(program));
+  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+  await anna.register('anna');
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await anna.saySafely('the line is good');
+  await anna.page.reload();
+  await anna.isInChat('bert');
+  await expect(anna.banner).toHaveCount(0);
+  await expect(anna.message('the line is good')).toBeVisible();
+
+  door.mute();
+  await bert.say('anna', 'never gets there');
+  await anna.say('is anybody there?');
+  expect((await bert.message((message) => message.text !== 'the line is good')).text).toBe('is anybody there?');
+  door.down();
+  door.restore(pageOf(program));
+  await expect(anna.message('is anybody there?').locator('.state')).toHaveText(/Sent|Delivered/, { timeout: 20_000 });
+  const articles = anna.page.getByRole('log').getByRole('article');
+  await expect(articles).toContainText(['the line is good', 'never gets there', 'is anybody there?']);
+  await expect(articles).toHaveCount(3);
+});
