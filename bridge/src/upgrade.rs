@@ -74,7 +74,7 @@ async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client) {
             tunnel.run(draining.cancelled()).await
         }
         Err(end) => {
-            tunnel::refuse(socket, end).await;
+            Box::pin(tunnel::refuse(socket, end)).await;
             end
         }
     };

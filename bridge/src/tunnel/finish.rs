@@ -1,6 +1,5 @@
 //! The end of a tunnel: what is on the way is delivered, then both sides are closed so that the other end sees why.
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::backlog::Backlog;
+use super::inbound::Inbound;
 use super::{Tunnel, outbound, scratch};
 use crate::close::End;
 
@@ -23,66 +23,88 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
-    pub(super) async fn finish(mut self, end: End) {
-        if let Some(frame) = end.frame() {
-            self.to_client.push(&outbound::close(frame));
-        }
+    pub(super) async fn finish(self, end: End) {
         let client = async {
-            // a client that has sent its own close sends nothing behind it
             if end.client_is_there() {
-                close(self.client, self.to_client, end != End::ClientClosed).await;
+                close_client(self.client, self.to_client, self.inbound, end).await;
             }
         };
         let upstream = async {
             if end.upstream_is_there() && !self.upstream_deaf {
-                close(self.upstream, self.to_upstream, true).await;
+                close_upstream(self.upstream, self.to_upstream).await;
             }
         };
         tokio::join!(client, upstream);
     }
 }
 
-/// A client whose upstream could not be reached is told so.
+/// Tells a client that it gets no tunnel.
 pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, end: End) {
-    let mut last = Backlog::default();
-    if let Some(frame) = end.frame() {
-        last.push(&outbound::close(frame));
-    }
-    close(client, last, true).await;
+    close_client(client, Backlog::default(), Inbound::default(), end).await;
 }
 
-/// Delivers, ends our direction, and waits for the other end to do the same if it may still be sending.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(
-    mut socket: S,
-    mut backlog: Backlog,
-    may_send: bool,
-) {
-    while !backlog.is_empty() {
-        let step = timeout(STALL, poll_fn(|cx| backlog.poll_write_some(&mut socket, cx)));
+/// Delivers what is left and the close, then waits for the client's.
+async fn close_client<C>(mut client: C, mut left: Backlog, mut inbound: Inbound, end: End)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+{
+    if let Some(frame) = end.frame() {
+        left.push(&outbound::close(frame));
+    }
+    let delivered = deliver(&mut client, left).await;
+    // a client that has sent its own close sends nothing behind it
+    if delivered && end != End::ClientClosed {
+        discard(&mut client, |bytes, thrown_away| {
+            thrown_away.clear();
+            inbound.take(bytes, thrown_away, &mut Vec::new()) == Err(End::ClientClosed)
+        })
+        .await;
+    }
+}
+
+/// Delivers what is left and ends the stream, then waits for its other direction to end.
+async fn close_upstream<U>(mut upstream: U, left: Backlog)
+where
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    if deliver(&mut upstream, left).await {
+        discard(&mut upstream, |_, _| false).await;
+    }
+}
+
+/// Writes what is left and ends our direction; whether that could be done.
+async fn deliver<S: AsyncWrite + Unpin>(socket: &mut S, mut left: Backlog) -> bool {
+    while !left.is_empty() {
+        let step = timeout(STALL, poll_fn(|cx| left.poll_write_some(socket, cx)));
         if !matches!(step.await, Ok(Ok(()))) {
-            return;
+            return false;
         }
     }
-    if socket.shutdown().await.is_ok() && may_send {
-        // the end of the time is as good as the end of the stream
-        let _ = timeout(LINGER, discard(&mut socket)).await;
-    }
+    socket.shutdown().await.is_ok()
 }
 
-/// Reads until the end of the stream and throws everything away.
-async fn discard<S: AsyncRead + Unpin>(socket: &mut S) -> io::Result<()> {
-    poll_fn(|cx| {
+/// Reads and throws away, until the stream or the time is over or `last` says that this was all. It is given what came,
+/// and room to work in.
+async fn discard<S: AsyncRead + Unpin>(
+    socket: &mut S,
+    mut last: impl FnMut(&[u8], &mut Vec<u8>) -> bool,
+) {
+    let end = poll_fn(|cx| {
         scratch::with(|scratch| {
             loop {
                 let mut into = ReadBuf::new(&mut scratch.from_client);
                 match Pin::new(&mut *socket).poll_read(cx, &mut into) {
-                    Poll::Ready(Ok(())) if into.filled().is_empty() => return Poll::Ready(Ok(())),
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(())) => {}
+                }
+                let bytes = into.filled();
+                if bytes.is_empty() || last(bytes, &mut scratch.packets) {
+                    return Poll::Ready(());
                 }
             }
         })
-    })
-    .await
+    });
+    // the end of the time is as good as any other
+    let _ = timeout(LINGER, end).await;
 }

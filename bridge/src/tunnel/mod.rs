@@ -80,7 +80,8 @@ where
     /// Passes packets both ways until one side ends or `shutdown` is over, then closes both sides in good order.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> End {
         let end = self.drive(shutdown).await;
-        self.finish(end).await;
+        // boxed, so that a tunnel at rest has no room for its end
+        Box::pin(self.finish(end)).await;
         end
     }
 

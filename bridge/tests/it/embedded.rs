@@ -1,5 +1,6 @@
 //! The chat service inside the bridge.
-use futures_util::StreamExt;
+use std::net::SocketAddr;
+
 use mig33_bridge::settings::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings, StartError};
 use mig33_codec::packets::{Login, NewRegistration, SessionTerminated};
@@ -47,26 +48,44 @@ async fn a_browser_registers_and_a_handset_logs_in_and_both_are_told_of_the_end(
     let answer = frame(receive(&mut browser).await);
     assert_eq!((answer.command, answer.transaction), (Command::OK, 2));
 
-    let mut handset = TcpStream::connect(bridge.addresses().tcp.unwrap()).await.unwrap();
+    let mut handset = Handset::connect(bridge.addresses().tcp.unwrap()).await;
     let login = Login { username: Some("alice".into()), ..Login::default() };
-    handset.write_all(&login.encode(1).unwrap().to_bytes()).await.unwrap();
-    let mut decoder = Decoder::new();
-    let mut next = async || loop {
-        if let Some(frame) = decoder.next_frame().unwrap() {
-            return frame;
-        }
-        let mut buffer = vec![0; 1024];
-        let count = handset.read(&mut buffer).await.unwrap();
-        assert!(count > 0, "the handset is connected");
-        buffer.truncate(count);
-        decoder.push(buffer.into());
-    };
-    assert_eq!(next().await.command, Command::LOGIN_CHALLENGE);
+    handset.stream.write_all(&login.encode(1).unwrap().to_bytes()).await.unwrap();
+    assert_eq!(handset.next().await.command, Command::LOGIN_CHALLENGE);
 
-    let (code, end, ()) = tokio::join!(close_code(&mut browser), next(), bridge.stop());
+    let handset_ends = async {
+        let last = handset.next().await;
+        drop(handset);
+        SessionTerminated::decode(&last).unwrap().reason.unwrap()
+    };
+    let (code, reason, ()) = tokio::join!(close_code(&mut browser), handset_ends, bridge.stop());
     assert_eq!(code, Some(1012));
-    assert!(browser.next().await.is_none());
-    assert_eq!(SessionTerminated::decode(&end).unwrap().reason.unwrap().as_str(), "shutdown");
+    assert_eq!(reason.as_str(), "shutdown");
+}
+
+/// A client on TCP.
+struct Handset {
+    stream: TcpStream,
+    decoder: Decoder,
+}
+
+impl Handset {
+    async fn connect(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), decoder: Decoder::new() }
+    }
+
+    async fn next(&mut self) -> Frame {
+        loop {
+            if let Some(frame) = self.decoder.next_frame().unwrap() {
+                return frame;
+            }
+            let mut buffer = vec![0; 1024];
+            let count = self.stream.read(&mut buffer).await.unwrap();
+            assert!(count > 0, "the handset is connected");
+            buffer.truncate(count);
+            self.decoder.push(buffer.into());
+        }
+    }
 }
 
 #[tokio::test]
