@@ -20,7 +20,8 @@ use crate::answer::{Number, Outcome, Refused};
 use crate::commands;
 use crate::core::{Call, Core};
 use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into, expand};
-use crate::handlers::messages::{count_as_delivered, stored_packet};
+use crate::handlers::login::log_store_error;
+use crate::handlers::messages::{count_as_delivered, store_received, stored_packet};
 use crate::handlers::{presence, rooms};
 use crate::ids::{Seq, SessionNumber};
 use crate::metrics::{ByCommand, ByReason};
@@ -251,7 +252,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         while self.mailbox.waiting_bytes() <= AHEAD && self.mailbox.ending().is_none() {
             let now = Instant::now().into_std();
             match self.session.next(now)? {
-                None => return Ok(()),
+                None => {
+                    self.store_received().await;
+                    return Ok(());
+                }
                 Some(Incoming::Request(frame)) => self.request(&frame).await,
                 Some(Incoming::TooMany(frame, wait)) => {
                     self.answer(&frame, Err(Refused::TooMany(wait)))
@@ -294,12 +298,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         let Phase::Member(member) = &mut self.session.phase else { return };
         if command == Command::MESSAGE_STATUS_EVENT {
             member.receipts = true;
+            return;
         }
+        self.store_received().await;
+        let Phase::Member(member) = &mut self.session.phase else { return };
         if !member.receipts && command != Command::GET_MESSAGES && member.written > member.confirmed
         {
             member.confirmed = member.written;
             Box::pin(count_as_delivered(self.core, member, Delivered::UpTo(member.confirmed)))
                 .await;
+        }
+    }
+
+    /// What the client has said it received is stored before anything else is done, and once it says no more.
+    async fn store_received(&mut self) {
+        let Phase::Member(member) = &mut self.session.phase else { return };
+        if !member.received.is_empty()
+            && let Err(error) = Box::pin(store_received(self.core, member)).await
+        {
+            log_store_error(&error); // they come again
         }
     }
 

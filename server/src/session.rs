@@ -81,6 +81,8 @@ pub(crate) struct Member {
     pub(crate) confirmed: Seq,
     /// Whether the client says itself what it has received.
     pub(crate) receipts: bool,
+    /// What the client has said it received and is not stored yet: the sender's name in lower case, and the guid.
+    pub(crate) received: Vec<(String, String)>,
     /// Status events that the messages it was sent have earned it, free of charge.
     pub(crate) free_events: u32,
 }

@@ -175,7 +175,8 @@ async fn enter(
         backlog: Some(Seq(0)),
         written: Seq(0),
         confirmed: Seq(0),
-        receipts: false,
+        receipts: wish.token, // a client that knows our extension says itself what it has
+        received: Vec::new(),
         free_events: 0,
     }));
     core.metrics.sessions.inc();

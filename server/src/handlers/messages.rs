@@ -14,7 +14,7 @@ use crate::ids::{RoomId, SessionNumber, UserId};
 use crate::names;
 use crate::session::Member;
 use crate::store::{
-    Added, ChatOf, Delivered, MessageRefused, NewMessage, OnStored, Receipt, Receiver,
+    Added, ChatOf, Delivered, MessageRefused, NewMessage, OnStored, Receipt, Receiver, StoreError,
     StoredMessage,
 };
 
@@ -22,6 +22,9 @@ use crate::store::{
 pub(crate) const NOT_A_CONTACT: Refused = Refused::Rule("You can write to your contacts only.");
 /// Likewise for rooms.
 pub(crate) const NOT_IN_ROOM: Refused = Refused::Rule("You are not in that room.");
+
+/// Messages that are stored as received in one commit.
+const RECEIVED_TOGETHER: usize = 256;
 
 /// MESSAGE: stored first, then passed on, then answered.
 pub(crate) async fn send(call: Call<'_>) -> Outcome {
@@ -274,11 +277,13 @@ pub(crate) async fn status_event(call: Call<'_>) -> Outcome {
     let guid = packet.message_guid.unwrap_or_default();
     let guid = names::guid(&guid.as_str())?.to_owned();
     if kind == StatusEvent::RECEIVED {
-        let which = Delivered::One { sender_key: peer, guid };
-        let receipts = core.store.set_delivered(member.seat.user, which).await?;
-        tell_receipts(&*core.fanout, member, StatusEvent::RECEIVED, receipts, false);
+        member.received.push((peer, guid));
+        if member.received.len() >= RECEIVED_TOGETHER {
+            store_received(core, member).await?;
+        }
         return crate::commands::silence();
     }
+    store_received(core, member).await?;
     let receipt = core.store.set_read(member.seat.user, &peer, &guid).await?;
     if let Some(receipt) = &receipt {
         // one's other sessions count what is unread, too
@@ -287,6 +292,17 @@ pub(crate) async fn status_event(call: Call<'_>) -> Outcome {
     }
     tell_receipts(&*core.fanout, member, StatusEvent::READ, receipt, false);
     crate::commands::silence()
+}
+
+/// Stores which messages the client says it has received: all that it said in one go, in one commit.
+pub(crate) async fn store_received(core: &Core, member: &mut Member) -> Result<(), StoreError> {
+    let received = std::mem::take(&mut member.received);
+    if !received.is_empty() {
+        let receipts =
+            core.store.set_delivered(member.seat.user, Delivered::Named(received)).await?;
+        tell_receipts(&*core.fanout, member, StatusEvent::RECEIVED, receipts, false);
+    }
+    Ok(())
 }
 
 fn event_packet(kind: StatusEvent, from: &str, to: &str, about: Option<&Receipt>) -> Packet {

@@ -110,13 +110,8 @@ pub enum Delivered {
     UpTo(Seq),
     /// These.
     These(Vec<Seq>),
-    /// The one with this guid, by the sender of this name.
-    One {
-        /// The sender's name in lower case.
-        sender_key: String,
-        /// Its guid.
-        guid: String,
-    },
+    /// These, each by its sender's name in lower case and its guid.
+    Named(Vec<(String, String)>),
 }
 
 /// The sender of a message is to know what became of it.

@@ -1,6 +1,6 @@
 //! Messages for who is not there, and again until they are delivered (spec/wire.md section 4).
 use mig33_codec::Command;
-use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent};
+use mig33_codec::packets::{GetMessages, Login, Message, MessageStatusEvent};
 use mig33_codec::values::StatusEvent;
 
 use crate::harness::{Client, World, guid, text};
@@ -8,6 +8,7 @@ use crate::harness::{Client, World, guid, text};
 scenarios!(
     offline_messages_come_in_order_until_received,
     a_later_packet_counts_as_delivered,
+    a_client_with_tokens_speaks_for_itself,
     what_was_fetched_does_not_come_again,
     many_wait_and_new_ones_come_behind_them,
     a_session_that_does_not_read_is_ended_and_misses_nothing,
@@ -73,6 +74,23 @@ async fn a_later_packet_counts_as_delivered(world: World) {
     let event = alice.until::<MessageStatusEvent>().await.1;
     assert_eq!(event.message_event_type, Some(StatusEvent::RECEIVED));
     assert_eq!(event.server_generated, Some(1));
+}
+
+async fn a_client_with_tokens_speaks_for_itself(world: World) {
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    alice.say("bob", "g1", "x").await.unwrap();
+    for _ in 0..2 {
+        let mut bob = world.connect();
+        let login = Login {
+            username: Some("bob".into()),
+            resume_token: Some(bytes::Bytes::new().into()),
+            ..Login::default()
+        };
+        bob.log_in_with(login).await;
+        bob.expect::<Message>().await;
+        assert!(bob.fence().await.is_empty()); // a later packet, and still not its word
+    }
 }
 
 async fn what_was_fetched_does_not_come_again(world: World) {

@@ -263,7 +263,7 @@ async fn what_was_kept_is_there_after_a_restart(world: World) {
     assert_eq!(decode::<SessionTerminated>(frames.last().unwrap()).reason.unwrap(), "shutdown");
     assert!(resume(&world, "alice", &token).await.is_some());
     let mut bob = world.session("bob").await;
-    assert_eq!(crate::harness::text(&bob.expect().await), "are you there?");
+    assert_eq!(crate::harness::text(&bob.until().await.1), "are you there?");
     assert_eq!(bob.contacts().await.len(), 1);
 }
 

@@ -10,6 +10,9 @@ use crate::harness::{World, befriend, decode, guid, private};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 
+/// By whom, its guid, its time.
+type Said = (usize, String, u64);
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     /// Who, to whom, with which guid.
@@ -44,7 +47,7 @@ proptest! {
 async fn run(acts: Vec<Act>) -> Result<(), TestCaseError> {
     let world = World::new().await;
     let mut clients =
-        vec![world.user(NAMES[0]).await, world.user(NAMES[1]).await, world.user(NAMES[2]).await];
+        [world.user(NAMES[0]).await, world.user(NAMES[1]).await, world.user(NAMES[2]).await];
     for (one, two) in [(0, 1), (0, 2), (1, 2)] {
         let (left, right) = clients.split_at_mut(two);
         befriend(&mut left[one], &mut right[0]).await;
@@ -52,7 +55,7 @@ async fn run(acts: Vec<Act>) -> Result<(), TestCaseError> {
     // what was accepted, by sender and guid: its answer and where it went
     let mut accepted: BTreeMap<(usize, String), (u64, usize)> = BTreeMap::new();
     // each chat's messages in order, by its two
-    let mut chats: BTreeMap<(usize, usize), Vec<(usize, String, u64)>> = BTreeMap::new();
+    let mut chats: BTreeMap<(usize, usize), Vec<Said>> = BTreeMap::new();
     let mut heard: Vec<Vec<(String, Message)>> = vec![Vec::new(); 3];
     for act in acts {
         match act {

@@ -37,6 +37,8 @@ enum Heard {
 struct Model {
     /// Sessions in each room.
     rooms: [BTreeSet<usize>; 2],
+    /// The rooms of each session, in the order in which it came in: it leaves them so when it goes.
+    order: [Vec<usize>; SESSIONS],
     heard: [VecDeque<Heard>; SESSIONS],
     said: usize,
 }
@@ -64,12 +66,15 @@ impl Model {
             }
             self.tell(room, session, &Heard::Joined(user(session), room));
         }
-        self.rooms[room].insert(session);
+        if self.rooms[room].insert(session) {
+            self.order[session].push(room);
+        }
         true
     }
 
     fn leave(&mut self, session: usize, room: usize) -> bool {
         let was = self.rooms[room].remove(&session);
+        self.order[session].retain(|other| *other != room);
         if was && !self.users(room).contains(&user(session)) {
             self.tell(room, session, &Heard::Left(user(session), room));
         }
@@ -199,7 +204,7 @@ async fn run(acts: Vec<(usize, Act)>) -> Result<(), TestCaseError> {
                 );
                 listener.heard.clear();
                 leave_by_closing(client).await;
-                for room in 0..ROOMS.len() {
+                for room in model.order[session].clone() {
                     model.leave(session, room);
                 }
                 model.heard[session].clear();

@@ -275,30 +275,43 @@ pub(super) async fn set_delivered(
     user: UserId,
     which: Delivered,
 ) -> Result<Vec<Receipt>> {
-    let ((update, delete), first, second) = match which {
+    match which {
         Delivered::UpTo(seq) => {
-            (deliver!("<= CAST(?2 AS INTEGER) AND ?3 = ''"), seq.0.to_string(), String::new())
+            let sql = deliver!("<= CAST(?2 AS INTEGER) AND ?3 = ''");
+            deliver(db, user, sql, &seq.0.to_string(), "").await
         }
         Delivered::These(seqs) => {
             let list: Vec<String> = seqs.iter().map(|seq| seq.0.to_string()).collect();
-            let list = format!("[{}]", list.join(","));
-            (deliver!("IN (SELECT value FROM json_each(?2)) AND ?3 = ''"), list, String::new())
+            let sql = deliver!("IN (SELECT value FROM json_each(?2)) AND ?3 = ''");
+            deliver(db, user, sql, &format!("[{}]", list.join(",")), "").await
         }
-        Delivered::One { sender_key, guid } => (
-            deliver!(
+        Delivered::Named(names) => {
+            let sql = deliver!(
                 "= (SELECT seq FROM messages WHERE guid = ?2
                       AND sender = (SELECT id FROM accounts WHERE name_key = ?3))"
-            ),
-            guid,
-            sender_key,
-        ),
-    };
+            );
+            let mut receipts = Vec::new();
+            for (sender_key, guid) in names {
+                receipts.extend(deliver(&mut *db, user, sql, &guid, &sender_key).await?);
+            }
+            Ok(receipts)
+        }
+    }
+}
+
+async fn deliver(
+    db: &mut SqliteConnection,
+    user: UserId,
+    (update, delete): (&'static str, &'static str),
+    first: &str,
+    second: &str,
+) -> Result<Vec<Receipt>> {
     let mut rows: Vec<(i64, i64, String, String, i64)> =
-        sqlx::query_as(update).bind(user.0).bind(&first).bind(&second).fetch_all(&mut *db).await?;
+        sqlx::query_as(update).bind(user.0).bind(first).bind(second).fetch_all(&mut *db).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query(delete).bind(user.0).bind(&first).bind(&second).execute(db).await?;
+    sqlx::query(delete).bind(user.0).bind(first).bind(second).execute(db).await?;
     rows.sort_unstable_by_key(|(seq, ..)| *seq);
     let receipt = |(_, sender, sender_name, guid, time)| Receipt {
         sender: UserId(small(sender)),
