@@ -72,7 +72,7 @@ impl Transfers {
             .map(|transfer| Sending {
                 id: transfer.id,
                 name: transfer.file.name().into(),
-                preview: transfer.preview.clone(),
+                preview: transfer.picture.is_some().then(|| transfer.preview.clone()),
                 progress: transfer.progress.clone(),
             })
             .collect()

@@ -2,13 +2,16 @@
 use mig33_client::Presence;
 use yew::prelude::*;
 
-/// The mark of a presence: a full disc, a crescent, a barred disc, an empty ring.
+/// The mark of a presence: a full disc, a clock, a barred disc, an empty ring.
 pub(crate) fn mark(presence: Presence) -> Html {
     let (class, lines) = match presence {
         Presence::AVAILABLE | Presence::ROAMING => {
             ("presence available", "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1Z")
         }
-        Presence::AWAY => ("presence away", "M4.5 1.2A5 5 0 1 0 10.8 7.5 4.2 4.2 0 0 1 4.5 1.2Z"),
+        Presence::AWAY => (
+            "presence away",
+            "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1ZM5.2 3h1.5v2.9l2.1 1.3-.8 1.2-2.8-1.7Z",
+        ),
         Presence::BUSY => ("presence busy", "M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1ZM3 5h6v2H3Z"),
         _ => (
             "presence offline",

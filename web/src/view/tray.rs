@@ -14,8 +14,8 @@ pub(crate) struct Sending {
     pub(crate) id: u32,
     /// Its name.
     pub(crate) name: Rc<str>,
-    /// Where the browser has it.
-    pub(crate) preview: Rc<str>,
+    /// Where the browser has it, once it is known to be a picture.
+    pub(crate) preview: Option<Rc<str>>,
     /// How far it is.
     pub(crate) progress: Progress,
 }
@@ -57,10 +57,9 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
                 (detail, "Discard")
             }
         };
-        let preview = match &sending.progress {
-            // it may be no picture at all
-            Progress::Failed { .. } => html! { <span class="tray-preview">{ icon(Icon::Warning) }</span> },
-            Progress::Preparing | Progress::Sent(_) => html! { <img class="tray-preview" src={sending.preview.to_string()} alt="" /> },
+        let preview = match &sending.preview {
+            Some(preview) => html! { <img class="tray-preview" src={preview.to_string()} alt="" /> },
+            None => html! { <span class="tray-preview">{ icon(Icon::Picture) }</span> },
         };
         html! {
             <li key={id} class="tray-card">
