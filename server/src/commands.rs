@@ -72,6 +72,7 @@ static ROWS: &[Row] = &[
     row!(HAVE_LATEST_CHAT_LIST, Member, 2, [1], sync::have_latest_chats),
     row!(SET_PRESENCE, Member, 2, [1], presence::set_presence),
     row!(SET_STATUS_MESSAGE, Member, 2, [1], presence::set_status_message),
+    row!(SET_DISPLAY_PICTURE, Member, 2, [1], presence::set_display_picture),
     row!(GET_CHATROOMS, Member, 2, [], rooms::list),
     row!(JOIN_CHATROOM, Member, 2, [1], rooms::join),
     row!(LEAVE_CHATROOM, Member, 1, [1], rooms::leave),

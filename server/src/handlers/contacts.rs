@@ -90,6 +90,9 @@ fn contact_packet(contact: &Contact, presence: Presence) -> packets::Contact {
         username: Some(contact.name.as_str().into()),
         presence: Some(presence),
         status_message: Some(contact.status_message.as_str().into()),
+        display_picture_guid: Some(&contact.display_picture)
+            .filter(|guid| !guid.is_empty())
+            .map(|guid| guid.as_str().into()),
         ..packets::Contact::default()
     }
 }

@@ -1,6 +1,8 @@
 //! Own presence and status message, and who is told of them (spec/wire.md section 5).
 use mig33_codec::Command;
-use mig33_codec::packets::{Avatar, Packet, SetPresence, SetStatusMessage, StatusMessage};
+use mig33_codec::packets::{
+    Avatar, DisplayPicture, Packet, SetDisplayPicture, SetPresence, SetStatusMessage, StatusMessage,
+};
 use mig33_codec::values::Presence;
 
 use super::login::log_store_error;
@@ -8,6 +10,7 @@ use crate::answer::{Answer, Outcome, Refused};
 use crate::core::{Call, Core};
 use crate::fanout::Event;
 use crate::ids::UserId;
+use crate::names;
 use crate::rules::presence;
 
 /// SET_PRESENCE: what this session shows.
@@ -41,6 +44,25 @@ pub(crate) async fn set_status_message(call: Call<'_>) -> Outcome {
     }
     let own = Avatar { status_message: Some(text.into()), ..Avatar::default() };
     core.fanout.tell_user(user, Some(member.seat.session), &Event::new(Packet::Avatar(own)));
+    Ok(Answer::ok())
+}
+
+/// SET_DISPLAY_PICTURE: the picture beside one's name, by its guid; none takes it away.
+pub(crate) async fn set_display_picture(call: Call<'_>) -> Outcome {
+    let guid = call.packet::<SetDisplayPicture>()?.display_picture_guid.unwrap_or_default();
+    let guid =
+        if guid.is_empty() { String::new() } else { names::guid(&guid.as_str())?.to_owned() };
+    let (core, member) = call.member()?;
+    core.store.set_display_picture(member.seat.user, &guid).await?;
+    for (watcher, contact) in core.store.watchers(member.seat.user).await? {
+        let packet = DisplayPicture {
+            contact_id: Some(contact.0),
+            display_picture_guid: Some(guid.as_str().into()),
+            timestamp: Some(core.now().0),
+            ..DisplayPicture::default()
+        };
+        core.fanout.tell_user(watcher, None, &Event::new(Packet::DisplayPicture(packet)));
+    }
     Ok(Answer::ok())
 }
 

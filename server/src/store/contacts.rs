@@ -42,6 +42,8 @@ pub struct Contact {
     pub status_message: String,
     /// When that was set.
     pub status_changed_at: Millis,
+    /// The guid of the picture that the contact shows; empty unless `open`.
+    pub display_picture: String,
 }
 
 /// A change between two accounts.

@@ -47,6 +47,9 @@ pub trait Store: Debug + Send + Sync {
         now: Millis,
     ) -> Result<(), StoreError>;
 
+    /// Sets the guid of the picture that an account's contacts see beside its name.
+    async fn set_display_picture(&self, user: UserId, guid: &str) -> Result<(), StoreError>;
+
     // stay-logged-in tokens
 
     /// Keeps a new token, with no predecessor. The least recently used ones over `keep` die.

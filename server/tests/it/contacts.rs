@@ -1,9 +1,9 @@
 //! Contacts, requests, groups, presence (spec/wire.md section 5).
 use mig33_codec::packets::{
     self, AcceptContactRequest, AddContact, AddGroup, Avatar, Contact, ContactListVersion,
-    ContactRequest, GetContactRequests, GetContacts, GetContactsComplete, Group,
+    ContactRequest, DisplayPicture, GetContactRequests, GetContacts, GetContactsComplete, Group,
     HaveLatestContactList, MoveContact, RejectContactRequest, RemoveContact, RemoveGroup,
-    SetPermission, SetPresence, SetStatusMessage, StatusMessage, UpdateGroup,
+    SetDisplayPicture, SetPermission, SetPresence, SetStatusMessage, StatusMessage, UpdateGroup,
 };
 use mig33_codec::values::{Permission, Presence};
 use mig33_codec::{Command, Frame};
@@ -20,6 +20,7 @@ scenarios!(
     presence_is_for_contacts_and_the_most_available_shows,
     blocking_hides,
     status_messages,
+    display_pictures,
     groups,
     a_kept_list_comes_again_only_if_it_changed,
 );
@@ -235,6 +236,22 @@ async fn status_messages(world: World) {
     assert_eq!(third.expect::<Avatar>().await.status_message.unwrap(), "on a train");
     bob.send(GetContacts::default()).await;
     assert_eq!(bob.until::<Contact>().await.1.status_message.unwrap(), "on a train");
+}
+
+async fn display_pictures(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let set = |guid: &str| SetDisplayPicture {
+        display_picture_guid: Some(guid.into()),
+        ..Default::default()
+    };
+    alice.ask(set("pic-1")).await.unwrap();
+    assert_eq!(bob.expect::<DisplayPicture>().await.display_picture_guid.unwrap(), "pic-1");
+    bob.send(GetContacts::default()).await;
+    assert_eq!(bob.until::<Contact>().await.1.display_picture_guid.unwrap(), "pic-1");
+    bob.until::<GetContactsComplete>().await;
+    assert!(alice.ask(set("no guid")).await.is_err());
+    alice.ask(set("")).await.unwrap();
+    assert_eq!(bob.expect::<DisplayPicture>().await.display_picture_guid.unwrap(), "");
 }
 
 async fn groups(world: World) {

@@ -72,6 +72,19 @@ pub(super) async fn set_status(
     Ok(())
 }
 
+pub(super) async fn set_picture(
+    db: &mut SqliteConnection,
+    user: UserId,
+    guid: String,
+) -> Result<()> {
+    sqlx::query("UPDATE accounts SET display_picture = ? WHERE id = ?")
+        .bind(guid)
+        .bind(user.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn add_token(
     db: &mut SqliteConnection,
     user: UserId,

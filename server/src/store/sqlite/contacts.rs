@@ -19,17 +19,27 @@ macro_rules! contact_rows {
                     c.state = 1
                       AND NOT EXISTS (SELECT 1 FROM blocks WHERE owner = c.owner AND other = c.other)
                       AND NOT EXISTS (SELECT 1 FROM blocks WHERE owner = c.other AND other = c.owner),
-                    a.status_message, a.status_changed_at
+                    a.status_message, a.status_changed_at, a.display_picture
              FROM contacts c JOIN accounts a ON a.id = c.other WHERE c.owner = ?1 ",
             $condition
         )
     };
 }
 
-type ContactRow = (i64, i64, i64, String, String, bool, String, i64);
+type ContactRow = (i64, i64, i64, String, String, bool, String, i64, String);
 
 fn contact(row: ContactRow) -> Contact {
-    let (id, group, user, name, display_name, open, status_message, status_changed_at) = row;
+    let (
+        id,
+        group,
+        user,
+        name,
+        display_name,
+        open,
+        status_message,
+        status_changed_at,
+        display_picture,
+    ) = row;
     Contact {
         id: ContactId(small(id)),
         group: GroupId(small(group)),
@@ -39,6 +49,7 @@ fn contact(row: ContactRow) -> Contact {
         open,
         status_message: if open { status_message } else { String::new() },
         status_changed_at: Millis(natural(status_changed_at)),
+        display_picture: if open { display_picture } else { String::new() },
     }
 }
 

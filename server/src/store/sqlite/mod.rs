@@ -64,6 +64,11 @@ impl Store for SqliteStore {
         self.writer()?.run(move |db| Box::pin(accounts::set_status(db, user, text, now))).await
     }
 
+    async fn set_display_picture(&self, user: UserId, guid: &str) -> Result<(), StoreError> {
+        let guid = guid.to_owned();
+        self.writer()?.run(move |db| Box::pin(accounts::set_picture(db, user, guid))).await
+    }
+
     async fn add_token(
         &self,
         user: UserId,
