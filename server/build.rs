@@ -1,0 +1,4 @@
+//! Builds the crate again when a migration changes: they are compiled in.
+fn main() {
+    println!("cargo:rerun-if-changed=migrations");
+}
