@@ -28,6 +28,16 @@ test('contacts see presence and status message change', async ({ user }) => {
   expect(contact?.text('status_message')).toBe('på ferie ☀');
 });
 
+test('contacts see a new display picture', async ({ user }) => {
+  const [anna, bert] = [await user('anna'), await user('bert')];
+  const { ofOne: bertContact } = await befriend(anna, bert);
+  await bert.request('SET_DISPLAY_PICTURE', { display_picture_guid: 'b0f3-11' });
+  const told = await anna.unasked('DISPLAY_PICTURE');
+  expect(told.number('contact_id')).toBe(bertContact.number('contact_id'));
+  expect(told.text('display_picture_guid')).toBe('b0f3-11');
+  expect((await anna.contactList()).contacts[0]?.text('display_picture_guid')).toBe('b0f3-11');
+});
+
 test('coming and going is seen', async ({ user, logIn }) => {
   const [anna, bert] = [await user('anna'), await user('bert')];
   const { ofOne } = await befriend(anna, bert);
