@@ -27,7 +27,7 @@ pub enum End {
     ClientText,
     /// The client sent bytes that are no packet.
     ClientFraming(FrameError),
-    /// A client's message ended inside a packet.
+    /// A client's message held no packet, or ended inside one.
     ClientPartial,
     /// The client broke the rules of WebSocket.
     ClientProtocol,
@@ -72,7 +72,7 @@ impl End {
             }
             Self::ClientFraming(_) => (Some(Protocol), "client_framing", "No packet"),
             Self::ClientPartial => {
-                (Some(Protocol), "client_partial", "A message ended inside a packet.")
+                (Some(Protocol), "client_partial", "A message holds one or more whole packets.")
             }
             Self::ClientProtocol => {
                 (Some(Protocol), "client_protocol", "Against the WebSocket protocol.")

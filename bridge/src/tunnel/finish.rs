@@ -54,9 +54,16 @@ where
     let delivered = deliver(&mut client, left).await;
     // a client that has sent its own close sends nothing behind it
     if delivered && end != End::ClientClosed {
+        // behind bytes that are no WebSocket, or a message that is not read, there is no close to be found
+        let mut is_lost = matches!(end, End::ClientTooBig | End::ClientProtocol);
         discard(&mut client, |bytes, thrown_away| {
+            if is_lost {
+                return false;
+            }
             thrown_away.clear();
-            inbound.take(bytes, thrown_away, &mut Vec::new()) == Err(End::ClientClosed)
+            let taken = inbound.take(bytes, thrown_away, &mut Vec::new());
+            is_lost = matches!(taken, Err(End::ClientTooBig | End::ClientProtocol));
+            taken == Err(End::ClientClosed)
         })
         .await;
     }

@@ -40,7 +40,7 @@ impl Inbound {
             match websocket.read(&mut memory) {
                 Ok(Message::Binary(message)) => {
                     let scan = self.packets.advance(&message).map_err(End::ClientFraming)?;
-                    if !self.packets.at_boundary() {
+                    if scan.packets == 0 || !self.packets.at_boundary() {
                         return Err(End::ClientPartial);
                     }
                     packets += scan.packets;
@@ -155,6 +155,7 @@ mod tests {
             (masked(0x81, b"text"), End::ClientText),
             (masked(0x81, b"\xff\xff"), End::ClientText),
             (masked(0x82, &PING[..8]), End::ClientPartial),
+            (masked(0x82, b""), End::ClientPartial),
             (vec![0x82, 2, 2, 0], End::ClientProtocol),
             (masked(0x83, b""), End::ClientProtocol),
             (masked(0xc2, &PING), End::ClientProtocol),

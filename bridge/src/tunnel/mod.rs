@@ -48,6 +48,8 @@ pub struct Tunnel<C, U> {
     to_upstream: Backlog,
     /// Bytes of answers to control frames that may be in `to_client`.
     answers: usize,
+    /// The client's socket takes no more at the moment.
+    client_full: bool,
     /// The upstream takes nothing any more; what it has still sent is read.
     upstream_deaf: bool,
     heartbeat: Heartbeat,
@@ -71,6 +73,7 @@ where
             to_client: Backlog::default(),
             to_upstream: Backlog::default(),
             answers: 0,
+            client_full: false,
             upstream_deaf: false,
             heartbeat: Heartbeat::default(),
             metrics,
@@ -189,9 +192,15 @@ where
     ) -> Result<bool, End> {
         if !self.to_client.is_empty() {
             match self.to_client.poll_write(&mut self.client, cx) {
-                Poll::Pending => return Ok(false),
+                Poll::Pending => {
+                    self.client_full = true;
+                    return Ok(false);
+                }
                 Poll::Ready(Ok(())) => self.answers = 0,
                 Poll::Ready(Err(_)) => return Err(End::ClientGone),
+            }
+            if mem::take(&mut self.client_full) {
+                self.heartbeat.alive();
             }
         }
         let mut into = ReadBuf::new(self.outbound.room(&mut scratch.from_upstream));

@@ -40,6 +40,11 @@ async fn ends() -> Ends {
     Ends { client, upstream, tunnel }
 }
 
+/// Lets so many seconds of virtual time pass, and all happen that happens in them.
+async fn pass(seconds: u64) {
+    assert!(timeout(Duration::from_secs(seconds), pending::<()>()).await.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dead() {
     let mut ends = ends().await;
@@ -69,6 +74,21 @@ async fn any_bytes_are_a_sign_of_life() {
         tokio::task::yield_now().await;
         assert!(!tunnel.is_finished(), "after {:?}", begin.elapsed());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_not_dead() {
+    let (mut client, mut upstream, tunnel) = raw_ends(Bytes::new());
+    let flood =
+        tokio::spawn(async move { while upstream.write_all(&packet(500)).await.is_ok() {} });
+    for _ in 0..20 {
+        // its answers to pings would be a long way behind what it has to read first
+        pass(20).await;
+        client.read_exact(&mut [0; STREAM]).await.unwrap();
+    }
+    assert!(!tunnel.is_finished());
+    flood.abort();
+    assert_eq!(tunnel.await.unwrap(), End::ClientDead, "once it reads no more, it is");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +138,7 @@ async fn a_client_is_not_dead_while_it_is_not_read() {
         .await
         .is_ok()
     {}
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    pass(300).await;
     assert!(!ends.tunnel.is_finished());
     // once the upstream goes on, so does the client
     let mut got = vec![0; packet(500).len()];

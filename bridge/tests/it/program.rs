@@ -2,7 +2,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::client_async;
+
+use crate::support::packet;
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mig33-bridge"));
@@ -79,6 +83,39 @@ async fn it_says_where_it_listens_and_ends_on_a_signal() {
     running.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
     assert!(log.contains("\"stopped\""), "{log}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let mut running = Running::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--upstream",
+        &address,
+    ]);
+    let page = running.address("page").replace("http://", "");
+    let stream = TcpStream::connect(&page).await.unwrap();
+    // a client that never reads what comes after its handshake
+    let handshake = client_async(format!("ws://{page}/ws"), stream);
+    let (client, accepted) = tokio::join!(handshake, upstream.accept());
+    let (_client, (mut upstream, _)) = (client.unwrap(), accepted.unwrap());
+    let (mut from_bridge, mut to_bridge) = upstream.split();
+    let flood = async {
+        let packet = packet(60_000);
+        while to_bridge.write_all(&packet).await.is_ok() {}
+    };
+    let first_signal = async {
+        running.terminate();
+        // the tunnel is being closed, and has more to deliver than the client takes
+        assert_eq!(from_bridge.read(&mut [0]).await.unwrap(), 0);
+        running.terminate();
+    };
+    tokio::join!(flood, first_signal);
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
 }
 
 #[test]
