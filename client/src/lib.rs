@@ -36,6 +36,6 @@ mod wishes;
 
 pub use action::{Action, ActionId, Event, Output};
 pub use change::Change;
-pub use config::{Config, HashKind, Random};
+pub use config::{Config, HashFunction, Random};
 pub use session::Session;
 pub use state::*;

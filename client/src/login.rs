@@ -127,7 +127,7 @@ impl Session {
             return self.end(now, Some("Please log in again."), true);
         };
         let text = challenge.challenge.clone().unwrap_or_default();
-        let hash = self.config.hash.hash(&text.as_str(), password.expose());
+        let hash = (self.config.hash)(&text.as_str(), password.expose());
         let packet =
             packets::LoginResponse { password_hash: Some(hash.into()), ..Default::default() };
         self.request(now, &packet, Purpose::Prove, Urgency::AtOnce);

@@ -287,7 +287,11 @@ impl Session {
         if let Err(error) = read {
             self.notice(
                 NoticeKind::Problem,
-                &format!("The server sent a packet that cannot be read: {error}."),
+                // numbers, not the error's own words: the names of all packets would be a part of the page
+                &format!(
+                    "The server sent a packet that cannot be read: block {} of command {}.",
+                    error.block, error.command.0
+                ),
                 None,
             );
         }
@@ -363,7 +367,7 @@ impl Session {
     ) {
         match mig33_codec::encode(packet, 0) {
             Ok(frame) => self.requests.add(now, frame, purpose, urgency, &mut self.sending),
-            Err(error) => self.refused(now, purpose, &error.to_string()),
+            Err(_) => self.refused(now, purpose, "This is too large to be sent."),
         }
     }
 
