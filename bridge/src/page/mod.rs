@@ -216,11 +216,12 @@ fn content_type(name: &str) -> &'static str {
         .map_or("application/octet-stream", |(_, found)| found)
 }
 
-/// Whether a part of the path carries a hash of the content, as trunk writes it: `-` and 16 hexadecimal digits.
+/// Whether a part of the path carries a hash of the content, as trunk writes it: `-` and 64 bits in hexadecimal digits,
+/// without leading zeros. One in 2^28 is shorter than the ten digits that tell it from a word, and is asked for each time.
 fn has_hash(name: &str) -> bool {
     name.split(['/', '.', '_'])
         .filter_map(|part| part.rsplit_once('-'))
-        .any(|(_, hash)| hash.len() >= 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .any(|(_, hash)| hash.len() >= 10 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Whether If-None-Match says that the client has what carries this tag.
@@ -260,6 +261,20 @@ mod tests {
 
     fn header<'a>(response: &'a Response, name: &str) -> &'a str {
         response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[test]
+    fn a_hash_may_lack_its_leading_zeros() {
+        for name in
+            ["chat-b685f80be35ef37.css", "web-0123456789abcdef_bg.wasm", "a/b-00123456789/c.js"]
+        {
+            assert!(has_hash(name), "{name}");
+        }
+        for name in
+            ["sw.js", "chat.css", "icon-decade.svg", "login-j2me-4.20.hex", "b-0123456789abcdeg.js"]
+        {
+            assert!(!has_hash(name), "{name}");
+        }
     }
 
     #[test]
