@@ -17,16 +17,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ClientInfo;
 use crate::answer::{Number, Outcome, Refused};
+use crate::backlog::catch_up;
 use crate::commands;
 use crate::core::{Call, Core};
-use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into, expand};
+use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into};
 use crate::handlers::login::log_store_error;
-use crate::handlers::messages::{count_as_delivered, store_received, stored_packet};
+use crate::handlers::messages::{count_as_delivered, store_received};
 use crate::handlers::{presence, rooms};
-use crate::ids::{Seq, SessionNumber};
+use crate::ids::SessionNumber;
 use crate::metrics::{ByCommand, ByReason};
 use crate::session::{Incoming, Member, Overdue, Phase, Session};
-use crate::store::{Delivered, Page, StoreError};
+use crate::store::Delivered;
 
 /// Bytes read at a time, on the stack.
 const READ: usize = 4096;
@@ -34,8 +35,6 @@ const READ: usize = 4096;
 const AHEAD: usize = 64 << 10;
 /// How long the last packets may take, and how long what the client still sends is read after them.
 const LAST: Duration = Duration::from_secs(1);
-/// Messages in a batch of those that waited.
-const BATCH: u32 = 100;
 
 /// Serves one client until its session ends.
 pub(crate) async fn serve<S>(
@@ -437,45 +436,6 @@ async fn leave(core: &Core, mut member: Member) {
     core.fanout.detach(member.seat.user, member.seat.session).await;
     core.metrics.sessions.dec();
     presence::announce(core, member.seat.user).await;
-}
-
-/// The next batch of messages that waited; where to go on after it, unless those were all.
-async fn catch_up(
-    core: &Core,
-    mailbox: &Mailbox,
-    member: &Member,
-    after: Seq,
-) -> Result<Option<Seq>, StoreError> {
-    let page = Page { messages: BATCH, bytes: core.limits.page_bytes };
-    let user = member.seat.user;
-    let mut batch = core.store.waiting(user, after, page).await?;
-    let is_last = batch.is_empty();
-    if is_last {
-        // from here on messages come as they happen; what came in between is behind `after`, too
-        mailbox.hold();
-        mailbox.stop_catching_up();
-        batch = match core.store.waiting(user, after, page).await {
-            Ok(batch) => batch,
-            Err(error) => {
-                mailbox.answer(Bytes::new());
-                return Err(error);
-            }
-        };
-        if !batch.is_empty() {
-            // there are more, perhaps very many
-            mailbox.start_catching_up();
-        }
-    }
-    let next = batch.last().map(|message| message.seq);
-    for message in batch {
-        let seq = message.seq;
-        let packet = expand(stored_packet(message, &member.seat.name).into(), mailbox.base_url());
-        mailbox.catch_up(encode(&packet, 0), seq);
-    }
-    if is_last {
-        mailbox.answer(Bytes::new());
-    }
-    Ok(next)
 }
 
 /// Writes all of it, and flushes.

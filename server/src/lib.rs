@@ -4,6 +4,7 @@
 //! [`Service::listen`] all that come over TCP; [`Service::http_router`] takes and shows pictures.
 mod admission;
 mod answer;
+mod backlog;
 pub mod clock;
 mod commands;
 mod connection;

@@ -7,15 +7,16 @@ use crate::programs::{self, Profile};
 use crate::progress::Progress;
 use crate::workspace::Workspace;
 
-/// Measures the bridge beside plain TCP.
-pub(crate) fn bridge(workspace: &Workspace, args: &[String]) -> Result<()> {
+/// Runs the load tool's `scenario` on the release program: `bridge` measures the bridge beside plain TCP, `memory` the
+/// whole program with idle users.
+pub(crate) fn run(workspace: &Workspace, scenario: &str, args: &[String]) -> Result<()> {
     let mut progress = Progress::new(2);
     progress
         .step("building the program", |step| programs::build(workspace, Profile::Release, step))?;
-    progress.step("measuring the bridge", |step| {
+    progress.step("measuring", |step| {
         let mut cargo = process::cargo();
         cargo
-            .args(["run", "--release", "--package=mig33-bench", "--", "bridge"])
+            .args(["run", "--release", "--package=mig33-bench", "--", scenario])
             .args(args)
             .current_dir(&workspace.root)
             .env("MIG33_BRIDGE", programs::path(workspace, Profile::Release, "mig33-bridge"));

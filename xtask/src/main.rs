@@ -84,6 +84,12 @@ enum Bench {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Measure the memory of the whole program with 1,000 logged-in idle users
+    Memory {
+        /// Arguments for the load tool, after `--`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -98,7 +104,8 @@ fn main() -> ExitCode {
         Command::E2e { args } => e2e::command(&workspace, &args),
         Command::Tidy => tidy::command(&workspace),
         Command::Deny => deny::command(&workspace),
-        Command::Bench(Bench::Bridge { args }) => bench::bridge(&workspace, &args),
+        Command::Bench(Bench::Bridge { args }) => bench::run(&workspace, "bridge", &args),
+        Command::Bench(Bench::Memory { args }) => bench::run(&workspace, "memory", &args),
     });
     if let Some(signal) = signals::received() {
         eprintln!("stopped");
