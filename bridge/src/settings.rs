@@ -137,7 +137,7 @@ pub struct Arguments {
     /// Where /healthz, /readyz and /metrics are [default: 127.0.0.1:8034]
     #[arg(long, env = "MIG33_ADMIN_LISTEN", value_name = "HOST:PORT")]
     pub admin_listen: Option<Address>,
-    /// A page from elsewhere that may connect, as http://HOST[:PORT]; may be given again
+    /// A page from elsewhere that may connect, as http://HOST or http://HOST:PORT; may be given again
     #[arg(long, env = "MIG33_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
     /// Seconds that open connections are given when the program is stopped [default: 10]

@@ -1,7 +1,7 @@
 //! A tunnel: one WebSocket and one connection to the upstream, driven by one task until either ends.
 //!
-//! What comes in, what goes out and when it ends is decided by parts without I/O ([`inbound`], [`outbound`],
-//! [`heartbeat`], [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
+//! What comes in, what goes out and when it ends is decided by parts without I/O (`inbound`, `outbound`,
+//! `heartbeat`, [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
 //! before is still waiting: a side that is ahead is not read.
 
 mod backlog;
