@@ -114,8 +114,12 @@ impl Session {
                     self.answer(action, Ok(()));
                 }
             }
-            // of some servers this is the only sign that we are in
+            // of some servers one of these is the only sign that we are in
             (Command::CHATROOM, Purpose::Join { .. }) => self.joined(now, number),
+            (Command::CHATROOM_PARTICIPANTS, Purpose::Join { .. }) => {
+                self.handle_arrival(now, frame)?;
+                self.joined(now, number);
+            }
             _ => return self.handle_arrival(now, frame),
         }
         Ok(())

@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::messages::destination_type;
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, History, Link, Message, Millis};
+use crate::state::{Body, ChatId, History, Link, Membership, Message, Millis};
 use crate::whole::{PAGE, page};
 
 /// Messages that are loaded of a chat that is not shown, so that the list has its last one.
@@ -40,7 +40,7 @@ impl Session {
         let Some(oldest) = entry.oldest().filter(|_| self.whole.to(chat) > 0) else {
             return self.catch_up(now, chat, PAGE, Urgency::Soon);
         };
-        if entry.history == History::More && self.can_ask_history() {
+        if entry.history == History::More && self.can_ask_history(chat) {
             self.change(Change::History { chat: chat.clone(), history: History::Loading });
             let request = page(chat, 0, oldest.saturating_sub(1), PAGE, HistoryReason::Older);
             self.ask_history(now, request, Urgency::Soon);
@@ -127,8 +127,12 @@ impl Session {
         self.request(now, &packet, Purpose::History(request), urgency);
     }
 
-    pub(crate) fn can_ask_history(&self) -> bool {
-        self.has_chat_sync && self.state.link == Link::Online
+    /// Whether the server would answer: a room's history is for who is in it.
+    pub(crate) fn can_ask_history(&self, chat: &ChatId) -> bool {
+        let room = self.state.chats.get(chat).and_then(|chat| chat.room.as_ref());
+        self.has_chat_sync
+            && self.state.link == Link::Online
+            && room.is_none_or(|room| room.membership == Membership::Inside)
     }
 
     /// A contact's name as it is written, or the key.

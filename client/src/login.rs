@@ -64,6 +64,13 @@ impl Login {
         }
     }
 
+    /// Takes a newer token in place of the one that is there.
+    pub(crate) fn replace_token(&mut self, token: Bytes) {
+        if self.token.is_some() {
+            self.token = Some(Secret::new(token));
+        }
+    }
+
     /// The action of a first log-in by password that is not answered yet: it is not tried again by itself.
     pub(crate) fn first_try_by_password(&mut self) -> Option<ActionId> {
         if self.token.is_none() { self.action.take() } else { None }

@@ -49,10 +49,13 @@ impl Session {
     }
 
     fn send(&mut self, now: Millis, action: ActionId, chat: ChatId, body: Body) {
-        let Some(account) = &self.state.account else {
+        // before the first LOGIN_OK after a reload it waits as it does while the connection is down
+        let account = self.state.account.as_ref().map(|account| account.username.clone());
+        let Some(author) =
+            account.or_else(|| self.login.as_ref().map(|login| login.username.clone()))
+        else {
             return self.answer(action, Err("Not logged in.".into()));
         };
-        let author = account.username.clone();
         let guid = self.guid();
         let message = Message {
             guid: guid.clone(),
@@ -233,7 +236,7 @@ impl Session {
         let holds =
             |chat: &&Rc<crate::state::Chat>| transcript::position(&chat.messages, &guid).is_some();
         let Some(chat) = self.state.chats.values().find(holds).map(|chat| chat.id.clone()) else {
-            return;
+            return self.read_elsewhere(packet, event);
         };
         let own = self.state.chats.get(&chat).is_some_and(|chat| {
             transcript::position(&chat.messages, &guid)
@@ -247,6 +250,24 @@ impl Session {
             StatusEvent::READ if own => self.read_up_to(&chat, &guid),
             StatusEvent::READ => self.change(Change::ChatRead(chat)),
             _ => {}
+        }
+    }
+
+    /// We have read, in another session, a chat whose messages are not loaded here.
+    fn read_elsewhere(&mut self, packet: &MessageStatusEvent, event: StatusEvent) {
+        let (Some(account), Some(author), StatusEvent::READ) =
+            (&self.state.account, &packet.message_source, event)
+        else {
+            return;
+        };
+        let us = account.username.clone();
+        let author = author.as_str();
+        let chat = match &packet.message_destination {
+            Some(to) if author.eq_ignore_ascii_case(&us) => ChatId::private(&to.as_str()),
+            _ => ChatId::private(&author),
+        };
+        if self.state.chats.contains_key(&chat) {
+            self.change(Change::ChatRead(chat));
         }
     }
 

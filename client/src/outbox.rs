@@ -8,6 +8,9 @@ use mig33_codec::{Decode, Decoder, Encode};
 
 use crate::state::{Body, ChatId, Delivery, Message, State};
 
+/// MESSAGE's status of a kept message that the server refused: it waits for the person, not for the connection.
+const FAILED: u8 = 255;
+
 /// A message of ours as the packet that sends it. `None` for what is no message to be sent.
 pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<MessagePacket> {
     let (content_type, content, mime_type) = match &message.body {
@@ -44,6 +47,7 @@ pub(crate) fn keep(state: &State) -> Bytes {
                 continue;
             };
             packet.timestamp = Some(message.time);
+            packet.status = matches!(message.delivery, Delivery::Failed(_)).then_some(FAILED);
             // it was checked against the limit when it was written
             let _ = packet.encode_into(0, &mut kept);
         }
@@ -82,7 +86,10 @@ fn restored(packet: MessagePacket) -> Option<(ChatId, Rc<str>, Message)> {
         own: true,
         time: packet.timestamp?,
         body: crate::messages::body(&packet),
-        delivery: Delivery::Sending,
+        delivery: match packet.status {
+            Some(FAILED) => Delivery::Failed("It was not sent.".into()),
+            _ => Delivery::Sending,
+        },
     };
     Some((chat, name, message))
 }

@@ -105,6 +105,9 @@ impl State {
             }
             Change::History { chat, history } => self.chat_mut(&chat).history = history,
             Change::Membership { chat, membership } => {
+                if membership == Membership::Outside {
+                    self.chat_mut(&chat).unread = 0; // it is in no list any more
+                }
                 let room = self.room_mut(&chat);
                 if matches!(membership, Membership::Outside | Membership::Refused(_)) {
                     room.members.clear();

@@ -12,9 +12,6 @@ impl Session {
     pub(crate) fn join_room(&mut self, now: Millis, action: Option<ActionId>, name: &str) {
         let chat = ChatId::room(name);
         self.change(Change::ChatKnown { chat: chat.clone(), name: name.into() });
-        if self.state.chats.get(&chat).is_some_and(|chat| chat.newest().is_none()) {
-            self.no_news_until.insert(chat.clone(), self.server_time(now));
-        }
         self.change(Change::Membership { chat: chat.clone(), membership: Membership::Joining });
         if self.state.link == Link::Online {
             self.send_join(now, chat, action);
@@ -42,6 +39,14 @@ impl Session {
         let Some(Purpose::Join { chat, action }) = self.requests.finish(number) else {
             return;
         };
+        let entry = self.state.chats.get(&chat);
+        let membership = entry.and_then(|entry| entry.room.as_ref()).map(|room| &room.membership);
+        if let (Some(Membership::Outside), Some(entry)) = (membership, entry) {
+            // left while the answer was on its way
+            let name = Some((&*entry.name).into());
+            let packet = packets::LeaveChatroom { chatroom_name: name, ..Default::default() };
+            return self.request(now, &packet, Purpose::Tell, Urgency::Soon);
+        }
         self.change(Change::Membership { chat: chat.clone(), membership: Membership::Inside });
         self.send_waiting(now, |waiting| *waiting == chat);
         self.catch_up(now, &chat, PAGE, Urgency::Later);
@@ -84,6 +89,9 @@ impl Session {
                 self.answer(action, Ok(()));
             }
             return;
+        }
+        if self.state.chats.get(&chat).is_some_and(|chat| chat.newest().is_none()) {
+            self.no_news_until.insert(chat.clone(), self.server_time(now));
         }
         let name =
             self.state.chats.get(&chat).map_or_else(|| chat.key().into(), |chat| chat.name.clone());

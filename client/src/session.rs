@@ -123,6 +123,13 @@ impl Session {
         action
     }
 
+    /// Replaces the token that the next connection logs in with, by one that another page of the same account got.
+    pub fn set_token(&mut self, token: Bytes) {
+        if let Some(login) = &mut self.login {
+            login.replace_token(token);
+        }
+    }
+
     /// Sets what others will see of us after the log-in; [`Presence::AVAILABLE`] where nobody has chosen.
     pub const fn set_initial_presence(&mut self, presence: Presence) {
         self.presence = presence;
@@ -202,12 +209,20 @@ impl Session {
             }
             Link::LoggingIn | Link::Online => {}
         }
-        for (sent, purpose) in self.requests.overdue(now) {
-            // nothing at all since it was sent: the connection is dead, whatever the socket says
-            if self.last_heard < sent || matches!(purpose, Purpose::KeepAlive) {
-                return self.lose(now, Some("The server does not answer."));
+        let overdue = self.requests.overdue(now);
+        // nothing at all since one was sent: the connection is dead, whatever the socket says
+        let is_dead = overdue.iter().any(|(sent, purpose)| {
+            self.last_heard < *sent || matches!(purpose, Purpose::KeepAlive)
+        });
+        for (_, purpose) in overdue {
+            if is_dead {
+                self.interrupted(purpose);
+            } else {
+                self.refused(now, purpose, "The server did not answer in time.");
             }
-            self.refused(now, purpose, "The server did not answer in time.");
+        }
+        if is_dead {
+            return self.lose(now, Some("The server does not answer."));
         }
         self.flush(now);
     }

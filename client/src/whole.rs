@@ -92,7 +92,7 @@ impl Session {
                 if asked.chat == *chat && !matches!(asked.reason, HistoryReason::Older))
         };
         if self.whole.is_in_step(chat)
-            || !self.can_ask_history()
+            || !self.can_ask_history(chat)
             || self.requests.outstanding().any(under_way)
         {
             return;

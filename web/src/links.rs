@@ -49,7 +49,9 @@ pub(crate) fn path_on<'a>(address: &'a str, hostname: &str) -> Option<&'a str> {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     };
-    host.eq_ignore_ascii_case(hostname).then_some(path)
+    // a browser takes `//` and `/\` at the beginning for another host
+    let is_path = !path.starts_with("//") && !path.starts_with("/\\");
+    (is_path && host.eq_ignore_ascii_case(hostname)).then_some(path)
 }
 
 #[cfg(test)]
@@ -105,6 +107,8 @@ mod tests {
             ("http://127.0.0.1.example.org/pictures/x", None),
             ("http://127.0.0.1@example.org/pictures/x", None),
             ("http://127.0.0.1", None),
+            ("http://127.0.0.1//example.org/x", None),
+            ("http://127.0.0.1/\\example.org/x", None),
             ("ftp://127.0.0.1/x", None),
         ] {
             assert_eq!(path_on(address, "127.0.0.1"), path, "{address}");

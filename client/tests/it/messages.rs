@@ -74,6 +74,47 @@ fn what_waits_survives_a_reload() {
 }
 
 #[test]
+fn what_is_written_after_a_reload_before_the_log_in_waits_as_well() {
+    let mut stage = Stage::new();
+    stage.session.log_in_with_token(stage.now, "alice", Bytes::from_static(b"token"));
+    say(&mut stage, "quick");
+    assert_eq!(stage.texts(&bob()), ["quick"]);
+    assert!(!stage.session.outbox().is_empty());
+    stage.come_online();
+    assert_eq!(stage.take::<packets::Message>().1.content.as_deref(), Some(&b"quick"[..]));
+}
+
+#[test]
+fn a_refused_message_is_not_sent_by_itself_after_a_reload() {
+    let mut stage = Stage::online();
+    say(&mut stage, "one");
+    let (number, _) = stage.take::<packets::Message>();
+    stage.reply(number, error("Not a contact."));
+    let kept = stage.session.outbox();
+    let mut stage = Stage::new();
+    stage.session.restore_outbox(kept);
+    stage.session.log_in_with_token(stage.now, "alice", Bytes::from_static(b"token"));
+    stage.come_online();
+    assert!(stage.try_take::<packets::Message>().is_none());
+    assert!(matches!(stage.messages(&bob())[0].delivery, Delivery::Failed(_)));
+}
+
+#[test]
+fn reading_elsewhere_counts_also_where_no_message_is_loaded() {
+    let mut stage = Stage::online();
+    stage.push(message("Bob", "m1", START + 5, None));
+    let read = packets::MessageStatusEvent {
+        message_source: Some("Bob".into()),
+        message_destination: Some("alice".into()),
+        message_guid: Some("not loaded".into()),
+        message_event_type: Some(StatusEvent::READ),
+        ..Default::default()
+    };
+    stage.push(read);
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
 fn nothing_waits_when_all_is_sent() {
     let mut stage = Stage::online();
     assert!(stage.session.outbox().is_empty());

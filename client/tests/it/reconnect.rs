@@ -1,5 +1,5 @@
 //! Lost connections: noticed, waited for, opened again.
-use mig33_client::{Action, ChatId, Link};
+use mig33_client::{Action, ChatId, History, Link};
 use mig33_codec::packets;
 
 use crate::stage::Stage;
@@ -83,6 +83,30 @@ fn an_action_that_makes_sense_only_now_is_refused_while_down() {
         stage.outcome(down),
         Some(Err("Not connected. Try again once the connection is back.".into()))
     );
+}
+
+#[test]
+fn what_was_asked_of_a_dead_connection_can_be_asked_again() {
+    let mut stage = Stage::online();
+    let bob = ChatId::private("bob");
+    stage.wait(1); // what was heard last came before what is asked now
+    stage.act(Action::OpenChat { chat: bob.clone() });
+    let upload = stage.act(Action::RequestUpload { chat: bob.clone() });
+    assert_eq!(stage.session.state().chats[&bob].history, History::Loading);
+    stage.wait(20_000);
+    assert_eq!(stage.closes, 1);
+    assert_eq!(stage.session.state().chats[&bob].history, History::More);
+    assert!(matches!(stage.outcome(upload), Some(Err(_))));
+}
+
+#[test]
+fn another_pages_newer_token_is_used() {
+    let mut stage = Stage::online();
+    stage.cut_and_wait();
+    stage.session.set_token(bytes::Bytes::from_static(b"newer"));
+    stage.accept();
+    let (_, login) = stage.take::<packets::Login>();
+    assert_eq!(login.resume_token, Some(bytes::Bytes::from_static(b"newer").into()));
 }
 
 #[test]

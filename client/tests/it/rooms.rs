@@ -159,6 +159,38 @@ fn leaving_ends_it_also_while_the_connection_is_down() {
 }
 
 #[test]
+fn a_room_that_was_left_while_joining_is_left() {
+    let mut stage = Stage::online();
+    stage.act(Action::JoinRoom { name: "Lobby".into() });
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.act(Action::LeaveRoom { chat: lobby() });
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(membership(&stage), Membership::Outside);
+    assert_eq!(stage.take::<packets::LeaveChatroom>().1.chatroom_name, Some("Lobby".into()));
+}
+
+#[test]
+fn participants_alone_are_an_answer_to_a_join() {
+    let mut stage = Stage::online();
+    let action = stage.act(Action::JoinRoom { name: "Lobby".into() });
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.reply(number, participants("alice;"));
+    assert_eq!(stage.outcome(action), Some(Ok(())));
+    assert_eq!(membership(&stage), Membership::Inside);
+}
+
+#[test]
+fn a_room_that_was_left_counts_no_unread_messages() {
+    let mut stage = in_lobby();
+    stage.push(room_message("bob", "new", START + 50));
+    assert_eq!(stage.session.state().unread(), 1);
+    stage.act(Action::LeaveRoom { chat: lobby() });
+    let (number, _) = stage.take::<packets::LeaveChatroom>();
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
 fn rooms_are_found_page_by_page() {
     let mut stage = Stage::online();
     for page in 1..=2u8 {

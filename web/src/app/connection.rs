@@ -75,6 +75,11 @@ impl App {
                 self.generation = self.generation.wrapping_add(1);
                 let generation = self.generation;
                 self.socket = None;
+                // another page of this account may have got a newer one, with which ours has died
+                let username = self.account.as_ref().map(|account| account.username.clone());
+                if let Some(token) = username.and_then(|name| self.store.token(&name)) {
+                    self.session.set_token(token);
+                }
                 let on_event = ctx.link().callback(move |event| Msg::Socket(generation, event));
                 match Socket::open(&on_event) {
                     Ok(socket) => self.socket = Some(socket),

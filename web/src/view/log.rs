@@ -112,7 +112,7 @@ impl Component for Log {
                 && before.last().is_none_or(|before| before.guid != last.guid)
         });
         if said_something {
-            self.sticks = true;
+            self.set_sticks(ctx, true);
         }
         self.keep_place();
         self.window.follow(messages, self.sticks);
