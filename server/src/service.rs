@@ -142,7 +142,7 @@ impl Service {
         make_folder(&folder)
             .map_err(|source| StartError::Folder { path: folder.clone(), source })?;
         let pictures = PictureFiles::new(folder, limits.picture_bytes, limits.uploads);
-        if let Err(error) = pictures.clean_up(&*store).await {
+        if let Err(error) = pictures.clean_up().await {
             tracing::warn!(%error, "the folder of pictures could not be tidied");
         }
         let admission = Admission::new(limits.connections, limits.connections_per_address);

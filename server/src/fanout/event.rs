@@ -95,8 +95,8 @@ pub(crate) fn expand(mut packet: Packet, base_url: &str) -> Packet {
     packet
 }
 
-/// The packet's bytes. What the service writes is far below the limit of a packet, but for a message's content, which
-/// came in a packet and has not grown by more than names: a packet that does not fit is told as an ERROR of that kind.
+/// The packet's bytes. What the service writes fits a packet: long lists go out entry by entry, and what a message may
+/// hold is bounded so that it fits with the blocks that are added.
 pub(crate) fn encode(packet: &Packet, transaction: u16) -> Bytes {
     let mut out = BytesMut::new();
     encode_into(packet, transaction, &mut out);

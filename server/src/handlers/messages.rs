@@ -25,6 +25,10 @@ pub(crate) const NOT_IN_ROOM: Refused = Refused::Rule("You are not in that room.
 
 /// Messages that are stored as received in one commit.
 const RECEIVED_TOGETHER: usize = 256;
+/// Bytes of a file in a message; the rest of the packet's 358,400 is for the other blocks.
+const FILE_BYTES: usize = 350_000;
+/// Bytes of a file's name, and of its type.
+const FILE_TEXT_BYTES: usize = 255;
 
 /// MESSAGE: stored first, then passed on, then answered.
 pub(crate) async fn send(call: Call<'_>) -> Outcome {
@@ -85,18 +89,27 @@ fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
     }
     match packet.content_type.unwrap_or(ContentType::TEXT) {
         ContentType::TEXT | ContentType::EMOTE => {
-            let most = core.settings.limits.text_bytes;
-            let field = crate::commands::field_name(Command::MESSAGE, 8);
-            if length <= most {
-                Ok(())
-            } else {
-                Err(Refused::TooLong { command: Command::MESSAGE, block: 8, field, most })
-            }
+            within(8, length, core.settings.limits.text_bytes)
         }
-        // the packet's own limit holds
-        ContentType::IMAGE | ContentType::AUDIO | ContentType::VIDEO => Ok(()),
+        // what is stored has to fit a packet again, with the blocks that the service adds
+        ContentType::IMAGE | ContentType::AUDIO | ContentType::VIDEO => {
+            let file_name = packet.file_name.as_ref().map_or(0, |name| name.len());
+            let mime_type = packet.mime_type.as_ref().map_or(0, |kind| kind.len());
+            within(8, length, FILE_BYTES)?;
+            within(7, file_name, FILE_TEXT_BYTES)?;
+            within(21, mime_type, FILE_TEXT_BYTES)
+        }
         _ => Err(Refused::value(Command::MESSAGE, 6, "this kind of content cannot be sent.")),
     }
+}
+
+/// Refuses a block of MESSAGE that is longer than `most` bytes.
+fn within(block: u16, length: usize, most: usize) -> Result<(), Refused> {
+    if length <= most {
+        return Ok(());
+    }
+    let field = crate::commands::field_name(Command::MESSAGE, block);
+    Err(Refused::TooLong { command: Command::MESSAGE, block, field, most })
 }
 
 /// Where a message goes.

@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 
 use super::Kind;
 use crate::passwords::sync_folder;
-use crate::store::{Store, StoreError};
 
 /// What a file that is being written ends with.
 const UNFINISHED: &str = ".part";
@@ -58,13 +57,13 @@ impl PictureFiles {
         Self { folder, most, uploads: Arc::new(Semaphore::new(uploads)) }
     }
 
-    /// Removes what a stop at a bad moment has left: files that the store does not name.
-    pub(crate) async fn clean_up(&self, store: &dyn Store) -> Result<(), CleanUpError> {
+    /// Removes what a stop at a bad moment has left unfinished. A finished file that this store does not name stays: it
+    /// may be another database's, one that is put back from a copy.
+    pub(crate) async fn clean_up(&self) -> io::Result<()> {
         let mut entries = fs::read_dir(&self.folder).await?;
         while let Some(entry) = entries.next_entry().await? {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let is_ours = is_file_name(name.strip_suffix(UNFINISHED).unwrap_or(&name));
-            if is_ours && !store.has_picture_file(&name).await? {
+            if name.strip_suffix(UNFINISHED).is_some_and(is_file_name) {
                 fs::remove_file(entry.path()).await?;
             }
         }
@@ -88,20 +87,9 @@ impl PictureFiles {
     /// Removes a picture that the store did not take.
     pub(crate) async fn remove(&self, name: &str) {
         if let Err(error) = fs::remove_file(self.folder.join(name)).await {
-            tracing::warn!(%error, "a picture that is of no use stays until the next start");
+            tracing::warn!(%error, "a picture that is of no use stays");
         }
     }
-}
-
-/// Why the folder could not be tidied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CleanUpError {
-    /// The disk.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Writing {

@@ -163,8 +163,6 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Result<Added, PictureRefused>, StoreError>;
     /// The picture at this address.
     async fn picture(&self, token: &str) -> Result<Option<Picture>, StoreError>;
-    /// Whether a picture's bytes are in this file.
-    async fn has_picture_file(&self, file: &str) -> Result<bool, StoreError>;
 
     /// Writes what is under way, and closes. Later calls fail.
     async fn close(&self);

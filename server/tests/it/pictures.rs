@@ -6,7 +6,7 @@ use mig33_codec::packets::{FileReceived, GetMessages, GetUrl, Message, UploadFil
 use mig33_codec::values::{ContentType, FileType};
 use tower::ServiceExt;
 
-use crate::harness::{Client, World, text};
+use crate::harness::{Client, World, private, text};
 
 scenarios!(
     a_picture_goes_to_both_and_into_history,
@@ -14,6 +14,7 @@ scenarios!(
     what_is_no_picture_is_refused,
     upload_addresses_are_for_contacts_and_for_a_time,
     a_picture_in_a_packet,
+    what_is_accepted_in_a_message_can_be_delivered,
     what_a_crash_left_is_tidied,
 );
 
@@ -160,6 +161,24 @@ async fn a_picture_in_a_packet(world: World) {
     assert_eq!(files(&world), 1);
 }
 
+async fn what_is_accepted_in_a_message_can_be_delivered(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let picture = |bytes: usize, name: usize| Message {
+        content_type: Some(ContentType::IMAGE),
+        content: Some(vec![1; bytes].into()),
+        // not UTF-8: each byte grows to three
+        file_name: Some(mig33_codec::Text::from_bytes(vec![0xff; name].into())),
+        ..private("bob", &"g".repeat(64), "")
+    };
+    let refused = alice.ask(picture(350_001, 0)).await.unwrap_err();
+    assert!(refused.contains("block 8 (content)"), "{refused}");
+    let refused = alice.ask(picture(1, 256)).await.unwrap_err();
+    assert!(refused.contains("block 7 (file_name)"), "{refused}");
+    alice.ask(picture(350_000, 255)).await.unwrap();
+    let (_, message) = bob.until::<Message>().await;
+    assert_eq!(message.content.map(|content| content.len()), Some(350_000));
+}
+
 async fn what_a_crash_left_is_tidied(world: World) {
     let (mut alice, _bob) = world.friends("alice", "bob").await;
     let path = address(&mut alice, "bob").await.unwrap();
@@ -170,5 +189,10 @@ async fn what_a_crash_left_is_tidied(world: World) {
     std::fs::write(folder.join(format!("{name}.part")), PNG).unwrap();
     std::fs::write(folder.join("README"), "somebody's own").unwrap();
     let world = world.restarted().await;
-    assert_eq!(files(&world), 2, "the picture, and what is not ours");
+    assert_eq!(
+        files(&world),
+        3,
+        "the picture, what may be another database's, and what is not ours"
+    );
+    assert!(!folder.join(format!("{name}.part")).exists());
 }

@@ -241,10 +241,6 @@ impl Store for SqliteStore {
         Ok(pictures::by_token(&mut *self.readers.acquire().await?, token).await?)
     }
 
-    async fn has_picture_file(&self, file: &str) -> Result<bool, StoreError> {
-        Ok(pictures::has_file(&mut *self.readers.acquire().await?, file).await?)
-    }
-
     async fn close(&self) {
         drop(self.writer.lock().expect("nobody panics while holding this lock").take());
         let writing = self.writing.lock().expect("nobody panics while holding this lock").take();

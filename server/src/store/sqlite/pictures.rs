@@ -121,10 +121,3 @@ pub(super) async fn by_token(db: &mut SqliteConnection, token: &str) -> Result<O
         bytes: natural(bytes),
     }))
 }
-
-pub(super) async fn has_file(db: &mut SqliteConnection, file: &str) -> Result<bool> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pictures WHERE file = ?)")
-        .bind(file)
-        .fetch_one(db)
-        .await
-}
