@@ -2,7 +2,7 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::{Command, MAGIC, MAX_PARAMS};
+use crate::{Command, MAGIC, MAX_PARAMS, catalogue};
 
 /// Bytes that are no packet. There is no way to find the next one: the connection ends (spec/wire.md section 2).
 ///
@@ -95,8 +95,6 @@ pub struct DecodeError {
     pub command: Command,
     /// Which block of it.
     pub block: u16,
-    /// The block's name in the catalogue.
-    pub field: &'static str,
     /// Where the block starts, in bytes from the packet's first.
     pub offset: usize,
     /// Bytes of its content.
@@ -107,7 +105,8 @@ pub struct DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, block, field, offset, length, problem } = self;
+        let Self { command, block, offset, length, problem } = self;
+        let field = self.field();
         write!(
             f,
             "{command}, block {block} ({field}) of {length} bytes at byte {offset}: {problem}"
@@ -116,6 +115,15 @@ impl fmt::Display for DecodeError {
 }
 
 impl Error for DecodeError {}
+
+impl DecodeError {
+    /// The block's name in the catalogue. Looked up, since who only counts errors does without the names.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        let fields = catalogue::packet(self.command).map_or(&[][..], |packet| packet.fields);
+        fields.iter().find(|field| field.id == self.block).map_or("unknown", |field| field.name)
+    }
+}
 
 /// What is wrong with a block's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,9 +197,8 @@ mod tests {
             ]
         );
         let decode = |problem| DecodeError {
-            command: Command::OK,
-            block: 2,
-            field: "value",
+            command: Command::ERROR,
+            block: 1,
             offset: 15,
             length: 3,
             problem,
@@ -204,9 +211,9 @@ mod tests {
         assert_eq!(
             problems.map(|problem| decode(problem).to_string()),
             [
-                "OK (1), block 2 (value) of 3 bytes at byte 15: an integer has 1, 2, 4 or 8 bytes",
-                "OK (1), block 2 (value) of 3 bytes at byte 15: the value 256 is over 255",
-                "OK (1), block 2 (value) of 3 bytes at byte 15: 8-byte values need a multiple of 8 bytes",
+                "ERROR (0), block 1 (code) of 3 bytes at byte 15: an integer has 1, 2, 4 or 8 bytes",
+                "ERROR (0), block 1 (code) of 3 bytes at byte 15: the value 256 is over 255",
+                "ERROR (0), block 1 (code) of 3 bytes at byte 15: 8-byte values need a multiple of 8 bytes",
             ]
         );
         let encode = EncodeError { command: Command::OK, length: 400_000 };

@@ -1,5 +1,7 @@
 //! What all typed packets share: reading from a frame, writing to bytes, and what is kept of what is not known.
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use bytes::{BufMut, BytesMut};
 
@@ -143,10 +145,14 @@ impl Extra {
     /// The kept blocks by ascending id, those of one id in wire order.
     fn ascending(&self) -> impl Iterator<Item = &Block> {
         let places = self.blocks.iter().zip(0_u64..);
-        let mut keys: Vec<u64> = places.map(|(block, at)| u64::from(block.id) << 32 | at).collect();
-        keys.sort_unstable();
-        // the lower half is the place
-        keys.into_iter().filter_map(|key| self.blocks.get((key & u64::from(u32::MAX)) as usize))
+        // a heap, since a sort would be ten times its code
+        let mut keys: BinaryHeap<Reverse<u64>> =
+            places.map(|(block, at)| Reverse(u64::from(block.id) << 32 | at)).collect();
+        core::iter::from_fn(move || {
+            let Reverse(key) = keys.pop()?;
+            // the lower half is the place
+            self.blocks.get((key & u64::from(u32::MAX)) as usize)
+        })
     }
 
     /// The width in which an integer came, and its value, if it still fits.
@@ -172,8 +178,8 @@ impl Eq for Extra {}
 
 /// A packet whose fields are being read.
 pub(crate) trait Fields {
-    /// Takes one block; the error names the field.
-    fn take(&mut self, block: &BlockSlice<'_>) -> Result<(), (&'static str, FieldProblem)>;
+    /// Takes one block.
+    fn take(&mut self, block: &BlockSlice<'_>) -> Result<(), FieldProblem>;
 }
 
 /// Reads the blocks of a frame, in wire order.
@@ -183,10 +189,9 @@ pub(crate) fn read_blocks(
     packet: &mut dyn Fields,
 ) -> Result<(), DecodeError> {
     for block in frame.slices() {
-        packet.take(&block).map_err(|(field, problem)| DecodeError {
+        packet.take(&block).map_err(|problem| DecodeError {
             command,
             block: block.id,
-            field,
             offset: block.offset(),
             length: block.content.len(),
             problem,
@@ -198,15 +203,14 @@ pub(crate) fn read_blocks(
 /// Reads a block into its field and notes an unusual width; the first block of an id wins, the rest is kept.
 pub(crate) fn read_field<F: Field>(
     field: &mut Option<F>,
-    name: &'static str,
     block: &BlockSlice<'_>,
     extra: &mut Extra,
-) -> Result<(), (&'static str, FieldProblem)> {
+) -> Result<(), FieldProblem> {
     if field.is_some() {
         extra.keep(block);
         return Ok(());
     }
-    F::read(block, field).map_err(|problem| (name, problem))?;
+    F::read(block, field)?;
     if F::WIDTH != 0 && F::WIDTH != block.content.len() {
         // an integer has at most eight bytes
         extra.widths.push((block.id, block.content.len() as u8));

@@ -48,10 +48,10 @@ macro_rules! packets {
                 fn take(
                     &mut self,
                     block: &BlockSlice<'_>,
-                ) -> Result<(), (&'static str, FieldProblem)> {
+                ) -> Result<(), FieldProblem> {
                     match block.id {
                         $($id => {
-                            read_field(&mut self.$field, stringify!($field), block, &mut self.extra)
+                            read_field(&mut self.$field, block, &mut self.extra)
                         })*
                         _ => {
                             self.extra.keep(block);
