@@ -16,6 +16,10 @@ mod upload;
 mod view;
 mod window;
 
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 fn main() {
     panic::install();
     yew::Renderer::<app::App>::new().render();

@@ -1,5 +1,6 @@
 //! Builds the page into dist/, with compressed files beside the built ones, and says how large it is.
 
+mod bundle;
 mod compress;
 mod size;
 mod stamp;
@@ -45,6 +46,8 @@ pub(crate) fn build(workspace: &Workspace, tools: &Toolbox, step: &mut Step) -> 
         step.say("nothing has changed since the last build");
     } else {
         trunk_build(workspace, tools, step)?;
+        step.at("bundling".into());
+        bundle::bundle(&workspace.dist(), tools, step)?;
         step.at("compressing".into());
         compress::compress(&workspace.dist())?;
         stamp.write()?;
@@ -73,19 +76,22 @@ fn trunk_build(workspace: &Workspace, tools: &Toolbox, step: &mut Step) -> Resul
         .args(["build", "--release", "--offline", "--html-output=index.html"])
         .arg(&target.path)
         .current_dir(&workspace.root)
-        .env("CARGO_ENCODED_RUSTFLAGS", without_paths(workspace).join("\x1f"));
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace).join("\x1f"));
     tame(&mut trunk);
     process::run(step, &mut trunk, Show::OnFailure)
 }
 
-/// Flags that keep the folders of this machine out of the page: the places of panics have them otherwise.
-fn without_paths(workspace: &Workspace) -> Vec<String> {
+/// How the page's crates are compiled, beside their profile: small, and without the folders of this machine, which the
+/// places of panics have otherwise.
+fn flags(workspace: &Workspace) -> Vec<String> {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let cargo_home =
         std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let registries = fs::read_dir(cargo_home.join("registry/src")).into_iter().flatten().flatten();
     let folders = registries.map(|entry| entry.path()).chain([workspace.root.clone()]);
-    folders.map(|folder| format!("--remap-path-prefix={}=", folder.display())).collect()
+    let mut flags = vec!["-Cllvm-args=-inline-threshold=0".to_owned()];
+    flags.extend(folders.map(|folder| format!("--remap-path-prefix={}=", folder.display())));
+    flags
 }
 
 /// Takes variables out that trunk reads otherwise than everybody else.

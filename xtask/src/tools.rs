@@ -89,6 +89,13 @@ pub(crate) const WASM_OPT: Tool = Tool {
     source: Source::Npm { package: "binaryen", version: "132.0.0" },
 };
 
+/// Makes the page's JavaScript shorter.
+pub(crate) const ESBUILD: Tool = Tool {
+    name: "esbuild",
+    version: Wanted::Exactly("0.28.2"),
+    source: Source::Npm { package: "esbuild", version: "0.28.2" },
+};
+
 /// Checks licences and sources of the dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -106,7 +113,7 @@ pub(crate) const CHROMIUM: Tool =
     Tool { name: "chromium", version: Wanted::Any, source: Source::Apt { package: "chromium" } };
 
 /// What the page is built with.
-pub(crate) const FOR_PAGE: &[Tool] = &[WASM_TARGET, TRUNK, WASM_BINDGEN, WASM_OPT];
+pub(crate) const FOR_PAGE: &[Tool] = &[WASM_TARGET, TRUNK, WASM_BINDGEN, WASM_OPT, ESBUILD];
 
 /// The tools that were asked for, found or installed.
 #[derive(Default)]
@@ -117,7 +124,7 @@ pub(crate) struct Toolbox {
 impl Toolbox {
     /// Finds the tools, and installs those that are missing.
     ///
-    /// wasm-opt may stay missing: without Node.js it cannot be had, and the page is only larger for it.
+    /// What comes from npm may stay missing: without Node.js it cannot be had, and the page is only larger for it.
     pub(crate) fn prepare(workspace: &Workspace, step: &mut Step, tools: &[Tool]) -> Result<Self> {
         let mut toolbox = Self::default();
         for tool in tools {
