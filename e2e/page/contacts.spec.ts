@@ -66,7 +66,7 @@ test('a contact is removed on both sides', async ({ registered, user }) => {
   await bert.acceptContact('anna');
   await anna.openChat('bert');
   await anna.page.getByRole('button', { name: 'Actions' }).click();
-  await anna.page.getByRole('menuitem', { name: 'Remove contact' }).click();
+  await anna.page.getByRole('group', { name: 'Actions' }).getByRole('button', { name: 'Remove contact' }).click();
   const sure = anna.page.getByRole('dialog').getByRole('button', { name: /remove/i });
   if (await sure.isVisible()) await sure.click();
   await expect(anna.entry('bert')).toHaveCount(0);

@@ -66,9 +66,22 @@ enum Purpose {
     /// The log-in view.
     LogIn,
     /// The dialog, which closes when it is done.
-    Dialog(Action),
+    Dialog(Then),
     /// Nobody, unless it fails.
-    Act(Action),
+    Act(Then),
+    /// The list of rooms.
+    Rooms,
+}
+
+/// What the page does once an action is done.
+enum Then {
+    Nothing,
+    /// Shows the chat.
+    Show(ChatId),
+    /// Goes away from the chat that is no more.
+    Leave(ChatId),
+    /// Keeps the presence for the next log-in.
+    Keep(Presence),
 }
 
 /// A dialog that is open.

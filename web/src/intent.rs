@@ -24,6 +24,8 @@ pub(crate) enum Intent {
         /// Digits with country code; empty for none.
         mobile_phone: String,
     },
+    /// Nothing after all: what was typed is not to be sent.
+    Nothing,
     /// Forget an error of the log-in view.
     ForgetError,
     /// Log out, for good.

@@ -8,6 +8,7 @@ pub(crate) mod composer;
 pub(crate) mod contact_row;
 pub(crate) mod controls;
 pub(crate) mod dialog;
+pub(crate) mod form;
 pub(crate) mod icons;
 pub(crate) mod log;
 pub(crate) mod members;

@@ -227,7 +227,7 @@ impl App {
         let asked = self.asked.iter().position(|(asked, _)| *asked == action);
         match (asked.map(|at| self.asked.swap_remove(at).1), result) {
             (Some(Purpose::LogIn), Err(words)) => self.log_in_error = Some(words),
-            (Some(Purpose::Dialog(asked)), result) => {
+            (Some(Purpose::Dialog(then)), result) => {
                 let Some(dialog) =
                     self.dialog.as_mut().filter(|dialog| dialog.busy == Some(action))
                 else {
@@ -237,20 +237,18 @@ impl App {
                 match result {
                     Ok(()) => {
                         self.dialog = None;
-                        self.done(ctx, asked);
+                        self.follow(ctx, then);
                     }
                     Err(words) => dialog.error = Some(words),
                 }
             }
-            (Some(Purpose::Act(asked)), Ok(())) => self.done(ctx, asked),
-            (Some(Purpose::Act(Action::SearchRooms { .. })), Err(words)) => {
-                match &mut self.dialog {
-                    Some(dialog) if dialog.kind == DialogKind::Rooms => dialog.error = Some(words),
-                    _ => {}
-                }
-            }
+            (Some(Purpose::Act(then)), Ok(())) => self.follow(ctx, then),
+            (Some(Purpose::Rooms), Err(words)) => match &mut self.dialog {
+                Some(dialog) if dialog.kind == DialogKind::Rooms => dialog.error = Some(words),
+                _ => {}
+            },
             (Some(Purpose::Act(_)), Err(words)) => self.complain(words),
-            (Some(Purpose::LogIn), Ok(())) | (None, _) => {}
+            (Some(Purpose::LogIn | Purpose::Rooms), Ok(())) | (None, _) => {}
         }
     }
 }

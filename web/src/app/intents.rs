@@ -2,7 +2,7 @@
 use mig33_client::{Action, ChatId, NoticeKind};
 use yew::Context;
 
-use super::{App, OpenDialog, Purpose, surroundings};
+use super::{App, OpenDialog, Purpose, Then, surroundings};
 use crate::clock;
 use crate::intent::Intent;
 use crate::route::Route;
@@ -22,6 +22,7 @@ impl App {
                     session.register(clock::now(), &username, &password, phone)
                 });
             }
+            Intent::Nothing => return false,
             Intent::ForgetError => self.log_in_error = None,
             Intent::LogOut => {
                 self.session.log_out(clock::now());
@@ -45,8 +46,9 @@ impl App {
             }
             Intent::Act(action) => return self.act(ctx, action),
             Intent::Ask(action) => {
-                let id = self.session.act(clock::now(), action.clone());
-                self.asked.push((id, Purpose::Dialog(action)));
+                let then = self.then(&action);
+                let id = self.session.act(clock::now(), action);
+                self.asked.push((id, Purpose::Dialog(then)));
                 if let Some(dialog) = &mut self.dialog {
                     dialog.error = None;
                     dialog.busy = Some(id);
@@ -91,21 +93,42 @@ impl App {
         true
     }
 
-    /// Something that was asked for is done.
-    pub(super) fn done(&mut self, ctx: &Context<Self>, action: Action) {
+    /// Does what follows on an action that is done.
+    pub(super) fn follow(&mut self, ctx: &Context<Self>, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Show(chat) => {
+                self.dialog = None;
+                self.go(ctx, Route::Chat(chat));
+            }
+            // where it is open
+            Then::Leave(chat) if self.route.chat() == Some(&chat) => {
+                surroundings::set_route(&Route::List, true);
+                self.enter(ctx, Route::List);
+            }
+            Then::Leave(_) => {}
+            Then::Keep(presence) => {
+                if let Some(account) = &self.account {
+                    self.store.set_presence(&account.username, presence);
+                }
+            }
+        }
+    }
+
+    /// What will follow on an action.
+    fn then(&self, action: &Action) -> Then {
         if let Action::JoinRoom { name } | Action::CreateRoom { name, .. } = action {
-            self.dialog = None;
-            self.go(ctx, Route::Chat(ChatId::room(&name)));
+            Then::Show(ChatId::room(name))
         } else if let Action::LeaveRoom { chat } = action {
-            self.leave(ctx, &chat);
+            Then::Leave(chat.clone())
         } else if let Action::RemoveContact { id } = action
-            && let Some(contact) = self.state.contacts.get(&id).cloned()
+            && let Some(contact) = self.state.contacts.get(id)
         {
-            self.leave(ctx, &ChatId::private(&contact.username));
-        } else if let Action::SetPresence(presence) = action
-            && let Some(account) = &self.account
-        {
-            self.store.set_presence(&account.username, presence);
+            Then::Leave(ChatId::private(&contact.username))
+        } else if let Action::SetPresence(presence) = action {
+            Then::Keep(*presence)
+        } else {
+            Then::Nothing
         }
     }
 
@@ -129,20 +152,17 @@ impl App {
                 | Action::MarkRead { .. }
                 | Action::Dismiss { .. }
         );
-        let id = self.session.act(clock::now(), action.clone());
+        let purpose = if matches!(action, Action::SearchRooms { .. }) {
+            Purpose::Rooms
+        } else {
+            Purpose::Act(self.then(&action))
+        };
+        let id = self.session.act(clock::now(), action);
         if !is_quiet {
-            self.asked.push((id, Purpose::Act(action)));
+            self.asked.push((id, purpose));
         }
         self.pump(ctx);
         false
-    }
-
-    /// Goes away from a chat that is no more, where it is open.
-    fn leave(&mut self, ctx: &Context<Self>, chat: &ChatId) {
-        if self.route.chat() == Some(chat) {
-            surroundings::set_route(&Route::List, true);
-            self.enter(ctx, Route::List);
-        }
     }
 
     fn set_draft(&mut self, chat: &ChatId, text: &str) {

@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use super::{App, OpenDialog};
 use crate::intent::{DialogKind, Intent};
-use crate::view::add_contact_dialog::AddContactDialog;
+use crate::view::add_contact_dialog::add_contact_dialog;
 use crate::view::auth::Auth;
 use crate::view::banner::Banner;
 use crate::view::chat::ChatPane;
@@ -87,9 +87,9 @@ impl App {
         let emit = &self.emit;
         let (error, busy) = (dialog.error.clone(), dialog.busy.is_some());
         match &dialog.kind {
-            DialogKind::AddContact => html! {
-                <AddContactDialog key="add" groups={self.state.groups.clone()} {error} {busy} emit={emit.clone()} />
-            },
+            DialogKind::AddContact => {
+                add_contact_dialog(&self.state.groups, error.as_deref(), busy, emit)
+            }
             DialogKind::Rooms => html! {
                 <RoomsDialog key="rooms" directory={self.state.directory.clone()} joined={self.joined.clone()} {error} {busy} {online}
                     emit={emit.clone()} />

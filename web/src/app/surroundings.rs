@@ -135,7 +135,7 @@ pub(super) fn config() -> Config {
 
 /// Whether a dialog or menu takes the keys.
 pub(super) fn dialog_is_open() -> bool {
-    let open = document().map(|document| document.query_selector("dialog[open], [role=menu]"));
+    let open = document().map(|document| document.query_selector("dialog[open], :popover-open"));
     matches!(open, Some(Ok(Some(_))))
 }
 

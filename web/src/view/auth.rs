@@ -1,11 +1,12 @@
 //! Logging in and registering.
 use std::rc::Rc;
 
-use web_sys::{HtmlElement, HtmlInputElement};
+use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use crate::intent::Intent;
 use crate::view::controls::{error_line, field, spinner};
+use crate::view::form::filled;
 use crate::view::icons::logo;
 
 #[derive(PartialEq, Properties)]
@@ -29,15 +30,16 @@ pub(crate) enum Msg {
     Show(Tab),
     /// The same, by a key: the focus goes along.
     GoTo(Tab),
-    Submit,
+    Submit {
+        username: String,
+        password: String,
+        phone: String,
+    },
 }
 
 pub(crate) struct Auth {
     tab: Tab,
     tabs: [NodeRef; 2],
-    username: NodeRef,
-    password: NodeRef,
-    phone: NodeRef,
 }
 
 impl Component for Auth {
@@ -45,13 +47,7 @@ impl Component for Auth {
     type Properties = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
-        Self {
-            tab: Tab::LogIn,
-            tabs: Default::default(),
-            username: NodeRef::default(),
-            password: NodeRef::default(),
-            phone: NodeRef::default(),
-        }
+        Self { tab: Tab::LogIn, tabs: Default::default() }
     }
 
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
@@ -66,15 +62,13 @@ impl Component for Auth {
                 }
                 self.show(tab, emit);
             }
-            Msg::Submit if *busy => {}
-            Msg::Submit => {
-                let username = value(&self.username).trim().to_owned();
-                let password = value(&self.password);
+            Msg::Submit { .. } if *busy => {}
+            Msg::Submit { username, password, phone } => {
+                let username = username.trim().to_owned();
                 emit.emit(match self.tab {
                     Tab::LogIn => Intent::LogIn { username, password },
                     Tab::Register => {
-                        let mobile_phone =
-                            value(&self.phone).chars().filter(char::is_ascii_digit).collect();
+                        let mobile_phone = phone.chars().filter(char::is_ascii_digit).collect();
                         Intent::Register { username, password, mobile_phone }
                     }
                 });
@@ -95,6 +89,10 @@ impl Component for Auth {
             };
             event.prevent_default();
             Some(Msg::GoTo(to))
+        });
+        let on_submit = link.callback(|event: SubmitEvent| {
+            let [username, password, phone] = filled(&event, ["username", "password", "phone"]);
+            Msg::Submit { username, password, phone }
         });
         let registering = self.tab == Tab::Register;
         let submit = match (registering, *busy) {
@@ -123,19 +121,19 @@ impl Component for Auth {
                                 }) }
                             </div>
                             <form id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}
-                                onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Submit })}>
+                                onsubmit={on_submit}>
                                 { error_line(error.as_deref()) }
                                 { field("Username", html! {
-        <input ref={self.username.clone()} name="username" required=true maxlength="32" autocomplete="username"
+        <input name="username" required=true maxlength="32" autocomplete="username"
                                         autocapitalize="none" autocorrect="off" spellcheck="false" autofocus=true />
         }) }
                                 { field("Password", html! {
-        <input ref={self.password.clone()} name="password" type="password" required=true maxlength="60"
+        <input name="password" type="password" required=true maxlength="60"
                                         autocomplete={if registering { "new-password" } else { "current-password" }} />
         }) }
                                 if registering {
                                     { field("Mobile phone (optional)", html! {
-        <input ref={self.phone.clone()} name="phone" type="tel" autocomplete="tel" maxlength="24"
+        <input name="phone" type="tel" autocomplete="tel" maxlength="24"
                                             placeholder="with country code" />
         }) }
                                 }
@@ -157,8 +155,4 @@ impl Auth {
             emit.emit(Intent::ForgetError);
         }
     }
-}
-
-fn value(node: &NodeRef) -> String {
-    node.cast::<HtmlInputElement>().map(|input| input.value()).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use crate::view::composer::{self, Composer};
 use crate::view::controls::{button, button_with};
 use crate::view::icons::{Icon, icon};
 use crate::view::log::Log;
-use crate::view::menu::{self, Menu};
+use crate::view::menu::{item, menu};
 use crate::view::tray::{Sending, tray};
 
 /// The id of the heading, which gets the focus where no keyboard is wanted.
@@ -131,27 +131,26 @@ fn head(props: &Props) -> Html {
     } else if !chat.id.is_room() {
         "not a contact".clone_into(&mut below);
     }
-    let mut items = Vec::new();
-    match (contact, chat.id.is_room()) {
+    let items = match (contact, chat.id.is_room()) {
         (Some(contact), _) => {
             let (id, username) = (contact.id, contact.username.clone());
-            items.push(menu::item("Remove contact", true, emit, move || {
+            item("Remove contact", true, emit, move || {
                 Intent::Open(DialogKind::RemoveContact { id, username: username.clone() })
-            }));
+            })
         }
         (None, false) => {
             let username = chat.name.to_string();
-            items.push(menu::item("Add to contacts", false, emit, move || {
+            item("Add to contacts", false, emit, move || {
                 Intent::Act(Action::AddContact { username: username.clone(), group: 0 })
-            }));
+            })
         }
         (None, true) => {
             let id = chat.id.clone();
-            items.push(menu::item("Leave room", true, emit, move || {
+            item("Leave room", true, emit, move || {
                 Intent::Act(Action::LeaveRoom { chat: id.clone() })
-            }));
+            })
         }
-    }
+    };
     html! {
         <header class="pane-head">
             { button_with("icon-button only-narrow", "Back".into(), icon(Icon::Back), emit.reform(|_| Intent::Back)) }
@@ -164,7 +163,7 @@ fn head(props: &Props) -> Html {
                 <button type="button" class="icon-button" aria-label="Members" title="Members"
                     aria-pressed={if *members_open { "true" } else { "false" }} onclick={emit.reform(|_| Intent::ToggleMembers)}>{ icon(Icon::Members) }</button>
             }
-            <Menu name="Actions" {items} />
+            { menu("Actions", items) }
         </header>
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn words(text: &str) -> Html {
         .map(|piece| match piece {
             Piece::Words(words) => html! { { words } },
             Piece::Link(address) => html! {
-                <a href={address.to_owned()} target="_blank" rel="noopener noreferrer">{ address }</a>
+                <a href={address.clone()} target="_blank" rel="noopener noreferrer">{ address }</a>
             },
         })
         .collect()

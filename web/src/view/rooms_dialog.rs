@@ -11,6 +11,7 @@ use crate::route::Route;
 use crate::view::avatar;
 use crate::view::controls::{button, button_with, error_line, field, spinner};
 use crate::view::dialog::Dialog;
+use crate::view::form::filled;
 use crate::view::icons::{Icon, icon};
 
 /// Milliseconds after the last key before it is searched.
@@ -34,14 +35,12 @@ pub(crate) enum Msg {
     Typed(String),
     Search,
     More,
-    Create,
+    Create { name: String, description: String },
 }
 
 pub(crate) struct RoomsDialog {
     search: String,
     pause: Option<Timeout>,
-    name: NodeRef,
-    description: NodeRef,
 }
 
 impl Component for RoomsDialog {
@@ -49,12 +48,7 @@ impl Component for RoomsDialog {
     type Properties = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
-        let dialog = Self {
-            search: String::new(),
-            pause: None,
-            name: NodeRef::default(),
-            description: NodeRef::default(),
-        };
+        let dialog = Self { search: String::new(), pause: None };
         dialog.ask(ctx, 1);
         dialog
     }
@@ -75,13 +69,7 @@ impl Component for RoomsDialog {
             }
             Msg::Search => self.ask(ctx, 1),
             Msg::More => self.ask(ctx, ctx.props().directory.page.saturating_add(1)),
-            Msg::Create => {
-                let read = |node: &NodeRef| {
-                    node.cast::<HtmlInputElement>()
-                        .map(|input| input.value().trim().to_owned())
-                        .unwrap_or_default()
-                };
-                let (name, description) = (read(&self.name), read(&self.description));
+            Msg::Create { name, description } => {
                 if !name.is_empty() && !ctx.props().busy {
                     ctx.props().emit.emit(Intent::Ask(Action::CreateRoom { name, description }));
                 }
@@ -95,6 +83,11 @@ impl Component for RoomsDialog {
         let Props { directory, joined, error, busy, emit, .. } = props;
         let on_search = link.callback(|event: InputEvent| {
             Msg::Typed(event.target_unchecked_into::<HtmlInputElement>().value())
+        });
+        let on_create = link.callback(|event: SubmitEvent| {
+            let [name, description] =
+                filled(&event, ["name", "description"]).map(|text| text.trim().to_owned());
+            Msg::Create { name, description }
         });
         let more = directory.page < directory.pages;
         html! {
@@ -117,13 +110,13 @@ impl Component for RoomsDialog {
                                 { button("button wide", "Show more", link.callback(|_| Msg::More)) }
                             }
                         </div>
-                        <form class="new-room" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Msg::Create })}>
+                        <form class="new-room" onsubmit={on_create}>
                             <h3>{ "Make a room" }</h3>
                             { field("New room name", html! {
-        <input ref={self.name.clone()} required=true maxlength="30" autocomplete="off" />
+        <input name="name" required=true maxlength="30" autocomplete="off" />
         }) }
                             { field("Description (optional)", html! {
-        <input ref={self.description.clone()} maxlength="120" autocomplete="off" />
+        <input name="description" maxlength="120" autocomplete="off" />
         }) }
                             <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>{ "Create room" }</button>
                         </form>
