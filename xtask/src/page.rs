@@ -2,6 +2,7 @@
 
 mod bundle;
 mod compress;
+mod names;
 mod size;
 mod stamp;
 
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::{self, Show};
 use crate::progress::{Progress, Step};
 use crate::tools::{FOR_PAGE, TRUNK, Toolbox, WASM_OPT};
-use crate::workspace::{PAGE_AIM, PAGE_CEILING, Workspace, read};
+use crate::workspace::{PAGE_LIMIT, Workspace, read};
 
 pub(crate) use self::size::Size;
 
@@ -47,6 +48,9 @@ pub(crate) fn build(workspace: &Workspace, tools: &Toolbox, step: &mut Step) -> 
     } else {
         trunk_build(workspace, tools, step)?;
         step.at("bundling".into());
+        if tools.has(&WASM_OPT) {
+            names::shorten(&workspace.dist(), &read(&workspace.root.join("index.html"))?, tools)?;
+        }
         bundle::bundle(&workspace.dist(), tools, step)?;
         step.at("compressing".into());
         compress::compress(&workspace.dist())?;
@@ -54,16 +58,13 @@ pub(crate) fn build(workspace: &Workspace, tools: &Toolbox, step: &mut Step) -> 
     }
     let size = Size::of(&workspace.dist())?;
     step.say(&size);
-    if size.total() > PAGE_AIM {
-        step.say(format!("the aim is {} KB", PAGE_AIM / 1000));
-    }
     Ok(size)
 }
 
 /// An error when the page is larger than it may be.
 pub(crate) fn check_budget(size: &Size) -> Result<()> {
-    if size.total() > PAGE_CEILING {
-        bail!("the page is larger than {} KB: {size}", PAGE_CEILING / 1000);
+    if size.total() > PAGE_LIMIT {
+        bail!("the page is larger than {} KB: {size}", PAGE_LIMIT / 1000);
     }
     Ok(())
 }

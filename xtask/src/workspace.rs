@@ -7,10 +7,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// What the page and all it loads should have at most, in bytes of brotli.
-pub(crate) const PAGE_AIM: u64 = 160_000;
-/// What it may have: so far it is over its aim, and must not grow on the way there.
-pub(crate) const PAGE_CEILING: u64 = 180_000;
+/// What the page and all it loads have at most, in bytes of brotli.
+pub(crate) const PAGE_LIMIT: u64 = 160_000;
 
 /// The repository and where cargo puts what it builds.
 pub(crate) struct Workspace {

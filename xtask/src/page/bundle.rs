@@ -23,7 +23,31 @@ pub(super) fn bundle(dist: &Path, tools: &Toolbox, step: &mut Step) -> Result<()
             process::run(step, &mut esbuild, Show::OnFailure)?;
         }
     }
-    Ok(())
+    name_by_content(dist)
+}
+
+/// Gives the program's files names by what is in them now: browsers keep a file of a name for ever, and its JavaScript
+/// must never meet the WebAssembly of another build.
+fn name_by_content(dist: &Path) -> Result<()> {
+    let mut program = files(dist)?;
+    program.retain(|path| ["js", "wasm"].contains(&extension(path)));
+    let mut hasher = DefaultHasher::new();
+    for path in &program {
+        fs::read(path).with_context(|| path.display().to_string())?.hash(&mut hasher);
+    }
+    let html_path = dist.join("index.html");
+    let mut html = read(&html_path)?;
+    for path in program {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let named = name.rsplit_once('-').and_then(|(stem, rest)| {
+            let end = rest.find(|c: char| !c.is_ascii_hexdigit())?;
+            Some(format!("{stem}-{:016x}{}", hasher.finish(), rest.get(end..)?))
+        });
+        let Some(named) = named else { bail!("no hash in the name of {name}") };
+        html = html.replace(name, &named);
+        fs::rename(&path, dist.join(&named)).with_context(|| named)?;
+    }
+    fs::write(&html_path, html).with_context(|| html_path.display().to_string())
 }
 
 /// Puts the style sheets into one, in the order in which the page names them.
@@ -99,6 +123,29 @@ mod tests {
                 "<title>x</title><link href=\"/{name}\" rel=\"stylesheet\"><link rel=icon href=/i.svg><body>"
             )
         );
+        Ok(())
+    }
+
+    #[test]
+    fn the_program_is_named_by_what_is_in_it() -> Result<()> {
+        let named = |js: &str| -> Result<Vec<String>> {
+            let dist = tempfile::tempdir()?;
+            fs::write(dist.path().join("mig33-web-1f.js"), js)?;
+            fs::write(dist.path().join("mig33-web-1f_bg.wasm"), "wasm")?;
+            fs::write(dist.path().join("index.html"), "/mig33-web-1f.js /mig33-web-1f_bg.wasm")?;
+            name_by_content(dist.path())?;
+            let names = files(dist.path())?;
+            let names =
+                names.iter().filter_map(|path| path.file_name()?.to_str()?.to_owned().into());
+            let names: Vec<String> = names.filter(|name| name != "index.html").collect();
+            let html = fs::read_to_string(dist.path().join("index.html"))?;
+            assert_eq!(html, format!("/{} /{}", names[0], names[1]));
+            Ok(names)
+        };
+        let (one, other) = (named("one")?, named("other")?);
+        assert_eq!(named("one")?, one);
+        // a change of one gives both a new name
+        assert!(one.iter().all(|name| !other.contains(name)), "{one:?} {other:?}");
         Ok(())
     }
 
