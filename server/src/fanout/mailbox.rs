@@ -2,6 +2,10 @@
 //!
 //! Answers and events go into one queue, so a session sees them in the order in which things happened. A session that
 //! lets more pile up than the bound is ended: what it missed is stored, and comes when it is back.
+//!
+//! Private messages come in the order of their places. While a session is brought those that waited for it, the ones
+//! that happen are kept, within the same bound, and put in where they belong: each comes once, from the store or from
+//! here.
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -11,6 +15,7 @@ use futures_util::task::AtomicWaker;
 use mig33_codec::packets::{Packet, SessionTerminated};
 
 use super::event::{Event, Mark, encode};
+use super::later::Later;
 use crate::ids::{RoomId, Seq};
 
 /// How much is handed to the stream at a time.
@@ -33,8 +38,8 @@ struct Queue {
     bytes: usize,
     /// Events that wait until the present request is answered.
     held: Option<Vec<Event>>,
-    /// Whether private messages come from the store, oldest first, rather than from here.
-    catching_up: bool,
+    /// While private messages come from the store, oldest first: the ones that have happened meanwhile.
+    catching_up: Option<Later>,
     /// Messages up to these have been sent from the store.
     caught_up: Seq,
     rooms_caught_up: Vec<(RoomId, Seq)>,
@@ -138,21 +143,35 @@ impl Mailbox {
 
     /// Private messages come from the store from now on, oldest first.
     pub fn start_catching_up(&self) {
-        self.lock().catching_up = true;
+        self.lock().catching_up.get_or_insert_default();
     }
 
-    /// Puts in a private message that came from the store.
+    /// Puts in a private message that came from the store, behind those before it that the store has no more.
     pub fn catch_up(&self, message: Bytes, seq: Seq) {
         let mut queue = self.lock();
+        while let Some((seq, message)) =
+            queue.catching_up.as_mut().and_then(|later| later.pop_before(seq))
+        {
+            queue.put(message, Some(seq), usize::MAX); // it has been counted
+        }
+        if let Some(later) = &mut queue.catching_up {
+            later.drop_first(seq);
+        }
         queue.caught_up = queue.caught_up.max(seq);
         queue.put(message, Some(seq), usize::MAX); // in batches that have a bound
         drop(queue);
         self.waker.wake();
     }
 
-    /// Private messages come as they happen from now on, those that [`catch_up`](Self::catch_up) had excepted.
+    /// The store has no more of them: what has happened meanwhile follows, and then messages come as they happen.
     pub fn stop_catching_up(&self) {
-        self.lock().catching_up = false;
+        let mut queue = self.lock();
+        let mut later = queue.catching_up.take().unwrap_or_default();
+        while let Some((seq, message)) = later.pop() {
+            queue.put(message, Some(seq), usize::MAX); // it has been counted
+        }
+        drop(queue);
+        self.waker.wake();
     }
 
     /// The room's messages up to this one have been sent from the store.
@@ -233,7 +252,7 @@ impl Queue {
     fn tell(&mut self, event: &Event, mailbox: &Mailbox) {
         let message = match event.mark() {
             Mark::None => None,
-            Mark::Waiting(seq) if self.catching_up || seq <= self.caught_up => return,
+            Mark::Waiting(seq) if seq <= self.caught_up => return,
             Mark::Waiting(seq) => Some(seq),
             Mark::InRoom(room, seq) => {
                 if self.rooms_caught_up.iter().any(|(other, up_to)| *other == room && seq <= *up_to)
@@ -243,14 +262,25 @@ impl Queue {
                 None
             }
         };
-        self.put(event.bytes(&mailbox.base_url), message, mailbox.bound);
+        let bytes = event.bytes(&mailbox.base_url);
+        if let (Some(seq), Some(later)) = (message, &mut self.catching_up) {
+            if self.bytes.saturating_add(later.bytes()).saturating_add(bytes.len()) > mailbox.bound
+            {
+                self.fall_behind();
+            } else {
+                later.push(seq, bytes);
+            }
+            return;
+        }
+        self.put(bytes, message, mailbox.bound);
     }
 
     fn put(&mut self, bytes: Bytes, message: Option<Seq>, bound: usize) {
         if bytes.is_empty() || self.ending.is_some() {
             return;
         }
-        if self.bytes.saturating_add(bytes.len()) > bound {
+        let kept = self.catching_up.as_ref().map_or(0, Later::bytes);
+        if self.bytes.saturating_add(kept).saturating_add(bytes.len()) > bound {
             self.fall_behind();
             return;
         }
@@ -261,6 +291,7 @@ impl Queue {
     /// The session is ended. What it did not read is of no use to it any more: it is stored.
     fn fall_behind(&mut self) {
         self.waiting = VecDeque::new();
+        self.catching_up = None;
         self.held = None;
         self.bytes = 0;
         self.ending.get_or_insert(Ending::NotReading);
@@ -340,22 +371,64 @@ mod tests {
         assert_eq!(all[0].bytes.len(), 6 + 2 * 9);
     }
 
+    /// What was taken out: each part's bytes, the last message in it, and how many there are.
+    fn parts(mailbox: &Mailbox) -> Vec<(Bytes, Option<Seq>, u32)> {
+        taken(mailbox).into_iter().map(|out| (out.bytes, out.message, out.messages)).collect()
+    }
+
+    fn message(seq: u64) -> Event {
+        let content = Some(Bytes::from(seq.to_string()));
+        let packet = mig33_codec::packets::Message { content, ..Default::default() };
+        Event::marked(Packet::Message(packet), Mark::Waiting(Seq(seq)))
+    }
+
+    /// The bytes of these messages, one after the other.
+    fn bytes(seqs: impl IntoIterator<Item = u64>) -> Bytes {
+        seqs.into_iter().flat_map(|seq| message(seq).bytes("")).collect()
+    }
+
     #[test]
     fn each_waiting_message_comes_once_from_the_store_or_as_it_happens() {
         let mailbox = Mailbox::new("", usize::MAX);
         mailbox.start_catching_up();
-        mailbox.tell(&event(Mark::Waiting(Seq(7))));
-        assert_eq!(mailbox.take(), None);
+        mailbox.tell(&message(7));
+        mailbox.tell(&message(8));
+        assert_eq!(mailbox.take(), None, "not before the ones that waited");
+        mailbox.catch_up(bytes([6]), Seq(6));
+        mailbox.catch_up(bytes([7]), Seq(7));
         mailbox.stop_catching_up();
-        mailbox.hold();
-        mailbox.tell(&event(Mark::Waiting(Seq(7))));
-        mailbox.tell(&event(Mark::Waiting(Seq(8))));
-        mailbox.catch_up(Bytes::from_static(b"7"), Seq(7));
-        mailbox.answer(Bytes::new());
-        assert_eq!(
-            taken(&mailbox).iter().map(|out| (out.bytes.len(), out.message)).collect::<Vec<_>>(),
-            [(10, Some(Seq(8)))]
-        );
+        mailbox.tell(&message(7));
+        mailbox.tell(&message(9));
+        assert_eq!(parts(&mailbox), [(bytes([6, 7, 8, 9]), Some(Seq(9)), 4)]);
+    }
+
+    #[test]
+    fn what_another_session_has_confirmed_meanwhile_comes_all_the_same() {
+        let mailbox = Mailbox::new("", usize::MAX);
+        mailbox.start_catching_up();
+        (4..=8).for_each(|seq| mailbox.tell(&message(seq)));
+        // the store does not have 4, 6 and 8 any more: another session has said that they were received
+        for seq in [2, 5, 7] {
+            mailbox.catch_up(bytes([seq]), Seq(seq));
+        }
+        mailbox.stop_catching_up();
+        mailbox.tell(&message(9));
+        assert_eq!(parts(&mailbox), [(bytes([2, 4, 5, 6, 7, 8, 9]), Some(Seq(9)), 7)]);
+    }
+
+    #[test]
+    fn what_happens_while_it_catches_up_has_the_same_bound() {
+        let mailbox = Mailbox::new("", bytes([1, 2]).len());
+        mailbox.start_catching_up();
+        mailbox.tell(&message(1));
+        mailbox.tell(&message(2));
+        mailbox.catch_up(bytes([1]), Seq(1));
+        assert_eq!(parts(&mailbox), [(bytes([1]), Some(Seq(1)), 1)]);
+        mailbox.tell(&message(3));
+        assert_eq!(mailbox.ending(), None);
+        mailbox.tell(&message(4));
+        assert_eq!(mailbox.ending(), Some(Ending::NotReading));
+        assert_eq!(mailbox.take(), None);
     }
 
     #[test]

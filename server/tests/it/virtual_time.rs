@@ -7,11 +7,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use mig33_codec::Command;
-use mig33_codec::packets::{Message, Ping};
+use mig33_codec::packets::{Message, MessageStatusEvent, Ping};
+use mig33_codec::values::StatusEvent;
 use mig33_server::clock::{Clock, Millis};
 use tokio::time::Instant;
 
-use crate::harness::{Client, START, World, guid, in_room};
+use crate::harness::{Client, START, World, guid, in_room, private};
 
 const CLIENTS: usize = 200;
 
@@ -152,6 +153,52 @@ async fn a_wrong_answer_waits_for_its_pause() {
         waited.push(begun.elapsed().as_secs());
     }
     assert_eq!(waited, [0, 0, 0, 1, 2, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_catches_up_gets_what_another_one_has_confirmed_meanwhile() {
+    const WAITING: usize = 300;
+    let (world, _still) = world().await;
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    for n in 0..WAITING {
+        alice.send(private("bob", &format!("g{n}"), "x")).await;
+    }
+    alice.fence().await;
+    // a slow one, which is somewhere in its first hundred messages
+    let mut slow = world.connect_from(None, 256);
+    slow.log_in("bob").await;
+    settle().await;
+    let mut quick = world.session("bob").await;
+    for n in 0..WAITING {
+        assert_eq!(guid(&quick.expect().await), format!("g{n}"));
+    }
+    for n in 0..5 {
+        let guid = format!("new{n}");
+        alice.say("bob", &guid, "x").await.unwrap();
+        assert_eq!(crate::harness::guid(&quick.expect().await), guid);
+        if n != 2 {
+            let event = MessageStatusEvent {
+                message_destination: Some("alice".into()),
+                message_guid: Some(guid.into()),
+                message_event_type: Some(StatusEvent::RECEIVED),
+                ..MessageStatusEvent::default()
+            };
+            quick.send(event).await;
+        }
+    }
+    quick.fence().await;
+    let mut got: Vec<String> = Vec::new();
+    loop {
+        settle().await;
+        let frames = slow.fence().await;
+        if frames.is_empty() {
+            break;
+        }
+        got.extend(frames.iter().map(|frame| guid(&crate::harness::decode(frame))));
+    }
+    let old = (0..WAITING).map(|n| format!("g{n}"));
+    assert_eq!(got, old.chain((0..5).map(|n| format!("new{n}"))).collect::<Vec<_>>());
 }
 
 /// Lets everything happen that can happen now.
