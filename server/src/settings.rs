@@ -167,7 +167,8 @@ pub struct Limits {
     pub silence_s: u64,
     /// Seconds in which a client that is being written to must read something.
     pub stalled_write_s: u64,
-    /// Bytes that may wait to be written to one session; one that lets more pile up is ended.
+    /// Bytes of events that may wait to be written to one session; one that lets more pile up is ended. What it has
+    /// asked for does not count: while that waits, nothing more is read.
     pub outgoing_bytes: usize,
     /// Requests that a session may make at once after a rest.
     pub request_burst: u32,

@@ -1,7 +1,8 @@
 //! `Mailbox`: what waits to be written to one session, with a hard bound.
 //!
 //! Answers and events go into one queue, so a session sees them in the order in which things happened. A session that
-//! lets more pile up than the bound is ended: what it missed is stored, and comes when it is back.
+//! lets more events pile up than the bound is ended: what it missed is stored, and comes when it is back. What it has
+//! asked for does not count: its next request is not read before the answers are written.
 //!
 //! Private messages come in the order of their places. While a session is brought those that waited for it, the ones
 //! that happen are kept, within the same bound, and put in where they belong: each comes once, from the store or from
@@ -36,6 +37,8 @@ pub struct Mailbox {
 struct Queue {
     waiting: VecDeque<Item>,
     bytes: usize,
+    /// How many of them are events'.
+    event_bytes: usize,
     /// Events that wait until the present request is answered.
     held: Option<Vec<Event>>,
     /// While private messages come from the store, oldest first: the ones that have happened meanwhile.
@@ -50,6 +53,16 @@ struct Queue {
 struct Item {
     bytes: Bytes,
     message: Option<Seq>,
+    kind: Kind,
+}
+
+/// Why something is in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The session has asked for it, or has it coming in batches: as much as it reads.
+    Asked,
+    /// It happened.
+    Event,
 }
 
 /// Why a session ends.
@@ -92,7 +105,7 @@ pub struct Outgoing {
 }
 
 impl Mailbox {
-    /// A mailbox that holds at most `bound` bytes, for a session that sees pictures below `base_url`.
+    /// A mailbox that holds at most `bound` bytes of events, for a session that sees pictures below `base_url`.
     #[must_use]
     pub fn new(base_url: &str, bound: usize) -> Self {
         Self {
@@ -128,7 +141,7 @@ impl Mailbox {
     /// Puts in the answer to a request (whole packets, or nothing), then the events that were held back for it.
     pub fn answer(&self, packets: Bytes) {
         let mut queue = self.lock();
-        queue.put(packets, None, usize::MAX); // one request's answer; the next is read once this is written
+        queue.put(packets, None, Kind::Asked);
         for event in queue.held.take().unwrap_or_default() {
             queue.tell(&event, self);
         }
@@ -152,13 +165,13 @@ impl Mailbox {
         while let Some((seq, message)) =
             queue.catching_up.as_mut().and_then(|later| later.pop_before(seq))
         {
-            queue.put(message, Some(seq), usize::MAX); // it has been counted
+            queue.put(message, Some(seq), Kind::Event);
         }
         if let Some(later) = &mut queue.catching_up {
             later.drop_first(seq);
         }
         queue.caught_up = queue.caught_up.max(seq);
-        queue.put(message, Some(seq), usize::MAX); // in batches that have a bound
+        queue.put(message, Some(seq), Kind::Asked);
         drop(queue);
         self.waker.wake();
     }
@@ -168,7 +181,7 @@ impl Mailbox {
         let mut queue = self.lock();
         let mut later = queue.catching_up.take().unwrap_or_default();
         while let Some((seq, message)) = later.pop() {
-            queue.put(message, Some(seq), usize::MAX); // it has been counted
+            queue.put(message, Some(seq), Kind::Event);
         }
         drop(queue);
         self.waker.wake();
@@ -250,6 +263,9 @@ impl Mailbox {
 
 impl Queue {
     fn tell(&mut self, event: &Event, mailbox: &Mailbox) {
+        if self.ending.is_some() {
+            return;
+        }
         let message = match event.mark() {
             Mark::None => None,
             Mark::Waiting(seq) if seq <= self.caught_up => return,
@@ -263,29 +279,25 @@ impl Queue {
             }
         };
         let bytes = event.bytes(&mailbox.base_url);
-        if let (Some(seq), Some(later)) = (message, &mut self.catching_up) {
-            if self.bytes.saturating_add(later.bytes()).saturating_add(bytes.len()) > mailbox.bound
-            {
-                self.fall_behind();
-            } else {
-                later.push(seq, bytes);
-            }
-            return;
+        let later = self.catching_up.as_ref().map_or(0, Later::bytes);
+        if self.event_bytes.saturating_add(later).saturating_add(bytes.len()) > mailbox.bound {
+            self.fall_behind();
+        } else if let (Some(seq), Some(later)) = (message, &mut self.catching_up) {
+            later.push(seq, bytes);
+        } else {
+            self.put(bytes, message, Kind::Event);
         }
-        self.put(bytes, message, mailbox.bound);
     }
 
-    fn put(&mut self, bytes: Bytes, message: Option<Seq>, bound: usize) {
+    fn put(&mut self, bytes: Bytes, message: Option<Seq>, kind: Kind) {
         if bytes.is_empty() || self.ending.is_some() {
             return;
         }
-        let kept = self.catching_up.as_ref().map_or(0, Later::bytes);
-        if self.bytes.saturating_add(kept).saturating_add(bytes.len()) > bound {
-            self.fall_behind();
-            return;
-        }
         self.bytes += bytes.len();
-        self.waiting.push_back(Item { bytes, message });
+        if kind == Kind::Event {
+            self.event_bytes += bytes.len();
+        }
+        self.waiting.push_back(Item { bytes, message, kind });
     }
 
     /// The session is ended. What it did not read is of no use to it any more: it is stored.
@@ -294,6 +306,7 @@ impl Queue {
         self.catching_up = None;
         self.held = None;
         self.bytes = 0;
+        self.event_bytes = 0;
         self.ending.get_or_insert(Ending::NotReading);
     }
 
@@ -301,7 +314,7 @@ impl Queue {
         if let Some(reason) = ending.reason() {
             let packet =
                 SessionTerminated { reason: Some(reason.into()), ..SessionTerminated::default() };
-            self.put(encode(&Packet::SessionTerminated(packet), 0), None, usize::MAX);
+            self.put(encode(&Packet::SessionTerminated(packet), 0), None, Kind::Asked);
         }
         self.ending = Some(ending);
     }
@@ -309,6 +322,9 @@ impl Queue {
     fn take(&mut self) -> Option<Item> {
         let item = self.waiting.pop_front()?;
         self.bytes -= item.bytes.len();
+        if item.kind == Kind::Event {
+            self.event_bytes -= item.bytes.len();
+        }
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new(); // an idle session keeps nothing
         }
@@ -341,6 +357,22 @@ mod tests {
         mailbox.tell(&event(Mark::None));
         assert_eq!(mailbox.waiting_bytes(), 0);
         assert_eq!(mailbox.take(), None);
+    }
+
+    #[test]
+    fn answers_do_not_count_for_what_may_pile_up() {
+        let mailbox = Mailbox::new("", 20);
+        mailbox.answer(Bytes::from(vec![1; 100]));
+        mailbox.catch_up(Bytes::from(vec![2; 100]), Seq(1));
+        mailbox.tell(&event(Mark::None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (218, None));
+        taken(&mailbox);
+        mailbox.tell(&event(Mark::None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!(mailbox.ending(), Some(Ending::NotReading));
     }
 
     #[test]

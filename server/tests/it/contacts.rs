@@ -19,6 +19,8 @@ scenarios!(
     who_cannot_be_asked,
     presence_is_for_contacts_and_the_most_available_shows,
     blocking_hides,
+    texts_beside_names_are_short,
+    a_large_list_ends_no_session_that_reads,
     status_messages,
     display_pictures,
     groups,
@@ -219,6 +221,48 @@ async fn blocking_hides(world: World) {
     assert!(alice.fence().await.is_empty());
     bob.ask(set(Permission::ALLOW)).await.unwrap();
     assert_eq!(shown(&mut alice).await, [Presence::AWAY]);
+}
+
+async fn texts_beside_names_are_short(world: World) {
+    let (mut alice, mut bob) = (world.user("alice").await, world.user("bob").await);
+    let named = |name: &str| AddContact { display_name: Some(name.into()), ..add("bob") };
+    assert!(alice.ask(named(&"x".repeat(61))).await.unwrap_err().contains("60 characters"));
+    assert!(bob.fence().await.is_empty(), "nothing is done");
+    alice.ask(named(&"x".repeat(60))).await.unwrap();
+    let status =
+        |text: &str| SetStatusMessage { status_message: Some(text.into()), ..Default::default() };
+    assert!(alice.ask(status(&"x".repeat(256))).await.unwrap_err().contains("255 characters"));
+    alice.ask(status(&"x".repeat(255))).await.unwrap();
+}
+
+async fn a_large_list_ends_no_session_that_reads(_: World) {
+    let world = World::with(|settings| settings.limits.outgoing_bytes = 2000).await;
+    let mut alice = world.user("alice").await;
+    let status =
+        SetStatusMessage { status_message: Some("x".repeat(200).into()), ..Default::default() };
+    let mut bob = world.user("bob").await;
+    crate::harness::befriend(&mut alice, &mut bob).await;
+    for n in 0..20 {
+        let mut friend = world.user(&format!("friend{n}")).await;
+        friend.ask(status.clone()).await.unwrap();
+        crate::harness::befriend(&mut alice, &mut friend).await;
+        alice.fence().await;
+    }
+    // a stream that holds little: one list is being written, another waits, and what happens waits behind that
+    let mut slow = world.connect_from(None, 256);
+    slow.log_in("alice").await;
+    slow.send(GetContacts::default()).await;
+    slow.send(GetContacts::default()).await;
+    slow.expect::<Group>().await;
+    for presence in [Presence::AWAY, Presence::BUSY, Presence::AVAILABLE] {
+        bob.ask(SetPresence { presence: Some(presence), ..Default::default() }).await.unwrap();
+    }
+    for _ in 0..2 {
+        let (frames, _) = slow.until::<GetContactsComplete>().await;
+        let contacts = frames.iter().filter(|frame| frame.command == Command::CONTACT);
+        assert_eq!(contacts.count(), 21);
+    }
+    assert_eq!(shown(&mut slow).await.last(), Some(&Presence::AVAILABLE));
 }
 
 async fn status_messages(world: World) {
