@@ -6,6 +6,7 @@ use mig33_codec::values::ErrorCode;
 use mig33_codec::{Command, DecodeError};
 
 use crate::fanout::Ending;
+use crate::ids::Seq;
 use crate::names::NameError;
 use crate::passwords::OpenError;
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub(crate) type Outcome = Result<Answer, Refused>;
 pub(crate) struct Answer {
     /// Packets; whether each carries the request's number, or 0.
     pub(crate) packets: Vec<(Number, Packet)>,
+    /// Waiting messages that are in it: they count as delivered once it is written.
+    pub(crate) fetched: Vec<Seq>,
     /// The session ends with it.
     pub(crate) ending: Option<Ending>,
 }

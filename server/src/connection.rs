@@ -177,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
                 Step::Read(bytes) => self.session.handle_bytes(Instant::now().into_std(), bytes),
                 Step::Eof => self.eof = true,
-                Step::Written(outgoing) => self.written(&outgoing),
+                Step::Written(outgoing) => self.written(outgoing).await,
                 Step::Changed => {}
                 Step::Time => {
                     let now = Instant::now();
@@ -330,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     };
                     encode_into(packet, transaction, &mut out);
                 }
-                self.mailbox.answer(out.freeze());
+                self.mailbox.answer(out.freeze(), answer.fetched);
                 if let Some(ending) = answer.ending {
                     self.mailbox.end(ending);
                 }
@@ -341,17 +341,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     tracing::error!(%error, command = %frame.command, "a request failed");
                 }
                 encode_into(&refused.packet(), frame.transaction, &mut out);
-                self.mailbox.answer(out.freeze());
+                self.mailbox.answer(out.freeze(), Vec::new());
             }
         }
     }
 
     /// The stream has taken these bytes.
-    fn written(&mut self, outgoing: &Outgoing) {
-        if let (Phase::Member(member), Some(last)) = (&mut self.session.phase, outgoing.message) {
+    async fn written(&mut self, outgoing: Outgoing) {
+        let Phase::Member(member) = &mut self.session.phase else { return };
+        if let Some(last) = outgoing.message {
             member.written = member.written.max(last);
             // for each message it may say that it was received, and that it was read
             member.free_events = member.free_events.saturating_add(2 * outgoing.messages);
+        }
+        if !outgoing.fetched.is_empty() {
+            let fetched = Delivered::These(outgoing.fetched);
+            Box::pin(count_as_delivered(self.core, member, fetched)).await;
         }
     }
 

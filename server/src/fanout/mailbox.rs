@@ -53,6 +53,7 @@ struct Queue {
 struct Item {
     bytes: Bytes,
     message: Option<Seq>,
+    fetched: Vec<Seq>,
     kind: Kind,
 }
 
@@ -102,6 +103,8 @@ pub struct Outgoing {
     pub message: Option<Seq>,
     /// How many such messages there are.
     pub messages: u32,
+    /// Waiting messages that are in it because the session has fetched them.
+    pub fetched: Vec<Seq>,
 }
 
 impl Mailbox {
@@ -138,10 +141,11 @@ impl Mailbox {
         self.waker.wake();
     }
 
-    /// Puts in the answer to a request (whole packets, or nothing), then the events that were held back for it.
-    pub fn answer(&self, packets: Bytes) {
+    /// Puts in the answer to a request (whole packets, or nothing), then the events that were held back for it. `fetched`
+    /// are the waiting messages in it.
+    pub fn answer(&self, packets: Bytes, fetched: Vec<Seq>) {
         let mut queue = self.lock();
-        queue.put(packets, None, Kind::Asked);
+        queue.put(packets, None, fetched, Kind::Asked);
         for event in queue.held.take().unwrap_or_default() {
             queue.tell(&event, self);
         }
@@ -165,13 +169,13 @@ impl Mailbox {
         while let Some((seq, message)) =
             queue.catching_up.as_mut().and_then(|later| later.pop_before(seq))
         {
-            queue.put(message, Some(seq), Kind::Event);
+            queue.put(message, Some(seq), Vec::new(), Kind::Event);
         }
         if let Some(later) = &mut queue.catching_up {
             later.drop_first(seq);
         }
         queue.caught_up = queue.caught_up.max(seq);
-        queue.put(message, Some(seq), Kind::Asked);
+        queue.put(message, Some(seq), Vec::new(), Kind::Asked);
         drop(queue);
         self.waker.wake();
     }
@@ -181,7 +185,7 @@ impl Mailbox {
         let mut queue = self.lock();
         let mut later = queue.catching_up.take().unwrap_or_default();
         while let Some((seq, message)) = later.pop() {
-            queue.put(message, Some(seq), Kind::Event);
+            queue.put(message, Some(seq), Vec::new(), Kind::Event);
         }
         drop(queue);
         self.waker.wake();
@@ -225,24 +229,24 @@ impl Mailbox {
     #[must_use]
     pub fn take(&self) -> Option<Outgoing> {
         let mut queue = self.lock();
-        let first = queue.take()?;
+        let Item { bytes: first, mut message, mut fetched, .. } = queue.take()?;
         let fits = |queue: &Queue, taken: usize| {
             queue.waiting.front().is_some_and(|next| taken + next.bytes.len() <= CHUNK)
         };
-        let mut message = first.message;
         let mut messages = u32::from(message.is_some());
-        if !fits(&queue, first.bytes.len()) {
-            return Some(Outgoing { bytes: first.bytes, message, messages });
+        if !fits(&queue, first.len()) {
+            return Some(Outgoing { bytes: first, message, messages, fetched });
         }
-        let mut bytes = BytesMut::from(&first.bytes[..]);
+        let mut bytes = BytesMut::from(&first[..]);
         while fits(&queue, bytes.len())
             && let Some(next) = queue.take()
         {
             bytes.extend_from_slice(&next.bytes);
             messages += u32::from(next.message.is_some());
             message = message.max(next.message);
+            fetched.extend(next.fetched);
         }
-        Some(Outgoing { bytes: bytes.freeze(), message, messages })
+        Some(Outgoing { bytes: bytes.freeze(), message, messages, fetched })
     }
 
     /// Ready when there may be something to write or the session is to end. For one task.
@@ -285,11 +289,11 @@ impl Queue {
         } else if let (Some(seq), Some(later)) = (message, &mut self.catching_up) {
             later.push(seq, bytes);
         } else {
-            self.put(bytes, message, Kind::Event);
+            self.put(bytes, message, Vec::new(), Kind::Event);
         }
     }
 
-    fn put(&mut self, bytes: Bytes, message: Option<Seq>, kind: Kind) {
+    fn put(&mut self, bytes: Bytes, message: Option<Seq>, fetched: Vec<Seq>, kind: Kind) {
         if bytes.is_empty() || self.ending.is_some() {
             return;
         }
@@ -297,7 +301,7 @@ impl Queue {
         if kind == Kind::Event {
             self.event_bytes += bytes.len();
         }
-        self.waiting.push_back(Item { bytes, message, kind });
+        self.waiting.push_back(Item { bytes, message, fetched, kind });
     }
 
     /// The session is ended. What it did not read is of no use to it any more: it is stored.
@@ -314,7 +318,7 @@ impl Queue {
         if let Some(reason) = ending.reason() {
             let packet =
                 SessionTerminated { reason: Some(reason.into()), ..SessionTerminated::default() };
-            self.put(encode(&Packet::SessionTerminated(packet), 0), None, Kind::Asked);
+            self.put(encode(&Packet::SessionTerminated(packet), 0), None, Vec::new(), Kind::Asked);
         }
         self.ending = Some(ending);
     }
@@ -362,7 +366,7 @@ mod tests {
     #[test]
     fn answers_do_not_count_for_what_may_pile_up() {
         let mailbox = Mailbox::new("", 20);
-        mailbox.answer(Bytes::from(vec![1; 100]));
+        mailbox.answer(Bytes::from(vec![1; 100]), vec![Seq(9)]);
         mailbox.catch_up(Bytes::from(vec![2; 100]), Seq(1));
         mailbox.tell(&event(Mark::None));
         mailbox.tell(&event(Mark::None));
@@ -380,7 +384,7 @@ mod tests {
         let mailbox = Mailbox::new("", usize::MAX);
         mailbox.tell(&event(Mark::Waiting(Seq(3))));
         mailbox.tell(&event(Mark::Waiting(Seq(4))));
-        mailbox.answer(Bytes::from(vec![1; CHUNK]));
+        mailbox.answer(Bytes::from(vec![1; CHUNK]), Vec::new());
         mailbox.tell(&event(Mark::None));
         let lengths: Vec<_> =
             taken(&mailbox).iter().map(|out| (out.bytes.len(), out.message)).collect();
@@ -396,10 +400,11 @@ mod tests {
         mailbox.tell(&event(Mark::InRoom(RoomId(2), Seq(4))));
         assert_eq!(mailbox.take(), None);
         mailbox.room_caught_up(RoomId(1), Seq(5));
-        mailbox.answer(Bytes::from_static(b"answer"));
+        mailbox.answer(Bytes::from_static(b"answer"), vec![Seq(5)]);
         let all = taken(&mailbox);
         assert_eq!(all.len(), 1);
         assert!(all[0].bytes.starts_with(b"answer"));
+        assert_eq!(all[0].fetched, [Seq(5)]);
         assert_eq!(all[0].bytes.len(), 6 + 2 * 9);
     }
 

@@ -5,14 +5,14 @@ use mig33_codec::packets::{
 };
 use mig33_codec::values::{ChatDestination, MessageType};
 
-use super::messages::{NOT_IN_ROOM, count_as_delivered, stored_packet};
+use super::messages::{NOT_IN_ROOM, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::Millis;
 use crate::core::{Call, Core};
 use crate::fanout::expand;
 use crate::names;
 use crate::session::Member;
-use crate::store::{ChatList, Delivered, History, HistoryOf, Page};
+use crate::store::{ChatList, History, HistoryOf, Page};
 
 /// Messages in an answer when the client names no limit.
 const USUAL_PAGE: u32 = 50;
@@ -49,16 +49,13 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
         page: Page { messages: limit.min(limits.messages_per_page), bytes: limits.page_bytes },
     };
     let messages = core.store.messages(query).await?;
-    let received: Vec<_> = messages
+    let fetched = messages
         .iter()
         .filter(|message| {
             !message.in_room && message.state == 0 && message.sender != *member.seat.name
         })
         .map(|message| message.seq)
         .collect();
-    if !received.is_empty() {
-        count_as_delivered(core, member, Delivered::These(received)).await;
-    }
     let end = EndMessages {
         chat_id: Some(chat_id),
         first_message_guid: messages.first().map(|message| message.guid.as_str().into()),
@@ -66,7 +63,7 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
         messages_sent: u32::try_from(messages.len()).ok(),
         ..EndMessages::default()
     };
-    let mut answer = Answer::default();
+    let mut answer = Answer { fetched, ..Answer::default() };
     for message in messages {
         let packet = stored_packet(message, &member.seat.name);
         answer = answer.and(expand(packet.into(), member.seat.mailbox.base_url()));

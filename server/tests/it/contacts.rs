@@ -248,16 +248,17 @@ async fn a_large_list_ends_no_session_that_reads(_: World) {
         crate::harness::befriend(&mut alice, &mut friend).await;
         alice.fence().await;
     }
-    // a stream that holds little: one list is being written, another waits, and what happens waits behind that
+    // a stream that holds little: some lists are being written, others wait, and what happens waits behind that
     let mut slow = world.connect_from(None, 256);
     slow.log_in("alice").await;
-    slow.send(GetContacts::default()).await;
-    slow.send(GetContacts::default()).await;
+    for _ in 0..6 {
+        slow.send(GetContacts::default()).await;
+    }
     slow.expect::<Group>().await;
     for presence in [Presence::AWAY, Presence::BUSY, Presence::AVAILABLE] {
         bob.ask(SetPresence { presence: Some(presence), ..Default::default() }).await.unwrap();
     }
-    for _ in 0..2 {
+    for _ in 0..6 {
         let (frames, _) = slow.until::<GetContactsComplete>().await;
         let contacts = frames.iter().filter(|frame| frame.command == Command::CONTACT);
         assert_eq!(contacts.count(), 21);
