@@ -125,9 +125,6 @@ pub(crate) enum Refused {
     /// Wrong name or password; not which. Said after a pause.
     #[error("Wrong username or password.")]
     Credentials(Duration),
-    /// Wrong answers before this one.
-    #[error("Too many wrong passwords. Wait {} s.", seconds(.0))]
-    WrongAnswers(Duration),
     /// LOGIN_RESP without LOGIN_CHAL.
     #[error("Ask for a challenge first: each is good for one answer.")]
     NoChallenge,
@@ -162,7 +159,7 @@ impl Refused {
 
     /// The ERROR that says it.
     pub(crate) fn packet(&self) -> Packet {
-        let code = if matches!(self, Self::Credentials(_) | Self::WrongAnswers(_)) {
+        let code = if matches!(self, Self::Credentials(_)) {
             ErrorCode::INCORRECT_CREDENTIAL
         } else {
             ErrorCode::UNDEFINED

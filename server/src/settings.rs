@@ -182,7 +182,8 @@ pub struct Limits {
     pub registrations_per_hour: u32,
     /// Wrong answers that an account from one address has free before they are answered more slowly.
     pub free_wrong_answers: u32,
-    /// The longest pause after a wrong answer, in seconds.
+    /// The longest pause after a wrong answer, in seconds; wrong answers side by side wait one behind the other, up to
+    /// `login_s`.
     pub wrong_answer_pause_s: u64,
     /// Contacts of one account, the ones that were asked included.
     pub contacts: u32,

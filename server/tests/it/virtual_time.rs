@@ -201,6 +201,26 @@ async fn a_session_that_catches_up_gets_what_another_one_has_confirmed_meanwhile
     assert_eq!(got, old.chain((0..5).map(|n| format!("new{n}"))).collect::<Vec<_>>());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stranger_with_many_connections_locks_nobody_out() {
+    use mig33_codec::hash::HashKind;
+    use mig33_codec::packets::Login;
+    let (world, _still) = world().await;
+    world.user("alice").await;
+    let begun = Instant::now();
+    let mut strangers = Vec::new();
+    for _ in 0..20 {
+        let mut stranger = world.connect();
+        stranger.send(Login { username: Some("alice".into()), ..Login::default() }).await;
+        let challenge = stranger.expect().await;
+        stranger.prove(&challenge, "wrong", HashKind::Sha1Fold).await;
+        strangers.push(stranger);
+    }
+    settle().await;
+    world.session("alice").await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the right answer does not wait");
+}
+
 /// Lets everything happen that can happen now.
 async fn settle() {
     for _ in 0..1000 {
