@@ -33,8 +33,11 @@ use crate::store::Delivered;
 const READ: usize = 4096;
 /// While more than this waits to be written, the session's requests wait.
 const AHEAD: usize = 64 << 10;
-/// How long the last packets may take, and how long what the client still sends is read after them.
+/// How long the end of the stream may take, and how long what the client still sends is read after it.
 const LAST: Duration = Duration::from_secs(1);
+/// How long that is read when the service stops: what is on its way while the last packet travels. A client that is told
+/// of it may stay connected, and the service does not wait for it.
+const LAST_AT_STOP: Duration = Duration::from_millis(250);
 
 /// Serves one client until its session ends.
 pub(crate) async fn serve<S>(
@@ -407,9 +410,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         if matches!(end, End::Broken(_) | End::Session(Ending::NotReading)) {
             return;
         }
-        let last = async {
-            self.stream.shutdown().await?;
-            // closing on bytes that nobody has read would take away what the client has not read yet
+        let linger = match end {
+            End::Session(Ending::Shutdown) => LAST_AT_STOP,
+            End::Session(_) | End::Closed | End::Broken(_) | End::Framing(_) | End::Overdue(_) => {
+                LAST
+            }
+        };
+        if !matches!(tokio::time::timeout(LAST, self.stream.shutdown()).await, Ok(Ok(()))) {
+            return;
+        }
+        // closing on bytes that nobody has read would take away what the client has not read yet
+        let rest = async {
             let mut left = 64;
             while left > 0 && !self.eof {
                 let step = poll_fn(|context| read(Pin::new(&mut self.stream), context)).await;
@@ -418,9 +429,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                 }
                 left -= 1;
             }
-            io::Result::Ok(())
         };
-        drop(tokio::time::timeout(LAST, last).await);
+        drop(tokio::time::timeout(linger, rest).await); // it is over either way
     }
 }
 

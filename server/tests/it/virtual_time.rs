@@ -202,6 +202,28 @@ async fn a_session_that_catches_up_gets_what_another_one_has_confirmed_meanwhile
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_clients_that_stay() {
+    let (world, _still) = world().await;
+    let (idle, serving_idle) = world.connect_held();
+    let (mut alice, serving_alice) = world.connect_held();
+    alice.register("alice").await;
+    alice.log_in("alice").await;
+    let begun = Instant::now();
+    let service = world.service.clone();
+    let stopped = tokio::spawn(async move { service.shutdown().await });
+    while !(serving_idle.is_finished() && serving_alice.is_finished()) {
+        settle().await;
+        tokio::time::advance(Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    stopped.await.unwrap();
+    for mut client in [idle, alice] {
+        let last = client.closed().await;
+        assert_eq!(last.last().map(|frame| frame.command), Some(Command::SESSION_TERMINATED));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stranger_with_many_connections_locks_nobody_out() {
     use mig33_codec::hash::HashKind;
     use mig33_codec::packets::Login;
