@@ -149,9 +149,10 @@ enum Step {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
     async fn run(&mut self) -> End {
-        let mut timer = pin!(tokio::time::sleep_until(Instant::from_std(self.session.deadline())));
+        let mut timer = pin!(tokio::time::sleep_until(self.deadline()));
         let mut stopping = pin!(self.stopping.cancelled());
         loop {
+            self.session.set_reading(Instant::now().into_std(), false);
             if self.bad_bytes.is_none() {
                 self.bad_bytes = self.requests().await.err();
             }
@@ -176,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             } else if self.mailbox.ending() == Some(Ending::NotReading) {
                 return End::Session(Ending::NotReading);
             }
+            self.session.set_reading(Instant::now().into_std(), self.reads());
             self.arm(timer.as_mut());
             match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
                 Step::Read(bytes) => self.session.handle_bytes(Instant::now().into_std(), bytes),
@@ -197,16 +199,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         }
     }
 
+    /// Whether what the client sends is read: not while the answers to what it has sent wait for it.
+    fn reads(&self) -> bool {
+        !self.eof && self.bad_bytes.is_none() && self.mailbox.waiting_bytes() <= AHEAD
+    }
+
     /// The next moment at which a time limit may be over.
     fn arm(&self, timer: Pin<&mut Sleep>) {
-        let mut deadline = Instant::from_std(self.session.deadline());
-        if self.writing.is_some() {
-            deadline = deadline.min(self.write_deadline());
-        }
+        let deadline = self.deadline();
         // a timer that goes off early is asked again; setting it anew for each packet would cost more
         if timer.is_elapsed() || deadline < timer.deadline() {
             timer.reset(deadline);
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        let session = self.session.deadline().map(Instant::from_std);
+        let write = self.writing.is_some().then(|| self.write_deadline());
+        let first = session.into_iter().chain(write).min();
+        // a session that is not read is one that is written to; if not, it is looked at now and then
+        first.unwrap_or_else(|| Instant::now() + LAST)
     }
 
     fn write_deadline(&self) -> Instant {
@@ -232,10 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         } else if self.mailbox.poll_changed(context).is_ready() {
             return Poll::Ready(Step::Changed);
         }
-        let is_ahead = self.mailbox.waiting_bytes() > AHEAD;
-        if !self.eof
-            && self.bad_bytes.is_none()
-            && !is_ahead
+        if self.reads()
             && let Poll::Ready(step) = read(Pin::new(&mut self.stream), context)
         {
             return Poll::Ready(step);

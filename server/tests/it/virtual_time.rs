@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use mig33_codec::Command;
-use mig33_codec::packets::{Message, MessageStatusEvent, Ping};
+use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, Ping};
 use mig33_codec::values::StatusEvent;
 use mig33_server::clock::{Clock, Millis};
 use tokio::time::Instant;
@@ -220,6 +220,36 @@ async fn a_stop_does_not_wait_for_clients_that_stay() {
     for mut client in [idle, alice] {
         let last = client.closed().await;
         assert_eq!(last.last().map(|frame| frame.command), Some(Command::SESSION_TERMINATED));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_is_not_silent() {
+    let (world, _still) = world().await;
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    for n in 0..50 {
+        alice.say("bob", &format!("g{n}"), &"x".repeat(8000)).await.unwrap();
+    }
+    // its answers are far ahead of it, so its PINGs are not read: they wait in the stream
+    let mut bob = world.connect_from(None, 4096);
+    bob.log_in("bob").await;
+    let history = || GetMessages { chat_id: Some("alice".into()), ..GetMessages::default() };
+    bob.send(history()).await;
+    let mut left = 100;
+    for _ in 0..10 {
+        bob.send(Ping::default()).await;
+        bob.expect::<Message>().await;
+        left -= 1;
+        pass(40).await;
+    }
+    while left > 0 {
+        let frame = bob.frame().await;
+        left -= usize::from(frame.command == Command::MESSAGE);
+    }
+    bob.until::<mig33_codec::packets::EndMessages>().await;
+    for _ in 0..10 {
+        bob.until::<mig33_codec::packets::Pong>().await;
     }
 }
 
