@@ -102,20 +102,25 @@ pub trait Store: Debug + Send + Sync {
         after: Seq,
         page: Page,
     ) -> Result<Vec<StoredMessage>, StoreError>;
-    /// A session of the receiver has these waiting messages; the ones that were still waiting.
+    /// A session of the receiver has these waiting messages; the ones that were still waiting, and whose senders may
+    /// know. What others may not know is not kept with the message either. `open` as in [`receiver`](Self::receiver).
     async fn set_delivered(
         &self,
         user: UserId,
         which: Delivered,
+        open: bool,
     ) -> Result<Vec<Receipt>, StoreError>;
-    /// The receiver has read up to this message; its receipt unless it was known.
+    /// The receiver has read up to this message; its receipt unless it was known. `open` as in
+    /// [`receiver`](Self::receiver).
     async fn set_read(
         &self,
         user: UserId,
         sender_key: &str,
         guid: &str,
+        open: bool,
     ) -> Result<Option<Receipt>, StoreError>;
-    /// Whether the two may write to each other: the receiver as a sender would find it.
+    /// Whether the two may write to each other, strangers too where it is `open` to them: the receiver as a sender would
+    /// find it.
     async fn receiver(
         &self,
         sender: UserId,

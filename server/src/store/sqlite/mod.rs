@@ -150,8 +150,9 @@ impl Store for SqliteStore {
         &self,
         user: UserId,
         which: Delivered,
+        open: bool,
     ) -> Result<Vec<Receipt>, StoreError> {
-        self.writer()?.run(move |db| Box::pin(messages::set_delivered(db, user, which))).await
+        self.writer()?.run(move |db| Box::pin(messages::set_delivered(db, user, which, open))).await
     }
 
     async fn set_read(
@@ -159,9 +160,12 @@ impl Store for SqliteStore {
         user: UserId,
         sender_key: &str,
         guid: &str,
+        open: bool,
     ) -> Result<Option<Receipt>, StoreError> {
         let (sender_key, guid) = (sender_key.to_owned(), guid.to_owned());
-        self.writer()?.run(move |db| Box::pin(messages::set_read(db, user, sender_key, guid))).await
+        self.writer()?
+            .run(move |db| Box::pin(messages::set_read(db, user, sender_key, guid, open)))
+            .await
     }
 
     async fn receiver(
