@@ -71,13 +71,13 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
     Ok(answer.and(end))
 }
 
-/// GET_CHATS: private chats that have changed since the version that the client has, and the rooms it is in.
+/// GET_CHATS: private chats that have changed since the version that the client has, else the newest; and its rooms.
 pub(crate) async fn chats(call: Call<'_>) -> Outcome {
     let packet: GetChats = call.packet()?;
     let (core, member) = call.member()?;
     let most = core.settings.limits.chats_per_page;
     let limit = packet.limit.filter(|limit| *limit != 0).unwrap_or(most).min(most);
-    answer(core, member, packet.version.unwrap_or_default(), limit, packet.chat_type).await
+    answer(core, member, packet.version, limit, packet.chat_type).await
 }
 
 /// HAVE_LATEST_CHAT_LIST: what has changed since.
@@ -85,18 +85,18 @@ pub(crate) async fn have_latest_chats(call: Call<'_>) -> Outcome {
     let packet: HaveLatestChatList = call.packet()?;
     let (core, member) = call.member()?;
     let limit = core.settings.limits.chats_per_page;
-    answer(core, member, packet.version.unwrap_or_default(), limit, None).await
+    answer(core, member, packet.version, limit, None).await
 }
 
 async fn answer(
     core: &Core,
     member: &Member,
-    version: u32,
+    since: Option<u32>,
     limit: u32,
     kind: Option<ChatDestination>,
 ) -> Outcome {
     let wanted = |of: ChatDestination| kind.is_none_or(|kind| kind == of);
-    let list = core.store.chats(member.seat.user, version, limit).await?;
+    let list = core.store.chats(member.seat.user, since, limit).await?;
     let ChatList { version, latest, chats } = list;
     let mut answer = Answer::default();
     for chat in chats.into_iter().filter(|_| wanted(ChatDestination::PRIVATE)) {

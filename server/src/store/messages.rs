@@ -156,7 +156,7 @@ pub enum HistoryOf {
 /// An account's chats.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatList {
-    /// Grows with every change.
+    /// Grows with every change; what has changed since this one is not in `chats`.
     pub version: u32,
     /// The time of the latest message.
     pub latest: Millis,

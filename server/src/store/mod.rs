@@ -129,8 +129,14 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Option<Receiver>, StoreError>;
     /// Messages of a private chat (by the other's name) or a room, oldest first.
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError>;
-    /// An account's private chats that have changed since `version`, the most recent `limit`; newest first.
-    async fn chats(&self, user: UserId, version: u32, limit: u32) -> Result<ChatList, StoreError>;
+    /// An account's private chats, newest first: the first `limit` that have changed since a version, with the version
+    /// that these lead to; or the most recent `limit` of all.
+    async fn chats(
+        &self,
+        user: UserId,
+        since: Option<u32>,
+        limit: u32,
+    ) -> Result<ChatList, StoreError>;
 
     // rooms
 

@@ -181,9 +181,14 @@ impl Store for SqliteStore {
         Ok(messages::history(&mut *self.readers.acquire().await?, query).await?)
     }
 
-    async fn chats(&self, user: UserId, version: u32, limit: u32) -> Result<ChatList, StoreError> {
+    async fn chats(
+        &self,
+        user: UserId,
+        since: Option<u32>,
+        limit: u32,
+    ) -> Result<ChatList, StoreError> {
         let mut reading = self.readers.begin().await?;
-        Ok(chats::list(&mut reading, user, version, limit).await?)
+        Ok(chats::list(&mut reading, user, since, limit).await?)
     }
 
     async fn create_room(
