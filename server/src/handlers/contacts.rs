@@ -203,8 +203,10 @@ async fn change(
         })
         .await?
         .map_err(|refusal| refused(refusal, &named))?;
-    member.seat.mailbox.hold(); // OK comes first
-    tell(core, member, &changed).await;
+    if let Some(changed) = changed {
+        member.seat.mailbox.hold(); // OK comes first
+        tell(core, member, &changed).await;
+    }
     Ok(Answer::ok())
 }
 

@@ -73,11 +73,11 @@ pub trait Store: Debug + Send + Sync {
     async fn watchers(&self, user: UserId) -> Result<Vec<(UserId, ContactId)>, StoreError>;
     /// The names of those who wait for this account's answer, oldest first.
     async fn contact_requests(&self, user: UserId, limit: u32) -> Result<Vec<String>, StoreError>;
-    /// Changes what is between two accounts, by the rules of [`crate::rules::contacts`].
+    /// Changes what is between two accounts, by the rules of [`crate::rules::contacts`]; none where nobody has the name.
     async fn change_contact(
         &self,
         change: ContactChange,
-    ) -> Result<Result<ContactChanged, Refusal>, StoreError>;
+    ) -> Result<Result<Option<ContactChanged>, Refusal>, StoreError>;
     /// Changes an account's groups, or which group a contact is in; the new version of the list.
     async fn change_groups(
         &self,

@@ -17,6 +17,7 @@ scenarios!(
     removal_is_mutual,
     requests_wait_for_log_in,
     who_cannot_be_asked,
+    no_answer_tells_who_exists,
     presence_is_for_contacts_and_the_most_available_shows,
     blocking_hides,
     texts_beside_names_are_short,
@@ -165,6 +166,59 @@ async fn who_cannot_be_asked(_: World) {
     alice.ask(add("carol")).await.unwrap();
     assert!(alice.ask(add("dave")).await.unwrap_err().contains("full"));
     assert_eq!(alice.contacts().await.len(), 2);
+}
+
+async fn no_answer_tells_who_exists(_: World) {
+    let world = World::with(|settings| {
+        settings.limits.contacts = 1;
+        settings.limits.blocked = 1;
+    })
+    .await;
+    let mut alice = world.user("alice").await;
+    for name in ["bob", "carol"] {
+        world.user(name).await;
+    }
+    // what is asked about somebody who is there, and about somebody who is not
+    let accept = |name: &str| AcceptContactRequest {
+        contact_username: Some(name.into()),
+        ..Default::default()
+    };
+    let reject =
+        |name: &str| RejectContactRequest { username: Some(name.into()), ..Default::default() };
+    let set = |name: &str, permission| SetPermission {
+        username: Some(name.into()),
+        permission: Some(permission),
+        ..Default::default()
+    };
+    let in_no_group = |name: &str| AddContact { group_id: Some(7), ..add(name) };
+    for full in [false, true] {
+        if full {
+            alice.ask(add("carol")).await.unwrap();
+            alice.ask(set("carol", Permission::BLOCK)).await.unwrap();
+        }
+        let mut answers = Vec::new();
+        for name in ["bob", "nob"] {
+            let mut told = vec![
+                alice.ask(accept(name)).await,
+                alice.ask(AcceptContactRequest { group_id: Some(7), ..accept(name) }).await,
+                alice.ask(reject(name)).await,
+                alice.ask(set(name, Permission::ALLOW)).await,
+                alice.ask(set(name, Permission::BLOCK)).await,
+                alice.ask(set(name, Permission::ALLOW)).await,
+                alice.ask(in_no_group(name)).await,
+            ];
+            if full {
+                told.push(alice.ask(add(name)).await);
+            }
+            let plain = |answer: Result<packets::Ok, String>| {
+                answer.map(drop).map_err(|error| error.replace(name, "NAME"))
+            };
+            answers.push(told.into_iter().map(plain).collect::<Vec<_>>());
+        }
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0][4].is_ok(), !full);
+        alice.fence().await;
+    }
 }
 
 async fn shown(client: &mut Client) -> Vec<Presence> {

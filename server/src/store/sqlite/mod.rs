@@ -103,7 +103,7 @@ impl Store for SqliteStore {
     async fn change_contact(
         &self,
         change: ContactChange,
-    ) -> Result<Result<ContactChanged, Refusal>, StoreError> {
+    ) -> Result<Result<Option<ContactChanged>, Refusal>, StoreError> {
         self.writer()?.run(|db| Box::pin(contacts::change(db, change))).await
     }
 
