@@ -19,7 +19,7 @@ use crate::core::{Core, Parts};
 use crate::fanout::{Ending, Fanout, LocalFanout};
 use crate::listener;
 use crate::passwords::{KeyFileError, Password, Sealer, load_key};
-use crate::pictures::{self, PictureFiles};
+use crate::pictures::{self, PictureFiles, Places};
 use crate::settings::{Settings, SettingsError};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError};
@@ -141,7 +141,8 @@ impl Service {
         let limits = &settings.limits;
         make_folder(&folder)
             .map_err(|source| StartError::Folder { path: folder.clone(), source })?;
-        let pictures = PictureFiles::new(folder, limits.picture_bytes, limits.uploads);
+        let places = Places::new(limits.uploads, limits.uploads_per_account);
+        let pictures = PictureFiles::new(folder, limits.picture_bytes, places);
         if let Err(error) = pictures.clean_up().await {
             tracing::warn!(%error, "the folder of pictures could not be tidied");
         }

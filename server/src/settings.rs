@@ -219,6 +219,8 @@ pub struct Limits {
     pub upload_transfer_s: u64,
     /// Uploads at a time, of everybody.
     pub uploads: usize,
+    /// Uploads at a time, of one account; one at a time goes to one address.
+    pub uploads_per_account: usize,
     /// Pictures that one account may send in a day.
     pub pictures_per_day: u32,
 }
@@ -259,6 +261,7 @@ impl Default for Limits {
             upload_s: 600,
             upload_transfer_s: 120,
             uploads: 64,
+            uploads_per_account: 4,
             pictures_per_day: 200,
         }
     }
