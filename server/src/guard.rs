@@ -7,14 +7,15 @@
 //! - **Every answer is looked at, at once, and a right one lets in at once.** What others got wrong costs the owner
 //!   nothing. That is no help to who guesses: only a right answer is quick.
 //! - **The ERROR for a wrong one is held back**, and its connection with it, also when the client has hung up. Wrong
-//!   answers that come side by side are held one behind the other, so more connections make no more guesses: each
-//!   can be used once while the queue grows, up to the time that a connection has for its log-in (10 minutes).
+//!   answers that come side by side are held one behind the other, so more connections make hardly more guesses. The
+//!   line is as long as the time that a connection has for its log-in (10 minutes): it holds none for longer than it
+//!   could have stayed by itself.
 //! - They count for the account from that address, for the address, and for the account from everywhere. The last one
 //!   alone holds back for a minute at most; and neither it nor the address counts where the owner has logged in from
 //!   before, so the owner's own mistakes there stay cheap. Loopback is everybody's address and never such a place.
 //!
-//! What is left: after a few free ones, somebody with one connection can make 120 guesses an hour, and with 100
-//! connections (what an address may have) 600.
+//! What is left, after a few free ones: 120 guesses an hour at an account, with one connection or with 20, and 6 an hour
+//! for each connection more, since each is held for 10 minutes then. An address may have 100 connections: 600 an hour.
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn more_connections_make_no_more_guesses() {
+    fn more_connections_make_hardly_more_guesses() {
         for peer in [None, address("127.0.0.1"), address(HOME)] {
             let (guard, now) = (guard(), Instant::now());
             let pauses = at_once(&guard, "bob", peer, now, 8);
