@@ -208,8 +208,8 @@ impl Session {
         let packet = packets::GetContactRequests::default();
         self.request(now, &packet, Purpose::ContactRequests { found: Vec::new() }, Urgency::Soon);
         if self.has_chat_sync {
-            let packet =
-                packets::GetChats { version: Some(0), limit: Some(CHATS), ..Default::default() };
+            // without a version: the newest ones
+            let packet = packets::GetChats { limit: Some(CHATS), ..Default::default() };
             self.request(now, &packet, Purpose::Chats { listed: Vec::new() }, Urgency::Soon);
         }
         self.rejoin_rooms(now);

@@ -6,6 +6,7 @@ use mig33_codec::values::ErrorCode;
 use mig33_codec::{Command, DecodeError};
 
 use crate::fanout::Ending;
+use crate::ids::Seq;
 use crate::names::NameError;
 use crate::passwords::OpenError;
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub(crate) type Outcome = Result<Answer, Refused>;
 pub(crate) struct Answer {
     /// Packets; whether each carries the request's number, or 0.
     pub(crate) packets: Vec<(Number, Packet)>,
+    /// Waiting messages that are in it: they count as delivered once it is written.
+    pub(crate) fetched: Vec<Seq>,
     /// The session ends with it.
     pub(crate) ending: Option<Ending>,
 }
@@ -122,9 +125,6 @@ pub(crate) enum Refused {
     /// Wrong name or password; not which. Said after a pause.
     #[error("Wrong username or password.")]
     Credentials(Duration),
-    /// Wrong answers before this one.
-    #[error("Too many wrong passwords. Wait {} s.", seconds(.0))]
-    WrongAnswers(Duration),
     /// LOGIN_RESP without LOGIN_CHAL.
     #[error("Ask for a challenge first: each is good for one answer.")]
     NoChallenge,
@@ -159,7 +159,7 @@ impl Refused {
 
     /// The ERROR that says it.
     pub(crate) fn packet(&self) -> Packet {
-        let code = if matches!(self, Self::Credentials(_) | Self::WrongAnswers(_)) {
+        let code = if matches!(self, Self::Credentials(_)) {
             ErrorCode::INCORRECT_CREDENTIAL
         } else {
             ErrorCode::UNDEFINED

@@ -33,8 +33,11 @@ use crate::store::Delivered;
 const READ: usize = 4096;
 /// While more than this waits to be written, the session's requests wait.
 const AHEAD: usize = 64 << 10;
-/// How long the last packets may take, and how long what the client still sends is read after them.
+/// How long the end of the stream may take, and how long what the client still sends is read after it.
 const LAST: Duration = Duration::from_secs(1);
+/// How long that is read when the service stops: what is on its way while the last packet travels. A client that is told
+/// of it may stay connected, and the service does not wait for it.
+const LAST_AT_STOP: Duration = Duration::from_millis(250);
 
 /// Serves one client until its session ends.
 pub(crate) async fn serve<S>(
@@ -146,9 +149,10 @@ enum Step {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
     async fn run(&mut self) -> End {
-        let mut timer = pin!(tokio::time::sleep_until(Instant::from_std(self.session.deadline())));
+        let mut timer = pin!(tokio::time::sleep_until(self.deadline()));
         let mut stopping = pin!(self.stopping.cancelled());
         loop {
+            self.session.set_reading(Instant::now().into_std(), false);
             if self.bad_bytes.is_none() {
                 self.bad_bytes = self.requests().await.err();
             }
@@ -173,11 +177,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             } else if self.mailbox.ending() == Some(Ending::NotReading) {
                 return End::Session(Ending::NotReading);
             }
+            self.session.set_reading(Instant::now().into_std(), self.reads());
             self.arm(timer.as_mut());
             match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
                 Step::Read(bytes) => self.session.handle_bytes(Instant::now().into_std(), bytes),
                 Step::Eof => self.eof = true,
-                Step::Written(outgoing) => self.written(&outgoing),
+                Step::Written(outgoing) => self.written(outgoing).await,
                 Step::Changed => {}
                 Step::Time => {
                     let now = Instant::now();
@@ -194,16 +199,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         }
     }
 
+    /// Whether what the client sends is read: not while the answers to what it has sent wait for it.
+    fn reads(&self) -> bool {
+        !self.eof && self.bad_bytes.is_none() && self.mailbox.waiting_bytes() <= AHEAD
+    }
+
     /// The next moment at which a time limit may be over.
     fn arm(&self, timer: Pin<&mut Sleep>) {
-        let mut deadline = Instant::from_std(self.session.deadline());
-        if self.writing.is_some() {
-            deadline = deadline.min(self.write_deadline());
-        }
+        let deadline = self.deadline();
         // a timer that goes off early is asked again; setting it anew for each packet would cost more
         if timer.is_elapsed() || deadline < timer.deadline() {
             timer.reset(deadline);
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        let session = self.session.deadline().map(Instant::from_std);
+        let write = self.writing.is_some().then(|| self.write_deadline());
+        let first = session.into_iter().chain(write).min();
+        // a session that is not read is one that is written to; if not, it is looked at now and then
+        first.unwrap_or_else(|| Instant::now() + LAST)
     }
 
     fn write_deadline(&self) -> Instant {
@@ -229,10 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         } else if self.mailbox.poll_changed(context).is_ready() {
             return Poll::Ready(Step::Changed);
         }
-        let is_ahead = self.mailbox.waiting_bytes() > AHEAD;
-        if !self.eof
-            && self.bad_bytes.is_none()
-            && !is_ahead
+        if self.reads()
             && let Poll::Ready(step) = read(Pin::new(&mut self.stream), context)
         {
             return Poll::Ready(step);
@@ -330,7 +342,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     };
                     encode_into(packet, transaction, &mut out);
                 }
-                self.mailbox.answer(out.freeze());
+                self.mailbox.answer(out.freeze(), answer.fetched);
                 if let Some(ending) = answer.ending {
                     self.mailbox.end(ending);
                 }
@@ -341,17 +353,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     tracing::error!(%error, command = %frame.command, "a request failed");
                 }
                 encode_into(&refused.packet(), frame.transaction, &mut out);
-                self.mailbox.answer(out.freeze());
+                self.mailbox.answer(out.freeze(), Vec::new());
             }
         }
     }
 
     /// The stream has taken these bytes.
-    fn written(&mut self, outgoing: &Outgoing) {
-        if let (Phase::Member(member), Some(last)) = (&mut self.session.phase, outgoing.message) {
+    async fn written(&mut self, outgoing: Outgoing) {
+        let Phase::Member(member) = &mut self.session.phase else { return };
+        if let Some(last) = outgoing.message {
             member.written = member.written.max(last);
             // for each message it may say that it was received, and that it was read
             member.free_events = member.free_events.saturating_add(2 * outgoing.messages);
+        }
+        if !outgoing.fetched.is_empty() {
+            let fetched = Delivered::These(outgoing.fetched);
+            Box::pin(count_as_delivered(self.core, member, fetched)).await;
         }
     }
 
@@ -402,9 +419,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         if matches!(end, End::Broken(_) | End::Session(Ending::NotReading)) {
             return;
         }
-        let last = async {
-            self.stream.shutdown().await?;
-            // closing on bytes that nobody has read would take away what the client has not read yet
+        let linger = match end {
+            End::Session(Ending::Shutdown) => LAST_AT_STOP,
+            End::Session(_) | End::Closed | End::Broken(_) | End::Framing(_) | End::Overdue(_) => {
+                LAST
+            }
+        };
+        if !matches!(tokio::time::timeout(LAST, self.stream.shutdown()).await, Ok(Ok(()))) {
+            return;
+        }
+        // closing on bytes that nobody has read would take away what the client has not read yet
+        let rest = async {
             let mut left = 64;
             while left > 0 && !self.eof {
                 let step = poll_fn(|context| read(Pin::new(&mut self.stream), context)).await;
@@ -413,9 +438,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                 }
                 left -= 1;
             }
-            io::Result::Ok(())
         };
-        drop(tokio::time::timeout(LAST, last).await);
+        drop(tokio::time::timeout(linger, rest).await); // it is over either way
     }
 }
 

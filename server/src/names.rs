@@ -1,4 +1,5 @@
-//! What usernames, passwords, phone numbers, room names and guids may look like (spec/wire.md section 3).
+//! What usernames, passwords, phone numbers, room names, texts beside names and guids may look like (spec/wire.md
+//! sections 3 and 5).
 
 /// What is wrong with something that a user chose. The text is for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,12 @@ pub enum NameError {
     /// Not a contact group's name.
     #[error("A group's name has 1 to 60 characters.")]
     Group,
+    /// Not what may be read beside a name.
+    #[error("A status message has at most 255 characters.")]
+    Status,
+    /// Not what somebody may call a contact.
+    #[error("A contact's display name has at most 60 characters, on one line.")]
+    DisplayName,
     /// Not a message's id.
     #[error("A message's id has 1 to 64 visible ASCII characters.")]
     Guid,
@@ -90,6 +97,25 @@ pub fn group(text: &str) -> Result<&str, NameError> {
     if fits { Ok(text) } else { Err(NameError::Group) }
 }
 
+/// Checks what is to be read beside a name: one's status message, which may be empty.
+///
+/// # Errors
+/// [`NameError::Status`].
+pub fn status(text: &str) -> Result<&str, NameError> {
+    let text = text.trim();
+    if text.chars().count() <= 255 { Ok(text) } else { Err(NameError::Status) }
+}
+
+/// Checks what somebody calls a contact; empty: by the contact's own name.
+///
+/// # Errors
+/// [`NameError::DisplayName`].
+pub fn display_name(text: &str) -> Result<&str, NameError> {
+    let text = text.trim();
+    let fits = text.chars().count() <= 60 && !text.chars().any(char::is_control);
+    if fits { Ok(text) } else { Err(NameError::DisplayName) }
+}
+
 /// Checks a message's id.
 ///
 /// # Errors
@@ -141,6 +167,18 @@ mod tests {
         }
         for bad in ["", "ab", " ab", "a  b", "ab ", ".ab", "a;b", "a\nb", &"a".repeat(31)] {
             assert_eq!(room(bad), Err(NameError::Room), "{bad}");
+        }
+    }
+
+    #[test]
+    fn texts_beside_names_are_counted_in_characters() {
+        assert_eq!(status(" on a train "), Ok("on a train"));
+        assert_eq!(status(""), Ok(""));
+        assert!(status(&"ü".repeat(255)).is_ok());
+        assert_eq!(status(&"x".repeat(256)), Err(NameError::Status));
+        assert!(display_name(&"ü".repeat(60)).is_ok());
+        for bad in ["x".repeat(61), "a\nb".to_owned()] {
+            assert_eq!(display_name(&bad), Err(NameError::DisplayName));
         }
     }
 

@@ -19,7 +19,7 @@ use crate::core::{Core, Parts};
 use crate::fanout::{Ending, Fanout, LocalFanout};
 use crate::listener;
 use crate::passwords::{KeyFileError, Password, Sealer, load_key};
-use crate::pictures::{self, PictureFiles};
+use crate::pictures::{self, PictureFiles, Places};
 use crate::settings::{Settings, SettingsError};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError};
@@ -141,7 +141,8 @@ impl Service {
         let limits = &settings.limits;
         make_folder(&folder)
             .map_err(|source| StartError::Folder { path: folder.clone(), source })?;
-        let pictures = PictureFiles::new(folder, limits.picture_bytes, limits.uploads);
+        let places = Places::new(limits.uploads, limits.uploads_per_account);
+        let pictures = PictureFiles::new(folder, limits.picture_bytes, places);
         if let Err(error) = pictures.clean_up().await {
             tracing::warn!(%error, "the folder of pictures could not be tidied");
         }
@@ -223,13 +224,20 @@ impl Service {
     }
 }
 
-/// Locks a file, and makes it and its folder if they are not there. The lock goes with the file.
+/// Locks a file, and makes it and its folder if they are not there: its owner's only, since who can open it can lock it.
+/// The lock goes with the file.
 fn lock(path: &Path) -> Result<File, StartError> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let fail = |source| StartError::Folder { path: folder.to_owned(), source };
     make_folder(folder).map_err(fail)?;
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(fail)?;
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(fail)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),

@@ -23,6 +23,8 @@ pub(crate) struct Session {
     last_heard: Option<Instant>,
     /// When the first byte came of a packet that is not whole yet.
     packet_since: Option<Instant>,
+    /// Since when nothing is read; what the client sends meanwhile is not its fault.
+    unread_since: Option<Instant>,
     bucket: Bucket,
     refused: Bucket,
 }
@@ -127,8 +129,21 @@ impl Session {
             opened: now,
             last_heard: None,
             packet_since: None,
+            unread_since: None,
             bucket,
             refused,
+        }
+    }
+
+    /// Says whether bytes are read from now on. Time in which they are not does not count for the limits on silence and
+    /// on a packet that does not end.
+    pub(crate) fn set_reading(&mut self, now: Instant, reads: bool) {
+        if !reads {
+            self.unread_since.get_or_insert(now);
+        } else if let Some(unread_since) = self.unread_since.take() {
+            for since in [&mut self.last_heard, &mut self.packet_since].into_iter().flatten() {
+                *since += now.saturating_duration_since((*since).max(unread_since));
+            }
         }
     }
 
@@ -169,9 +184,9 @@ impl Session {
         self.decoder.finish()
     }
 
-    /// When [`overdue`](Self::overdue) has to be asked next.
-    pub(crate) fn deadline(&self) -> Instant {
-        self.deadlines().map(|(at, _)| at).min().unwrap_or(self.opened)
+    /// When [`overdue`](Self::overdue) has to be asked next; never, while no limit counts.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines().map(|(at, _)| at).min()
     }
 
     /// What this session's time is over for.
@@ -184,15 +199,18 @@ impl Session {
 
     fn deadlines(&self) -> impl Iterator<Item = (Instant, Overdue)> {
         let after = |from: Instant, seconds: u64| from + Duration::from_secs(seconds);
+        let reads = self.unread_since.is_none();
         let heard = match self.last_heard {
-            Some(heard) => (after(heard, self.limits.silence_s), Overdue::Silent),
-            None => (after(self.opened, self.limits.first_packet_s), Overdue::FirstPacket),
+            Some(heard) => reads.then(|| (after(heard, self.limits.silence_s), Overdue::Silent)),
+            None => Some((after(self.opened, self.limits.first_packet_s), Overdue::FirstPacket)),
         };
-        let packet =
-            self.packet_since.map(|since| (after(since, self.limits.packet_s), Overdue::Packet));
+        let packet = self
+            .packet_since
+            .filter(|_| reads)
+            .map(|since| (after(since, self.limits.packet_s), Overdue::Packet));
         let login = (!matches!(self.phase, Phase::Member(_)))
             .then(|| (after(self.opened, self.limits.login_s), Overdue::Login));
-        [Some(heard), packet, login].into_iter().flatten()
+        [heard, packet, login].into_iter().flatten()
     }
 }
 
@@ -275,7 +293,7 @@ mod tests {
             assert!(matches!(session.next(now), Ok(None)));
         }
         let last = start + seconds(1200);
-        assert_eq!(session.deadline(), last + seconds(180));
+        assert_eq!(session.deadline(), Some(last + seconds(180)));
         assert_eq!(session.overdue(last + seconds(179)), None);
         assert_eq!(session.overdue(last + seconds(180)), Some(Overdue::Silent));
     }
@@ -296,6 +314,34 @@ mod tests {
         }
         assert_eq!(session.overdue(start + seconds(200)), None);
         assert_eq!(session.overdue(start + seconds(201)), Some(Overdue::Packet));
+    }
+
+    #[test]
+    fn time_in_which_nobody_reads_does_not_count() {
+        let start = Instant::now();
+        let mut session = session(start);
+        session.limits = Arc::new(Limits { login_s: 10_000, ..Limits::default() });
+        session.handle_bytes(start, ping());
+        assert!(session.next(start).unwrap().is_some());
+        assert!(session.next(start).unwrap().is_none());
+        // the beginning of a packet has come, and its end is not read for ten minutes
+        session.handle_bytes(start + seconds(10), ping().slice(..3));
+        assert!(session.next(start + seconds(10)).unwrap().is_none());
+        session.set_reading(start + seconds(20), false);
+        session.set_reading(start + seconds(30), false);
+        assert_eq!(session.overdue(start + seconds(600)), None);
+        assert!(session.deadline() > Some(start + seconds(600)), "no timer is needed for it");
+        session.set_reading(start + seconds(620), true);
+        assert_eq!(session.overdue(start + seconds(729)), None);
+        assert_eq!(session.overdue(start + seconds(730)), Some(Overdue::Packet));
+        session.handle_bytes(start + seconds(700), ping().slice(3..));
+        assert!(session.next(start + seconds(700)).unwrap().is_some());
+        assert!(session.next(start + seconds(700)).unwrap().is_none());
+        // what was heard meanwhile counts from then
+        session.set_reading(start + seconds(690), false);
+        session.set_reading(start + seconds(710), true);
+        assert_eq!(session.overdue(start + seconds(889)), None);
+        assert_eq!(session.overdue(start + seconds(890)), Some(Overdue::Silent));
     }
 
     #[test]

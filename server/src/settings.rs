@@ -167,7 +167,8 @@ pub struct Limits {
     pub silence_s: u64,
     /// Seconds in which a client that is being written to must read something.
     pub stalled_write_s: u64,
-    /// Bytes that may wait to be written to one session; one that lets more pile up is ended.
+    /// Bytes of events that may wait to be written to one session; one that lets more pile up is ended. What it has
+    /// asked for does not count: while that waits, nothing more is read.
     pub outgoing_bytes: usize,
     /// Requests that a session may make at once after a rest.
     pub request_burst: u32,
@@ -181,7 +182,8 @@ pub struct Limits {
     pub registrations_per_hour: u32,
     /// Wrong answers that an account from one address has free before they are answered more slowly.
     pub free_wrong_answers: u32,
-    /// The longest pause after a wrong answer, in seconds.
+    /// The longest pause after a wrong answer, in seconds; wrong answers side by side wait one behind the other, up to
+    /// `login_s`.
     pub wrong_answer_pause_s: u64,
     /// Contacts of one account, the ones that were asked included.
     pub contacts: u32,
@@ -217,6 +219,8 @@ pub struct Limits {
     pub upload_transfer_s: u64,
     /// Uploads at a time, of everybody.
     pub uploads: usize,
+    /// Uploads at a time, of one account; one at a time goes to one address.
+    pub uploads_per_account: usize,
     /// Pictures that one account may send in a day.
     pub pictures_per_day: u32,
 }
@@ -257,6 +261,7 @@ impl Default for Limits {
             upload_s: 600,
             upload_transfer_s: 120,
             uploads: 64,
+            uploads_per_account: 4,
             pictures_per_day: 200,
         }
     }

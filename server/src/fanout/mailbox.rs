@@ -1,7 +1,12 @@
 //! `Mailbox`: what waits to be written to one session, with a hard bound.
 //!
 //! Answers and events go into one queue, so a session sees them in the order in which things happened. A session that
-//! lets more pile up than the bound is ended: what it missed is stored, and comes when it is back.
+//! lets more events pile up than the bound is ended: what it missed is stored, and comes when it is back. What it has
+//! asked for does not count: its next request is not read before the answers are written.
+//!
+//! Private messages come in the order of their places. While a session is brought those that waited for it, the ones
+//! that happen are kept, within the same bound, and put in where they belong: each comes once, from the store or from
+//! here.
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -11,6 +16,7 @@ use futures_util::task::AtomicWaker;
 use mig33_codec::packets::{Packet, SessionTerminated};
 
 use super::event::{Event, Mark, encode};
+use super::later::Later;
 use crate::ids::{RoomId, Seq};
 
 /// How much is handed to the stream at a time.
@@ -31,10 +37,12 @@ pub struct Mailbox {
 struct Queue {
     waiting: VecDeque<Item>,
     bytes: usize,
+    /// How many of them are events'.
+    event_bytes: usize,
     /// Events that wait until the present request is answered.
     held: Option<Vec<Event>>,
-    /// Whether private messages come from the store, oldest first, rather than from here.
-    catching_up: bool,
+    /// While private messages come from the store, oldest first: the ones that have happened meanwhile.
+    catching_up: Option<Later>,
     /// Messages up to these have been sent from the store.
     caught_up: Seq,
     rooms_caught_up: Vec<(RoomId, Seq)>,
@@ -45,6 +53,17 @@ struct Queue {
 struct Item {
     bytes: Bytes,
     message: Option<Seq>,
+    fetched: Vec<Seq>,
+    kind: Kind,
+}
+
+/// Why something is in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The session has asked for it, or has it coming in batches: as much as it reads.
+    Asked,
+    /// It happened.
+    Event,
 }
 
 /// Why a session ends.
@@ -84,10 +103,12 @@ pub struct Outgoing {
     pub message: Option<Seq>,
     /// How many such messages there are.
     pub messages: u32,
+    /// Waiting messages that are in it because the session has fetched them.
+    pub fetched: Vec<Seq>,
 }
 
 impl Mailbox {
-    /// A mailbox that holds at most `bound` bytes, for a session that sees pictures below `base_url`.
+    /// A mailbox that holds at most `bound` bytes of events, for a session that sees pictures below `base_url`.
     #[must_use]
     pub fn new(base_url: &str, bound: usize) -> Self {
         Self {
@@ -120,10 +141,11 @@ impl Mailbox {
         self.waker.wake();
     }
 
-    /// Puts in the answer to a request (whole packets, or nothing), then the events that were held back for it.
-    pub fn answer(&self, packets: Bytes) {
+    /// Puts in the answer to a request (whole packets, or nothing), then the events that were held back for it. `fetched`
+    /// are the waiting messages in it.
+    pub fn answer(&self, packets: Bytes, fetched: Vec<Seq>) {
         let mut queue = self.lock();
-        queue.put(packets, None, usize::MAX); // one request's answer; the next is read once this is written
+        queue.put(packets, None, fetched, Kind::Asked);
         for event in queue.held.take().unwrap_or_default() {
             queue.tell(&event, self);
         }
@@ -138,21 +160,35 @@ impl Mailbox {
 
     /// Private messages come from the store from now on, oldest first.
     pub fn start_catching_up(&self) {
-        self.lock().catching_up = true;
+        self.lock().catching_up.get_or_insert_default();
     }
 
-    /// Puts in a private message that came from the store.
+    /// Puts in a private message that came from the store, behind those before it that the store has no more.
     pub fn catch_up(&self, message: Bytes, seq: Seq) {
         let mut queue = self.lock();
+        while let Some((seq, message)) =
+            queue.catching_up.as_mut().and_then(|later| later.pop_before(seq))
+        {
+            queue.put(message, Some(seq), Vec::new(), Kind::Event);
+        }
+        if let Some(later) = &mut queue.catching_up {
+            later.drop_first(seq);
+        }
         queue.caught_up = queue.caught_up.max(seq);
-        queue.put(message, Some(seq), usize::MAX); // in batches that have a bound
+        queue.put(message, Some(seq), Vec::new(), Kind::Asked);
         drop(queue);
         self.waker.wake();
     }
 
-    /// Private messages come as they happen from now on, those that [`catch_up`](Self::catch_up) had excepted.
+    /// The store has no more of them: what has happened meanwhile follows, and then messages come as they happen.
     pub fn stop_catching_up(&self) {
-        self.lock().catching_up = false;
+        let mut queue = self.lock();
+        let mut later = queue.catching_up.take().unwrap_or_default();
+        while let Some((seq, message)) = later.pop() {
+            queue.put(message, Some(seq), Vec::new(), Kind::Event);
+        }
+        drop(queue);
+        self.waker.wake();
     }
 
     /// The room's messages up to this one have been sent from the store.
@@ -193,24 +229,24 @@ impl Mailbox {
     #[must_use]
     pub fn take(&self) -> Option<Outgoing> {
         let mut queue = self.lock();
-        let first = queue.take()?;
+        let Item { bytes: first, mut message, mut fetched, .. } = queue.take()?;
         let fits = |queue: &Queue, taken: usize| {
             queue.waiting.front().is_some_and(|next| taken + next.bytes.len() <= CHUNK)
         };
-        let mut message = first.message;
         let mut messages = u32::from(message.is_some());
-        if !fits(&queue, first.bytes.len()) {
-            return Some(Outgoing { bytes: first.bytes, message, messages });
+        if !fits(&queue, first.len()) {
+            return Some(Outgoing { bytes: first, message, messages, fetched });
         }
-        let mut bytes = BytesMut::from(&first.bytes[..]);
+        let mut bytes = BytesMut::from(&first[..]);
         while fits(&queue, bytes.len())
             && let Some(next) = queue.take()
         {
             bytes.extend_from_slice(&next.bytes);
             messages += u32::from(next.message.is_some());
             message = message.max(next.message);
+            fetched.extend(next.fetched);
         }
-        Some(Outgoing { bytes: bytes.freeze(), message, messages })
+        Some(Outgoing { bytes: bytes.freeze(), message, messages, fetched })
     }
 
     /// Ready when there may be something to write or the session is to end. For one task.
@@ -231,9 +267,12 @@ impl Mailbox {
 
 impl Queue {
     fn tell(&mut self, event: &Event, mailbox: &Mailbox) {
+        if self.ending.is_some() {
+            return;
+        }
         let message = match event.mark() {
             Mark::None => None,
-            Mark::Waiting(seq) if self.catching_up || seq <= self.caught_up => return,
+            Mark::Waiting(seq) if seq <= self.caught_up => return,
             Mark::Waiting(seq) => Some(seq),
             Mark::InRoom(room, seq) => {
                 if self.rooms_caught_up.iter().any(|(other, up_to)| *other == room && seq <= *up_to)
@@ -243,26 +282,35 @@ impl Queue {
                 None
             }
         };
-        self.put(event.bytes(&mailbox.base_url), message, mailbox.bound);
+        let bytes = event.bytes(&mailbox.base_url);
+        let later = self.catching_up.as_ref().map_or(0, Later::bytes);
+        if self.event_bytes.saturating_add(later).saturating_add(bytes.len()) > mailbox.bound {
+            self.fall_behind();
+        } else if let (Some(seq), Some(later)) = (message, &mut self.catching_up) {
+            later.push(seq, bytes);
+        } else {
+            self.put(bytes, message, Vec::new(), Kind::Event);
+        }
     }
 
-    fn put(&mut self, bytes: Bytes, message: Option<Seq>, bound: usize) {
+    fn put(&mut self, bytes: Bytes, message: Option<Seq>, fetched: Vec<Seq>, kind: Kind) {
         if bytes.is_empty() || self.ending.is_some() {
             return;
         }
-        if self.bytes.saturating_add(bytes.len()) > bound {
-            self.fall_behind();
-            return;
-        }
         self.bytes += bytes.len();
-        self.waiting.push_back(Item { bytes, message });
+        if kind == Kind::Event {
+            self.event_bytes += bytes.len();
+        }
+        self.waiting.push_back(Item { bytes, message, fetched, kind });
     }
 
     /// The session is ended. What it did not read is of no use to it any more: it is stored.
     fn fall_behind(&mut self) {
         self.waiting = VecDeque::new();
+        self.catching_up = None;
         self.held = None;
         self.bytes = 0;
+        self.event_bytes = 0;
         self.ending.get_or_insert(Ending::NotReading);
     }
 
@@ -270,7 +318,7 @@ impl Queue {
         if let Some(reason) = ending.reason() {
             let packet =
                 SessionTerminated { reason: Some(reason.into()), ..SessionTerminated::default() };
-            self.put(encode(&Packet::SessionTerminated(packet), 0), None, usize::MAX);
+            self.put(encode(&Packet::SessionTerminated(packet), 0), None, Vec::new(), Kind::Asked);
         }
         self.ending = Some(ending);
     }
@@ -278,6 +326,9 @@ impl Queue {
     fn take(&mut self) -> Option<Item> {
         let item = self.waiting.pop_front()?;
         self.bytes -= item.bytes.len();
+        if item.kind == Kind::Event {
+            self.event_bytes -= item.bytes.len();
+        }
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new(); // an idle session keeps nothing
         }
@@ -313,11 +364,27 @@ mod tests {
     }
 
     #[test]
+    fn answers_do_not_count_for_what_may_pile_up() {
+        let mailbox = Mailbox::new("", 20);
+        mailbox.answer(Bytes::from(vec![1; 100]), vec![Seq(9)]);
+        mailbox.catch_up(Bytes::from(vec![2; 100]), Seq(1));
+        mailbox.tell(&event(Mark::None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (218, None));
+        taken(&mailbox);
+        mailbox.tell(&event(Mark::None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None));
+        mailbox.tell(&event(Mark::None));
+        assert_eq!(mailbox.ending(), Some(Ending::NotReading));
+    }
+
+    #[test]
     fn small_packets_go_out_together_and_large_ones_alone() {
         let mailbox = Mailbox::new("", usize::MAX);
         mailbox.tell(&event(Mark::Waiting(Seq(3))));
         mailbox.tell(&event(Mark::Waiting(Seq(4))));
-        mailbox.answer(Bytes::from(vec![1; CHUNK]));
+        mailbox.answer(Bytes::from(vec![1; CHUNK]), Vec::new());
         mailbox.tell(&event(Mark::None));
         let lengths: Vec<_> =
             taken(&mailbox).iter().map(|out| (out.bytes.len(), out.message)).collect();
@@ -333,29 +400,72 @@ mod tests {
         mailbox.tell(&event(Mark::InRoom(RoomId(2), Seq(4))));
         assert_eq!(mailbox.take(), None);
         mailbox.room_caught_up(RoomId(1), Seq(5));
-        mailbox.answer(Bytes::from_static(b"answer"));
+        mailbox.answer(Bytes::from_static(b"answer"), vec![Seq(5)]);
         let all = taken(&mailbox);
         assert_eq!(all.len(), 1);
         assert!(all[0].bytes.starts_with(b"answer"));
+        assert_eq!(all[0].fetched, [Seq(5)]);
         assert_eq!(all[0].bytes.len(), 6 + 2 * 9);
+    }
+
+    /// What was taken out: each part's bytes, the last message in it, and how many there are.
+    fn parts(mailbox: &Mailbox) -> Vec<(Bytes, Option<Seq>, u32)> {
+        taken(mailbox).into_iter().map(|out| (out.bytes, out.message, out.messages)).collect()
+    }
+
+    fn message(seq: u64) -> Event {
+        let content = Some(Bytes::from(seq.to_string()));
+        let packet = mig33_codec::packets::Message { content, ..Default::default() };
+        Event::marked(Packet::Message(packet), Mark::Waiting(Seq(seq)))
+    }
+
+    /// The bytes of these messages, one after the other.
+    fn bytes(seqs: impl IntoIterator<Item = u64>) -> Bytes {
+        seqs.into_iter().flat_map(|seq| message(seq).bytes("")).collect()
     }
 
     #[test]
     fn each_waiting_message_comes_once_from_the_store_or_as_it_happens() {
         let mailbox = Mailbox::new("", usize::MAX);
         mailbox.start_catching_up();
-        mailbox.tell(&event(Mark::Waiting(Seq(7))));
-        assert_eq!(mailbox.take(), None);
+        mailbox.tell(&message(7));
+        mailbox.tell(&message(8));
+        assert_eq!(mailbox.take(), None, "not before the ones that waited");
+        mailbox.catch_up(bytes([6]), Seq(6));
+        mailbox.catch_up(bytes([7]), Seq(7));
         mailbox.stop_catching_up();
-        mailbox.hold();
-        mailbox.tell(&event(Mark::Waiting(Seq(7))));
-        mailbox.tell(&event(Mark::Waiting(Seq(8))));
-        mailbox.catch_up(Bytes::from_static(b"7"), Seq(7));
-        mailbox.answer(Bytes::new());
-        assert_eq!(
-            taken(&mailbox).iter().map(|out| (out.bytes.len(), out.message)).collect::<Vec<_>>(),
-            [(10, Some(Seq(8)))]
-        );
+        mailbox.tell(&message(7));
+        mailbox.tell(&message(9));
+        assert_eq!(parts(&mailbox), [(bytes([6, 7, 8, 9]), Some(Seq(9)), 4)]);
+    }
+
+    #[test]
+    fn what_another_session_has_confirmed_meanwhile_comes_all_the_same() {
+        let mailbox = Mailbox::new("", usize::MAX);
+        mailbox.start_catching_up();
+        (4..=8).for_each(|seq| mailbox.tell(&message(seq)));
+        // the store does not have 4, 6 and 8 any more: another session has said that they were received
+        for seq in [2, 5, 7] {
+            mailbox.catch_up(bytes([seq]), Seq(seq));
+        }
+        mailbox.stop_catching_up();
+        mailbox.tell(&message(9));
+        assert_eq!(parts(&mailbox), [(bytes([2, 4, 5, 6, 7, 8, 9]), Some(Seq(9)), 7)]);
+    }
+
+    #[test]
+    fn what_happens_while_it_catches_up_has_the_same_bound() {
+        let mailbox = Mailbox::new("", bytes([1, 2]).len());
+        mailbox.start_catching_up();
+        mailbox.tell(&message(1));
+        mailbox.tell(&message(2));
+        mailbox.catch_up(bytes([1]), Seq(1));
+        assert_eq!(parts(&mailbox), [(bytes([1]), Some(Seq(1)), 1)]);
+        mailbox.tell(&message(3));
+        assert_eq!(mailbox.ending(), None);
+        mailbox.tell(&message(4));
+        assert_eq!(mailbox.ending(), Some(Ending::NotReading));
+        assert_eq!(mailbox.take(), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Asking and changing may wait for other machines; telling never waits: it puts an event into queues that have a
 //! bound each.
 mod event;
+mod later;
 mod local;
 mod mailbox;
 

@@ -128,7 +128,10 @@ pub(crate) async fn requests(call: Call<'_>) -> Outcome {
 /// ADD_CONTACT: asks somebody, or says yes to who has asked.
 pub(crate) async fn add(call: Call<'_>) -> Outcome {
     let packet: AddContact = call.packet()?;
-    let display_name = packet.display_name.map(|name| name.as_str().into_owned());
+    let display_name = match &packet.display_name {
+        Some(name) => Some(names::display_name(&name.as_str())?.to_owned()),
+        None => None,
+    };
     change(call, by_name(packet.username), Change::Ask, group(packet.group_id), display_name).await
 }
 
@@ -200,8 +203,10 @@ async fn change(
         })
         .await?
         .map_err(|refusal| refused(refusal, &named))?;
-    member.seat.mailbox.hold(); // OK comes first
-    tell(core, member, &changed).await;
+    if let Some(changed) = changed {
+        member.seat.mailbox.hold(); // OK comes first
+        tell(core, member, &changed).await;
+    }
     Ok(Answer::ok())
 }
 

@@ -103,7 +103,6 @@ pub(crate) async fn prove(call: Call<'_>) -> Outcome {
         return Err(Refused::NoChallenge);
     };
     let Challenge { text, name_key, account, public_id, wish } = *challenge;
-    core.guard.may_answer(&name_key, call.peer, call.instant).map_err(Refused::WrongAnswers)?;
     let answer = packet.password_hash.map(Secret::into_inner).unwrap_or_default();
     let (bound_to, sealed) = match &account {
         Some(account) => (name_key.as_str(), &account.password),

@@ -297,7 +297,8 @@ pub(crate) async fn status_event(call: Call<'_>) -> Outcome {
         return crate::commands::silence();
     }
     store_received(core, member).await?;
-    let receipt = core.store.set_read(member.seat.user, &peer, &guid).await?;
+    let open = core.settings.open_messages;
+    let receipt = core.store.set_read(member.seat.user, &peer, &guid, open).await?;
     if let Some(receipt) = &receipt {
         // one's other sessions count what is unread, too
         let event = event_packet(kind, &member.seat.name, &receipt.sender_name, Some(receipt));
@@ -311,8 +312,9 @@ pub(crate) async fn status_event(call: Call<'_>) -> Outcome {
 pub(crate) async fn store_received(core: &Core, member: &mut Member) -> Result<(), StoreError> {
     let received = std::mem::take(&mut member.received);
     if !received.is_empty() {
+        let open = core.settings.open_messages;
         let receipts =
-            core.store.set_delivered(member.seat.user, Delivered::Named(received)).await?;
+            core.store.set_delivered(member.seat.user, Delivered::Named(received), open).await?;
         tell_receipts(&*core.fanout, member, StatusEvent::RECEIVED, receipts, false);
     }
     Ok(())
@@ -331,7 +333,7 @@ fn event_packet(kind: StatusEvent, from: &str, to: &str, about: Option<&Receipt>
     })
 }
 
-/// Tells the writers of messages what became of them.
+/// Tells the writers of messages what became of them, those who may still know.
 fn tell_receipts(
     fanout: &dyn Fanout,
     member: &Member,
@@ -339,7 +341,7 @@ fn tell_receipts(
     receipts: impl IntoIterator<Item = Receipt>,
     by_server: bool,
 ) {
-    for receipt in receipts {
+    for receipt in receipts.into_iter().filter(|receipt| receipt.for_sender) {
         let mut packet =
             event_packet(kind, &member.seat.name, &receipt.sender_name, Some(&receipt));
         if let Packet::MessageStatusEvent(event) = &mut packet
@@ -353,7 +355,7 @@ fn tell_receipts(
 
 /// Messages count as delivered without the client's word: it has fetched them, or a later packet of it has come.
 pub(crate) async fn count_as_delivered(core: &Core, member: &Member, which: Delivered) {
-    match core.store.set_delivered(member.seat.user, which).await {
+    match core.store.set_delivered(member.seat.user, which, core.settings.open_messages).await {
         Ok(receipts) => tell_receipts(&*core.fanout, member, StatusEvent::RECEIVED, receipts, true),
         Err(error) => log_store_error(&error), // they come again
     }

@@ -28,7 +28,7 @@ pub(crate) async fn set_presence(call: Call<'_>) -> Outcome {
 /// SET_STATUS_MESSAGE: what one's contacts read beside the name.
 pub(crate) async fn set_status_message(call: Call<'_>) -> Outcome {
     let text = call.packet::<SetStatusMessage>()?.status_message.unwrap_or_default();
-    let text = text.as_str().trim().to_owned();
+    let text = names::status(&text.as_str())?.to_owned();
     let (core, member) = call.member()?;
     let user = member.seat.user;
     let now = core.now();

@@ -5,14 +5,14 @@ use mig33_codec::packets::{
 };
 use mig33_codec::values::{ChatDestination, MessageType};
 
-use super::messages::{NOT_IN_ROOM, count_as_delivered, stored_packet};
+use super::messages::{NOT_IN_ROOM, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::Millis;
 use crate::core::{Call, Core};
 use crate::fanout::expand;
 use crate::names;
 use crate::session::Member;
-use crate::store::{ChatList, Delivered, History, HistoryOf, Page};
+use crate::store::{ChatList, History, HistoryOf, Page};
 
 /// Messages in an answer when the client names no limit.
 const USUAL_PAGE: u32 = 50;
@@ -49,16 +49,13 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
         page: Page { messages: limit.min(limits.messages_per_page), bytes: limits.page_bytes },
     };
     let messages = core.store.messages(query).await?;
-    let received: Vec<_> = messages
+    let fetched = messages
         .iter()
         .filter(|message| {
             !message.in_room && message.state == 0 && message.sender != *member.seat.name
         })
         .map(|message| message.seq)
         .collect();
-    if !received.is_empty() {
-        count_as_delivered(core, member, Delivered::These(received)).await;
-    }
     let end = EndMessages {
         chat_id: Some(chat_id),
         first_message_guid: messages.first().map(|message| message.guid.as_str().into()),
@@ -66,7 +63,7 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
         messages_sent: u32::try_from(messages.len()).ok(),
         ..EndMessages::default()
     };
-    let mut answer = Answer::default();
+    let mut answer = Answer { fetched, ..Answer::default() };
     for message in messages {
         let packet = stored_packet(message, &member.seat.name);
         answer = answer.and(expand(packet.into(), member.seat.mailbox.base_url()));
@@ -74,13 +71,13 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
     Ok(answer.and(end))
 }
 
-/// GET_CHATS: private chats that have changed since the version that the client has, and the rooms it is in.
+/// GET_CHATS: private chats that have changed since the version that the client has, else the newest; and its rooms.
 pub(crate) async fn chats(call: Call<'_>) -> Outcome {
     let packet: GetChats = call.packet()?;
     let (core, member) = call.member()?;
     let most = core.settings.limits.chats_per_page;
     let limit = packet.limit.filter(|limit| *limit != 0).unwrap_or(most).min(most);
-    answer(core, member, packet.version.unwrap_or_default(), limit, packet.chat_type).await
+    answer(core, member, packet.version, limit, packet.chat_type).await
 }
 
 /// HAVE_LATEST_CHAT_LIST: what has changed since.
@@ -88,18 +85,18 @@ pub(crate) async fn have_latest_chats(call: Call<'_>) -> Outcome {
     let packet: HaveLatestChatList = call.packet()?;
     let (core, member) = call.member()?;
     let limit = core.settings.limits.chats_per_page;
-    answer(core, member, packet.version.unwrap_or_default(), limit, None).await
+    answer(core, member, packet.version, limit, None).await
 }
 
 async fn answer(
     core: &Core,
     member: &Member,
-    version: u32,
+    since: Option<u32>,
     limit: u32,
     kind: Option<ChatDestination>,
 ) -> Outcome {
     let wanted = |of: ChatDestination| kind.is_none_or(|kind| kind == of);
-    let list = core.store.chats(member.seat.user, version, limit).await?;
+    let list = core.store.chats(member.seat.user, since, limit).await?;
     let ChatList { version, latest, chats } = list;
     let mut answer = Answer::default();
     for chat in chats.into_iter().filter(|_| wanted(ChatDestination::PRIVATE)) {

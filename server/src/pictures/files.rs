@@ -1,13 +1,11 @@
 //! `PictureFiles`: the bytes of pictures, a file each. A file is whole and on the disk before the store names it.
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Semaphore;
 
-use super::Kind;
+use super::{Kind, Places};
 use crate::passwords::sync_folder;
 
 /// What a file that is being written ends with.
@@ -19,8 +17,8 @@ pub(crate) struct PictureFiles {
     folder: PathBuf,
     /// How many bytes a picture may have.
     most: usize,
-    /// Uploads at a time.
-    pub(crate) uploads: Arc<Semaphore>,
+    /// Uploads that are under way.
+    pub(crate) places: Places,
 }
 
 /// Why a picture was not written.
@@ -53,8 +51,8 @@ pub(crate) struct Writing {
 
 impl PictureFiles {
     /// Pictures in this folder, of at most so many bytes; so many uploads at a time.
-    pub(crate) fn new(folder: PathBuf, most: usize, uploads: usize) -> Self {
-        Self { folder, most, uploads: Arc::new(Semaphore::new(uploads)) }
+    pub(crate) const fn new(folder: PathBuf, most: usize, places: Places) -> Self {
+        Self { folder, most, places }
     }
 
     /// Removes what a stop at a bad moment has left unfinished. A finished file that this store does not name stays: it

@@ -1,6 +1,7 @@
 //! Pictures by link: their files, what they may be, and the addresses that take and show them (spec/wire.md section 4).
 mod files;
 mod kind;
+mod places;
 mod router;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use mig33_codec::values::ContentType;
 
 pub(crate) use self::files::{FileError, PictureFiles};
 pub(crate) use self::kind::Kind;
+pub(crate) use self::places::Places;
 pub(crate) use self::router::router;
 use crate::clock::{random_guid, random_text};
 use crate::core::Core;

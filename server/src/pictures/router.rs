@@ -103,7 +103,6 @@ async fn take(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Ok(_permit) = core.pictures.uploads.try_acquire() else { return Err(Problem::Busy) };
     let limit = Duration::from_secs(core.settings.limits.upload_transfer_s);
     match tokio::time::timeout(limit, upload(&core, &token, &headers, body)).await {
         Ok(result) => result,
@@ -123,6 +122,9 @@ async fn upload(
         UploadState::Open { sender, receiver } => (sender, receiver),
         UploadState::Unknown => return Err(Problem::NotFound),
         UploadState::Gone => return Err(Problem::Gone),
+    };
+    let Some(_place) = core.pictures.places.take(hash, sender.id) else {
+        return Err(Problem::Busy);
     };
     let most = core.settings.limits.picture_bytes;
     let file = random_text(&*core.entropy, TOKEN_LEN);

@@ -25,6 +25,9 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// What is between anybody and a name that nobody has: as if that one had blocked us, so nothing tells them apart.
+    pub const NOBODY: Self = Self { mine: None, theirs: None, i_block: false, they_block: true };
+
     /// The same, seen by the other.
     #[must_use]
     pub const fn turned(self) -> Self {

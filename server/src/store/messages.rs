@@ -114,7 +114,7 @@ pub enum Delivered {
     Named(Vec<(String, String)>),
 }
 
-/// The sender of a message is to know what became of it.
+/// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Who wrote it.
@@ -125,6 +125,8 @@ pub struct Receipt {
     pub guid: String,
     /// Its time.
     pub time: Millis,
+    /// Whether the sender may know: the two may still write to each other.
+    pub for_sender: bool,
 }
 
 /// Which messages of a chat.
@@ -154,7 +156,7 @@ pub enum HistoryOf {
 /// An account's chats.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatList {
-    /// Grows with every change.
+    /// Grows with every change; what has changed since this one is not in `chats`.
     pub version: u32,
     /// The time of the latest message.
     pub latest: Millis,

@@ -73,11 +73,11 @@ pub trait Store: Debug + Send + Sync {
     async fn watchers(&self, user: UserId) -> Result<Vec<(UserId, ContactId)>, StoreError>;
     /// The names of those who wait for this account's answer, oldest first.
     async fn contact_requests(&self, user: UserId, limit: u32) -> Result<Vec<String>, StoreError>;
-    /// Changes what is between two accounts, by the rules of [`crate::rules::contacts`].
+    /// Changes what is between two accounts, by the rules of [`crate::rules::contacts`]; none where nobody has the name.
     async fn change_contact(
         &self,
         change: ContactChange,
-    ) -> Result<Result<ContactChanged, Refusal>, StoreError>;
+    ) -> Result<Result<Option<ContactChanged>, Refusal>, StoreError>;
     /// Changes an account's groups, or which group a contact is in; the new version of the list.
     async fn change_groups(
         &self,
@@ -102,20 +102,25 @@ pub trait Store: Debug + Send + Sync {
         after: Seq,
         page: Page,
     ) -> Result<Vec<StoredMessage>, StoreError>;
-    /// A session of the receiver has these waiting messages; the ones that were still waiting.
+    /// A session of the receiver has these waiting messages; the ones that were still waiting, and whose senders may
+    /// know. What others may not know is not kept with the message either. `open` as in [`receiver`](Self::receiver).
     async fn set_delivered(
         &self,
         user: UserId,
         which: Delivered,
+        open: bool,
     ) -> Result<Vec<Receipt>, StoreError>;
-    /// The receiver has read up to this message; its receipt unless it was known.
+    /// The receiver has read up to this message; its receipt unless it was known. `open` as in
+    /// [`receiver`](Self::receiver).
     async fn set_read(
         &self,
         user: UserId,
         sender_key: &str,
         guid: &str,
+        open: bool,
     ) -> Result<Option<Receipt>, StoreError>;
-    /// Whether the two may write to each other: the receiver as a sender would find it.
+    /// Whether the two may write to each other, strangers too where it is `open` to them: the receiver as a sender would
+    /// find it.
     async fn receiver(
         &self,
         sender: UserId,
@@ -124,8 +129,14 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Option<Receiver>, StoreError>;
     /// Messages of a private chat (by the other's name) or a room, oldest first.
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError>;
-    /// An account's private chats that have changed since `version`, the most recent `limit`; newest first.
-    async fn chats(&self, user: UserId, version: u32, limit: u32) -> Result<ChatList, StoreError>;
+    /// An account's private chats, newest first: the first `limit` that have changed since a version, with the version
+    /// that these lead to; or the most recent `limit` of all.
+    async fn chats(
+        &self,
+        user: UserId,
+        since: Option<u32>,
+        limit: u32,
+    ) -> Result<ChatList, StoreError>;
 
     // rooms
 

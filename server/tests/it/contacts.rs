@@ -17,8 +17,11 @@ scenarios!(
     removal_is_mutual,
     requests_wait_for_log_in,
     who_cannot_be_asked,
+    no_answer_tells_who_exists,
     presence_is_for_contacts_and_the_most_available_shows,
     blocking_hides,
+    texts_beside_names_are_short,
+    a_large_list_ends_no_session_that_reads,
     status_messages,
     display_pictures,
     groups,
@@ -165,6 +168,59 @@ async fn who_cannot_be_asked(_: World) {
     assert_eq!(alice.contacts().await.len(), 2);
 }
 
+async fn no_answer_tells_who_exists(_: World) {
+    let world = World::with(|settings| {
+        settings.limits.contacts = 1;
+        settings.limits.blocked = 1;
+    })
+    .await;
+    let mut alice = world.user("alice").await;
+    for name in ["bob", "carol"] {
+        world.user(name).await;
+    }
+    // what is asked about somebody who is there, and about somebody who is not
+    let accept = |name: &str| AcceptContactRequest {
+        contact_username: Some(name.into()),
+        ..Default::default()
+    };
+    let reject =
+        |name: &str| RejectContactRequest { username: Some(name.into()), ..Default::default() };
+    let set = |name: &str, permission| SetPermission {
+        username: Some(name.into()),
+        permission: Some(permission),
+        ..Default::default()
+    };
+    let in_no_group = |name: &str| AddContact { group_id: Some(7), ..add(name) };
+    for full in [false, true] {
+        if full {
+            alice.ask(add("carol")).await.unwrap();
+            alice.ask(set("carol", Permission::BLOCK)).await.unwrap();
+        }
+        let mut answers = Vec::new();
+        for name in ["bob", "nob"] {
+            let mut told = vec![
+                alice.ask(accept(name)).await,
+                alice.ask(AcceptContactRequest { group_id: Some(7), ..accept(name) }).await,
+                alice.ask(reject(name)).await,
+                alice.ask(set(name, Permission::ALLOW)).await,
+                alice.ask(set(name, Permission::BLOCK)).await,
+                alice.ask(set(name, Permission::ALLOW)).await,
+                alice.ask(in_no_group(name)).await,
+            ];
+            if full {
+                told.push(alice.ask(add(name)).await);
+            }
+            let plain = |answer: Result<packets::Ok, String>| {
+                answer.map(drop).map_err(|error| error.replace(name, "NAME"))
+            };
+            answers.push(told.into_iter().map(plain).collect::<Vec<_>>());
+        }
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0][4].is_ok(), !full);
+        alice.fence().await;
+    }
+}
+
 async fn shown(client: &mut Client) -> Vec<Presence> {
     client.all::<packets::Presence>().await.iter().map(|packet| packet.presence.unwrap()).collect()
 }
@@ -219,6 +275,49 @@ async fn blocking_hides(world: World) {
     assert!(alice.fence().await.is_empty());
     bob.ask(set(Permission::ALLOW)).await.unwrap();
     assert_eq!(shown(&mut alice).await, [Presence::AWAY]);
+}
+
+async fn texts_beside_names_are_short(world: World) {
+    let (mut alice, mut bob) = (world.user("alice").await, world.user("bob").await);
+    let named = |name: &str| AddContact { display_name: Some(name.into()), ..add("bob") };
+    assert!(alice.ask(named(&"x".repeat(61))).await.unwrap_err().contains("60 characters"));
+    assert!(bob.fence().await.is_empty(), "nothing is done");
+    alice.ask(named(&"x".repeat(60))).await.unwrap();
+    let status =
+        |text: &str| SetStatusMessage { status_message: Some(text.into()), ..Default::default() };
+    assert!(alice.ask(status(&"x".repeat(256))).await.unwrap_err().contains("255 characters"));
+    alice.ask(status(&"x".repeat(255))).await.unwrap();
+}
+
+async fn a_large_list_ends_no_session_that_reads(_: World) {
+    let world = World::with(|settings| settings.limits.outgoing_bytes = 2000).await;
+    let mut alice = world.user("alice").await;
+    let status =
+        SetStatusMessage { status_message: Some("x".repeat(200).into()), ..Default::default() };
+    let mut bob = world.user("bob").await;
+    crate::harness::befriend(&mut alice, &mut bob).await;
+    for n in 0..20 {
+        let mut friend = world.user(&format!("friend{n}")).await;
+        friend.ask(status.clone()).await.unwrap();
+        crate::harness::befriend(&mut alice, &mut friend).await;
+        alice.fence().await;
+    }
+    // a stream that holds little: some lists are being written, others wait, and what happens waits behind that
+    let mut slow = world.connect_from(None, 256);
+    slow.log_in("alice").await;
+    for _ in 0..6 {
+        slow.send(GetContacts::default()).await;
+    }
+    slow.expect::<Group>().await;
+    for presence in [Presence::AWAY, Presence::BUSY, Presence::AVAILABLE] {
+        bob.ask(SetPresence { presence: Some(presence), ..Default::default() }).await.unwrap();
+    }
+    for _ in 0..6 {
+        let (frames, _) = slow.until::<GetContactsComplete>().await;
+        let contacts = frames.iter().filter(|frame| frame.command == Command::CONTACT);
+        assert_eq!(contacts.count(), 21);
+    }
+    assert_eq!(shown(&mut slow).await.last(), Some(&Presence::AVAILABLE));
 }
 
 async fn status_messages(world: World) {

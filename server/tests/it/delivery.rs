@@ -10,6 +10,7 @@ scenarios!(
     a_later_packet_counts_as_delivered,
     a_client_with_tokens_speaks_for_itself,
     what_was_fetched_does_not_come_again,
+    what_was_fetched_and_not_written_comes_again,
     many_wait_and_new_ones_come_behind_them,
     a_session_that_does_not_read_is_ended_and_misses_nothing,
     each_session_gets_what_waits,
@@ -101,8 +102,31 @@ async fn what_was_fetched_does_not_come_again(world: World) {
     bob.expect::<Message>().await;
     bob.send(GetMessages { chat_id: Some("alice".into()), ..GetMessages::default() }).await;
     bob.expect::<Message>().await;
+    bob.fence().await;
     drop(bob);
     assert!(world.session("bob").await.fence().await.is_empty());
+}
+
+async fn what_was_fetched_and_not_written_comes_again(world: World) {
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    for n in 0..3 {
+        alice.say("bob", &format!("g{n}"), &"x".repeat(5000)).await.unwrap();
+    }
+    // a stream that holds next to nothing, and a client that breaks off before it has read its answer
+    let mut bob = world.connect_from(None, 256);
+    bob.log_in("bob").await;
+    bob.send(GetMessages { chat_id: Some("alice".into()), ..GetMessages::default() }).await;
+    for n in 0..3 {
+        assert_eq!(guid(&bob.expect().await), format!("g{n}"));
+    }
+    assert_eq!(guid(&bob.expect().await), "g0", "the answer begins");
+    drop(bob);
+    let mut bob = world.session("bob").await;
+    for n in 0..3 {
+        assert_eq!(guid(&bob.expect().await), format!("g{n}"));
+    }
+    assert!(alice.fence().await.iter().all(|frame| frame.command != Command::MESSAGE_STATUS_EVENT));
 }
 
 async fn many_wait_and_new_ones_come_behind_them(world: World) {

@@ -1,7 +1,7 @@
 //! Private messages: stored, answered, passed on (spec/wire.md section 4).
 use bytes::Bytes;
 use mig33_codec::Command;
-use mig33_codec::packets::{Message, MessageStatusEvent, SetPermission};
+use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, SetPermission};
 use mig33_codec::values::{ChatDestination, ContentType, MessageType, Permission, StatusEvent};
 
 use crate::harness::{START, World, decode, guid, private, text};
@@ -16,6 +16,7 @@ scenarios!(
     kinds_of_content,
     a_message_without_a_guid_gets_one,
     receipts_and_typing_reach_the_writer,
+    receipts_are_not_for_who_was_blocked_or_removed,
 );
 
 async fn a_message_comes_with_what_the_server_knows(world: World) {
@@ -210,4 +211,49 @@ async fn receipts_and_typing_reach_the_writer(world: World) {
         ..MessageStatusEvent::default()
     };
     assert!(bob.ask(bad).await.unwrap_err().contains("block 6"));
+}
+
+async fn receipts_are_not_for_who_was_blocked_or_removed(world: World) {
+    let event = |kind, guid: &str| MessageStatusEvent {
+        message_destination: Some("alice".into()),
+        message_guid: Some(guid.into()),
+        message_event_type: Some(kind),
+        ..MessageStatusEvent::default()
+    };
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let mut other_bob = world.session("bob").await;
+    // once it has said that something was received, nothing counts without its word
+    bob.send(event(StatusEvent::RECEIVED, "none")).await;
+    for n in 0..4 {
+        alice.say("bob", &format!("g{n}"), "hello").await.unwrap();
+    }
+    let block = SetPermission {
+        username: Some("alice".into()),
+        permission: Some(Permission::BLOCK),
+        ..SetPermission::default()
+    };
+    bob.ask(block.clone()).await.unwrap();
+    alice.fence().await;
+    bob.send(event(StatusEvent::RECEIVED, "g0")).await;
+    bob.fence().await;
+    bob.send(event(StatusEvent::READ, "g1")).await;
+    bob.fence().await;
+    bob.ask(SetPermission { permission: Some(Permission::ALLOW), ..block }).await.unwrap();
+    let id = bob.contacts().await[0].1;
+    let remove = mig33_codec::packets::RemoveContact { contact_id: Some(id), ..Default::default() };
+    bob.ask(remove).await.unwrap();
+    bob.send(event(StatusEvent::RECEIVED, "g2")).await;
+    bob.fence().await;
+    bob.send(event(StatusEvent::READ, "g3")).await;
+    bob.fence().await;
+    let is_event = |frame: &&mig33_codec::Frame| frame.command == Command::MESSAGE_STATUS_EVENT;
+    assert_eq!(alice.fence().await.iter().filter(is_event).count(), 0);
+    // one's own sessions count on, nothing waits any more, and history tells the writer nothing either
+    assert_eq!(other_bob.fence().await.iter().filter(is_event).count(), 2);
+    let mut again = world.session("bob").await;
+    assert!(again.fence().await.iter().all(|frame| frame.command != Command::MESSAGE));
+    alice.send(GetMessages { chat_id: Some("bob".into()), ..GetMessages::default() }).await;
+    for _ in 0..4 {
+        assert_eq!(alice.expect::<Message>().await.status, None);
+    }
 }

@@ -108,4 +108,12 @@ async fn what_is_made_is_its_owners_only() {
     assert_eq!(mode(&settings.data_dir.join("pictures")), 0o700);
     assert_eq!(mode(&settings.data_dir.join("mig33.key")), 0o600);
     assert_eq!(mode(&settings.data_dir.join("mig33.db")), 0o600);
+    for name in ["mig33.lock", "mig33.db.lock"] {
+        let lock = settings.data_dir.join(name);
+        assert_eq!(mode(&lock), 0o600, "{name}");
+        // as an earlier version made it
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    Service::start(settings.clone()).await.unwrap().shutdown().await;
+    assert_eq!(mode(&settings.data_dir.join("mig33.db.lock")), 0o600);
 }

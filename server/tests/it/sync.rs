@@ -13,6 +13,7 @@ scenarios!(
     what_became_of_a_message_is_in_its_history,
     history_is_for_its_two_only,
     chats_and_what_is_unread,
+    chats_by_version_come_all,
     large_messages_make_short_pages,
 );
 
@@ -165,6 +166,54 @@ async fn chats_and_what_is_unread(world: World) {
     assert_eq!(unread(&chats(&mut bob, Some(second)).await.0), [("Lobby".into(), 0)]);
     bob.send(HaveLatestChatList { version: Some(first), ..HaveLatestChatList::default() }).await;
     assert_eq!(bob.until::<ChatListVersion>().await.0.len(), 2);
+}
+
+async fn chats_by_version_come_all(world: World) {
+    let mut bob = world.user("bob").await;
+    let mut friends = Vec::new();
+    for n in 0..7 {
+        let mut friend = world.user(&format!("friend{n}")).await;
+        crate::harness::befriend(&mut bob, &mut friend).await;
+        friends.push(friend);
+    }
+    let names = |list: &[Chat]| unread(list).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let page = async |bob: &mut Client, version: Option<u32>| {
+        bob.send(GetChats { version, limit: Some(3), ..GetChats::default() }).await;
+        let (frames, end) = bob.until::<ChatListVersion>().await;
+        let chats: Vec<Chat> = frames.iter().map(crate::harness::decode).collect();
+        (names(&chats), end.version.unwrap())
+    };
+    // from nothing, and from a version in between
+    let mut known = 0;
+    for round in 0..2 {
+        for friend in &mut friends {
+            world.clock.pass(10);
+            friend.say("bob", &format!("r{round}"), "x").await.unwrap();
+        }
+        // this one again: it is the last to have changed
+        world.clock.pass(10);
+        friends[2].say("bob", &format!("r{round}-again"), "x").await.unwrap();
+        bob.fence().await;
+        let mut all = Vec::new();
+        loop {
+            let (chats, version) = page(&mut bob, Some(known)).await;
+            if chats.is_empty() {
+                assert_eq!(version, known, "nothing is new");
+                break;
+            }
+            assert!(chats.len() <= 3 && version > known);
+            known = version;
+            all.extend(chats);
+        }
+        all.sort();
+        assert_eq!(all, (0..7).map(|n| format!("friend{n}")).collect::<Vec<_>>());
+    }
+    // who names no version wants the latest
+    let (latest, version) = page(&mut bob, None).await;
+    assert_eq!(
+        (latest, version),
+        (vec!["friend2".into(), "friend6".into(), "friend5".into()], known)
+    );
 }
 
 async fn large_messages_make_short_pages(world: World) {

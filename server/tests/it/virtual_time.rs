@@ -7,11 +7,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use mig33_codec::Command;
-use mig33_codec::packets::{Message, Ping};
+use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, Ping};
+use mig33_codec::values::StatusEvent;
 use mig33_server::clock::{Clock, Millis};
 use tokio::time::Instant;
 
-use crate::harness::{Client, START, World, guid, in_room};
+use crate::harness::{Client, START, World, guid, in_room, private};
 
 const CLIENTS: usize = 200;
 
@@ -152,6 +153,124 @@ async fn a_wrong_answer_waits_for_its_pause() {
         waited.push(begun.elapsed().as_secs());
     }
     assert_eq!(waited, [0, 0, 0, 1, 2, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_catches_up_gets_what_another_one_has_confirmed_meanwhile() {
+    const WAITING: usize = 300;
+    let (world, _still) = world().await;
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    for n in 0..WAITING {
+        alice.send(private("bob", &format!("g{n}"), "x")).await;
+    }
+    alice.fence().await;
+    // a slow one, which is somewhere in its first hundred messages
+    let mut slow = world.connect_from(None, 256);
+    slow.log_in("bob").await;
+    settle().await;
+    let mut quick = world.session("bob").await;
+    for n in 0..WAITING {
+        assert_eq!(guid(&quick.expect().await), format!("g{n}"));
+    }
+    for n in 0..5 {
+        let guid = format!("new{n}");
+        alice.say("bob", &guid, "x").await.unwrap();
+        assert_eq!(crate::harness::guid(&quick.expect().await), guid);
+        if n != 2 {
+            let event = MessageStatusEvent {
+                message_destination: Some("alice".into()),
+                message_guid: Some(guid.into()),
+                message_event_type: Some(StatusEvent::RECEIVED),
+                ..MessageStatusEvent::default()
+            };
+            quick.send(event).await;
+        }
+    }
+    quick.fence().await;
+    let mut got: Vec<String> = Vec::new();
+    let mut looks = 0; // the store works in a thread of its own: what is missing may still come
+    while got.len() < WAITING + 5 && looks < 2000 {
+        settle().await;
+        let frames = slow.fence().await;
+        looks = if frames.is_empty() { looks + 1 } else { 0 };
+        got.extend(frames.iter().map(|frame| guid(&crate::harness::decode(frame))));
+    }
+    let old = (0..WAITING).map(|n| format!("g{n}"));
+    assert_eq!(got, old.chain((0..5).map(|n| format!("new{n}"))).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_clients_that_stay() {
+    let (world, _still) = world().await;
+    let (idle, serving_idle) = world.connect_held();
+    let (mut alice, serving_alice) = world.connect_held();
+    alice.register("alice").await;
+    alice.log_in("alice").await;
+    let begun = Instant::now();
+    let service = world.service.clone();
+    let stopped = tokio::spawn(async move { service.shutdown().await });
+    let mut clients = [idle, alice]; // they stay, and so do their streams
+    for client in &mut clients {
+        let last = client.closed().await;
+        assert_eq!(last.last().map(|frame| frame.command), Some(Command::SESSION_TERMINATED));
+    }
+    while !(serving_idle.is_finished() && serving_alice.is_finished()) {
+        settle().await;
+        tokio::time::advance(Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    stopped.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_is_not_silent() {
+    let (world, _still) = world().await;
+    let (mut alice, bob) = world.friends("alice", "bob").await;
+    drop(bob);
+    for n in 0..50 {
+        alice.say("bob", &format!("g{n}"), &"x".repeat(8000)).await.unwrap();
+    }
+    // its answers are far ahead of it, so its PINGs are not read: they wait in the stream
+    let mut bob = world.connect_from(None, 4096);
+    bob.log_in("bob").await;
+    let history = || GetMessages { chat_id: Some("alice".into()), ..GetMessages::default() };
+    bob.send(history()).await;
+    let mut left = 100;
+    for _ in 0..10 {
+        bob.send(Ping::default()).await;
+        bob.expect::<Message>().await;
+        left -= 1;
+        pass(40).await;
+    }
+    while left > 0 {
+        let frame = bob.frame().await;
+        left -= usize::from(frame.command == Command::MESSAGE);
+    }
+    bob.until::<mig33_codec::packets::EndMessages>().await;
+    for _ in 0..10 {
+        bob.until::<mig33_codec::packets::Pong>().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_with_many_connections_locks_nobody_out() {
+    use mig33_codec::hash::HashKind;
+    use mig33_codec::packets::Login;
+    let (world, _still) = world().await;
+    world.user("alice").await;
+    let begun = Instant::now();
+    let mut strangers = Vec::new();
+    for _ in 0..20 {
+        let mut stranger = world.connect();
+        stranger.send(Login { username: Some("alice".into()), ..Login::default() }).await;
+        let challenge = stranger.expect().await;
+        stranger.prove(&challenge, "wrong", HashKind::Sha1Fold).await;
+        strangers.push(stranger);
+    }
+    settle().await;
+    world.session("alice").await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the right answer does not wait");
 }
 
 /// Lets everything happen that can happen now.

@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 use super::{groups, natural, number, small};
 use crate::clock::Millis;
 use crate::ids::{ContactId, FIRST_GROUP, GroupId, UserId};
-use crate::rules::contacts::{ContactState, Effect, Pair, Refusal, decide};
+use crate::rules::contacts::{Change, ContactState, Effect, Pair, Refusal, decide};
 use crate::store::{
     Contact, ContactChange, ContactChanged, ContactList, ListVersion, Other, Receiver, state_number,
 };
@@ -137,36 +137,42 @@ fn state(number: i64) -> ContactState {
 pub(super) async fn change(
     db: &mut SqliteConnection,
     change: ContactChange,
-) -> Result<std::result::Result<ContactChanged, Refusal>> {
+) -> Result<std::result::Result<Option<ContactChanged>, Refusal>> {
     let me = change.actor;
     let other = match &change.other {
         Other::Name(key) => by_key(&mut *db, key).await?.map(|(id, _)| id),
         Other::Contact(id) => contact_by_id(&mut *db, me, *id).await?,
     };
-    let Some(other) = other else {
-        return Ok(Err(match &change.other {
-            Other::Name(_) => Refusal::NoSuchUser,
-            Other::Contact(_) => Refusal::NotAContact,
-        }));
+    let before = match other {
+        Some(other) if other == me => return Ok(Err(Refusal::Oneself)),
+        Some(other) => pair(&mut *db, me, other).await?,
+        None if matches!(change.other, Other::Contact(_)) => return Ok(Err(Refusal::NotAContact)),
+        None => Pair::NOBODY,
     };
-    if other == me {
-        return Ok(Err(Refusal::Oneself));
+    // what is wrong with one's own list comes first: it is the same whomever one asks
+    let asks = change.change == Change::Ask && before.mine.is_none();
+    if asks && let Err(refusal) = has_room(&mut *db, &change).await? {
+        return Ok(Err(refusal));
     }
-    let before = pair(&mut *db, me, other).await?;
     let (after, effect) = match decide(before, change.change) {
         Ok(decided) => decided,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Err(refusal) = within_limits(&mut *db, &change, other, before, after).await? {
+    let accepts = !asks && before.mine.is_none() && after.mine.is_some();
+    if accepts && let Err(refusal) = has_room(&mut *db, &change).await? {
         return Ok(Err(refusal));
     }
+    if after.i_block && !before.i_block && !may_block(&mut *db, &change).await? {
+        return Ok(Err(Refusal::TooMany));
+    }
+    let Some(other) = other else { return Ok(Ok(None)) };
     let removed = (side(&mut *db, me, other).await?, side(&mut *db, other, me).await?);
     write_pair(&mut *db, &change, other, before, after).await?;
     let mine_changed = before.mine != after.mine || before.is_open() != after.is_open();
     let theirs_changed = before.theirs != after.theirs
         && !matches!(effect, Effect::Asked | Effect::Declined)
         || before.is_open() != after.is_open();
-    Ok(Ok(ContactChanged {
+    Ok(Ok(Some(ContactChanged {
         effect,
         other,
         actor_side: side(&mut *db, me, other).await?.or(removed.0),
@@ -181,49 +187,34 @@ pub(super) async fn change(
         } else {
             None
         },
-    }))
+    })))
 }
 
-/// Whether the lists that grow have room, and the group is there.
-async fn within_limits(
+/// Whether the actor's list takes one more, in the group that is named. The other's list grows by its own wish only.
+async fn has_room(
     db: &mut SqliteConnection,
     change: &ContactChange,
-    other: UserId,
-    before: Pair,
-    after: Pair,
 ) -> Result<std::result::Result<(), Refusal>> {
     let me = change.actor;
     if let Some(group) = change.group
-        && before.mine.is_none()
-        && after.mine.is_some()
         && !groups::has_group(&mut *db, me, group).await?
     {
         return Ok(Err(Refusal::NoSuchGroup));
     }
-    for (owner, grows) in [
-        (me, before.mine.is_none() && after.mine.is_some()),
-        (other, before.theirs.is_none() && after.theirs.is_some()),
-    ] {
-        if grows {
-            let count: i64 = sqlx::query_scalar("SELECT count(*) FROM contacts WHERE owner = ?")
-                .bind(owner.0)
-                .fetch_one(&mut *db)
-                .await?;
-            if small(count) >= change.most_contacts {
-                return Ok(Err(Refusal::ListFull));
-            }
-        }
-    }
-    if after.i_block && !before.i_block {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM blocks WHERE owner = ?")
-            .bind(me.0)
-            .fetch_one(db)
-            .await?;
-        if small(count) >= change.most_blocked {
-            return Ok(Err(Refusal::TooMany));
-        }
-    }
-    Ok(Ok(()))
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM contacts WHERE owner = ?")
+        .bind(me.0)
+        .fetch_one(db)
+        .await?;
+    Ok(if small(count) < change.most_contacts { Ok(()) } else { Err(Refusal::ListFull) })
+}
+
+/// Whether the actor may block one more.
+async fn may_block(db: &mut SqliteConnection, change: &ContactChange) -> Result<bool> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM blocks WHERE owner = ?")
+        .bind(change.actor.0)
+        .fetch_one(db)
+        .await?;
+    Ok(small(count) < change.most_blocked)
 }
 
 async fn write_pair(

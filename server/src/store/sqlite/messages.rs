@@ -1,4 +1,6 @@
 //! Messages, which of them wait for their receiver, and chats as each side sees them.
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
@@ -255,15 +257,16 @@ pub(super) async fn history(
     Ok(messages)
 }
 
-/// Marks waiting messages of `?1` as received. `$which` selects their places, with `?2` and `?3`.
+/// Waiting messages of `?1`, and what takes them off the list. `$which` selects their places, with `?2` and `?3`.
 macro_rules! deliver {
     ($which:literal) => {
         (
             concat!(
-                "UPDATE messages SET state = max(state, 2)
-                 WHERE seq IN (SELECT w.seq FROM waiting w WHERE w.receiver = ?1 AND w.seq ",
+                "SELECT m.seq, m.sender, s.name, m.guid, m.time
+                 FROM messages m JOIN accounts s ON s.id = m.sender
+                 WHERE m.seq IN (SELECT w.seq FROM waiting w WHERE w.receiver = ?1 AND w.seq ",
                 $which,
-                ") RETURNING seq, sender, (SELECT name FROM accounts WHERE id = sender), guid, time"
+                ") ORDER BY m.seq"
             ),
             concat!("DELETE FROM waiting WHERE receiver = ?1 AND seq ", $which),
         )
@@ -274,16 +277,16 @@ pub(super) async fn set_delivered(
     db: &mut SqliteConnection,
     user: UserId,
     which: Delivered,
+    open: bool,
 ) -> Result<Vec<Receipt>> {
     match which {
         Delivered::UpTo(seq) => {
             let sql = deliver!("<= CAST(?2 AS INTEGER) AND ?3 = ''");
-            deliver(db, user, sql, &seq.0.to_string(), "").await
+            deliver(db, (user, open), sql, &seq.0.to_string(), "").await
         }
         Delivered::These(seqs) => {
-            let list: Vec<String> = seqs.iter().map(|seq| seq.0.to_string()).collect();
             let sql = deliver!("IN (SELECT value FROM json_each(?2)) AND ?3 = ''");
-            deliver(db, user, sql, &format!("[{}]", list.join(",")), "").await
+            deliver(db, (user, open), sql, &json(seqs.iter().map(|seq| seq.0)), "").await
         }
         Delivered::Named(names) => {
             let sql = deliver!(
@@ -292,7 +295,7 @@ pub(super) async fn set_delivered(
             );
             let mut receipts = Vec::new();
             for (sender_key, guid) in names {
-                receipts.extend(deliver(&mut *db, user, sql, &guid, &sender_key).await?);
+                receipts.extend(deliver(&mut *db, (user, open), sql, &guid, &sender_key).await?);
             }
             Ok(receipts)
         }
@@ -301,25 +304,45 @@ pub(super) async fn set_delivered(
 
 async fn deliver(
     db: &mut SqliteConnection,
-    user: UserId,
-    (update, delete): (&'static str, &'static str),
+    (user, open): (UserId, bool),
+    (select, delete): (&'static str, &'static str),
     first: &str,
     second: &str,
 ) -> Result<Vec<Receipt>> {
-    let mut rows: Vec<(i64, i64, String, String, i64)> =
-        sqlx::query_as(update).bind(user.0).bind(first).bind(second).fetch_all(&mut *db).await?;
+    let rows: Vec<(i64, i64, String, String, i64)> =
+        sqlx::query_as(select).bind(user.0).bind(first).bind(second).fetch_all(&mut *db).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query(delete).bind(user.0).bind(first).bind(second).execute(db).await?;
-    rows.sort_unstable_by_key(|(seq, ..)| *seq);
+    sqlx::query(delete).bind(user.0).bind(first).bind(second).execute(&mut *db).await?;
+    let mut may_know: HashMap<i64, bool> = HashMap::new();
+    for (_, sender, ..) in &rows {
+        if !may_know.contains_key(sender) {
+            let pair = contacts::pair(&mut *db, user, UserId(small(*sender))).await?;
+            may_know.insert(*sender, pair.may_write(open));
+        }
+    }
+    let told: Vec<_> =
+        rows.into_iter().filter(|(_, sender, ..)| may_know.get(sender) == Some(&true)).collect();
+    sqlx::query(
+        "UPDATE messages SET state = max(state, 2) WHERE seq IN (SELECT value FROM json_each(?))",
+    )
+    .bind(json(told.iter().map(|(seq, ..)| *seq)))
+    .execute(db)
+    .await?;
     let receipt = |(_, sender, sender_name, guid, time)| Receipt {
         sender: UserId(small(sender)),
         sender_name,
         guid,
         time: Millis(natural(time)),
+        for_sender: true,
     };
-    Ok(rows.into_iter().map(receipt).collect())
+    Ok(told.into_iter().map(receipt).collect())
+}
+
+/// Numbers as a JSON array.
+fn json(numbers: impl Iterator<Item = impl ToString>) -> String {
+    format!("[{}]", numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(","))
 }
 
 pub(super) async fn set_read(
@@ -327,6 +350,7 @@ pub(super) async fn set_read(
     user: UserId,
     sender_key: String,
     guid: String,
+    open: bool,
 ) -> Result<Option<Receipt>> {
     // the reader's view of the chat that the message is in; no row when the chat is not the reader's
     let row: Option<(i64, i64, i64, String, u8, i64)> = sqlx::query_as(
@@ -353,15 +377,18 @@ pub(super) async fn set_read(
     .bind(time)
     .execute(&mut *db)
     .await?;
-    sqlx::query(
-        "UPDATE messages SET state = 3 WHERE chat = ? AND time > ? AND time <= ? AND sender = ?",
-    )
-    .bind(chat)
-    .bind(read_before)
-    .bind(time)
-    .bind(sender)
-    .execute(&mut *db)
-    .await?;
+    let for_sender = contacts::pair(&mut *db, user, UserId(small(sender))).await?.may_write(open);
+    if for_sender {
+        sqlx::query(
+            "UPDATE messages SET state = 3 WHERE chat = ? AND time > ? AND time <= ? AND sender = ?",
+        )
+        .bind(chat)
+        .bind(read_before)
+        .bind(time)
+        .bind(sender)
+        .execute(&mut *db)
+        .await?;
+    }
     sqlx::query("UPDATE accounts SET chats_version = chats_version + 1 WHERE id = ?")
         .bind(user.0)
         .execute(&mut *db)
@@ -382,5 +409,6 @@ pub(super) async fn set_read(
         sender_name,
         guid,
         time: Millis(natural(time)),
+        for_sender,
     }))
 }

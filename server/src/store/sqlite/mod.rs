@@ -103,7 +103,7 @@ impl Store for SqliteStore {
     async fn change_contact(
         &self,
         change: ContactChange,
-    ) -> Result<Result<ContactChanged, Refusal>, StoreError> {
+    ) -> Result<Result<Option<ContactChanged>, Refusal>, StoreError> {
         self.writer()?.run(|db| Box::pin(contacts::change(db, change))).await
     }
 
@@ -150,8 +150,9 @@ impl Store for SqliteStore {
         &self,
         user: UserId,
         which: Delivered,
+        open: bool,
     ) -> Result<Vec<Receipt>, StoreError> {
-        self.writer()?.run(move |db| Box::pin(messages::set_delivered(db, user, which))).await
+        self.writer()?.run(move |db| Box::pin(messages::set_delivered(db, user, which, open))).await
     }
 
     async fn set_read(
@@ -159,9 +160,12 @@ impl Store for SqliteStore {
         user: UserId,
         sender_key: &str,
         guid: &str,
+        open: bool,
     ) -> Result<Option<Receipt>, StoreError> {
         let (sender_key, guid) = (sender_key.to_owned(), guid.to_owned());
-        self.writer()?.run(move |db| Box::pin(messages::set_read(db, user, sender_key, guid))).await
+        self.writer()?
+            .run(move |db| Box::pin(messages::set_read(db, user, sender_key, guid, open)))
+            .await
     }
 
     async fn receiver(
@@ -177,9 +181,14 @@ impl Store for SqliteStore {
         Ok(messages::history(&mut *self.readers.acquire().await?, query).await?)
     }
 
-    async fn chats(&self, user: UserId, version: u32, limit: u32) -> Result<ChatList, StoreError> {
+    async fn chats(
+        &self,
+        user: UserId,
+        since: Option<u32>,
+        limit: u32,
+    ) -> Result<ChatList, StoreError> {
         let mut reading = self.readers.begin().await?;
-        Ok(chats::list(&mut reading, user, version, limit).await?)
+        Ok(chats::list(&mut reading, user, since, limit).await?)
     }
 
     async fn create_room(

@@ -1,6 +1,8 @@
 //! The one writer: takes changes from everybody, commits them in groups, and only then says that they are done.
 //!
-//! Each change is a savepoint of its own within the group's transaction, so one that fails takes nothing with it.
+//! Each change is a savepoint of its own within the group's transaction, so one that fails takes nothing with it. Some
+//! failures make SQLite end the whole transaction (a full disk, for one). Its savepoints are gone then, and what came
+//! next would be a transaction of its own: so the group stops there, and fails as a whole.
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ const GROUP: usize = 256;
 
 /// Hands changes to the writer's task.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Work>,
+    queue: mpsc::Sender<Box<dyn Work>>,
 }
 
 impl fmt::Debug for Writer {
@@ -27,12 +29,6 @@ impl fmt::Debug for Writer {
         f.debug_struct("Writer").finish_non_exhaustive()
     }
 }
-
-/// A change: works on the connection, and leaves what has to be done once its group is committed, or is not.
-type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Worked> + Send>;
-type Worked = Result<WhenCommitted, (Fail, sqlx::Error)>;
-type WhenCommitted = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Fail = Box<dyn FnOnce(StoreError) + Send>;
 
 impl Writer {
     /// Starts the task that writes on this connection. It ends when the last `Writer` is gone and all is written.
@@ -65,31 +61,64 @@ impl Writer {
             + 'static,
     {
         let (tell, told) = oneshot::channel();
-        let work: Work = Box::new(move |connection| {
-            let working = change(connection);
-            Box::pin(async move {
-                let fail = |tell: oneshot::Sender<Result<T, StoreError>>| -> Fail {
-                    Box::new(move |error| drop(tell.send(Err(error))))
-                };
-                let value = match working.await {
-                    Ok(value) => value,
-                    Err(error) => return Err((fail(tell), error)),
-                };
-                let when_committed: WhenCommitted = Box::new(move |committed| {
-                    if committed.is_ok() {
-                        then(&value);
-                    }
-                    drop(tell.send(committed.map(|()| value)));
-                });
-                Ok(when_committed)
-            })
-        });
+        let work = Box::new(Change { change, then, tell });
         self.queue.send(work).await.map_err(|_| StoreError::Closed)?;
         told.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-async fn write(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Work>) {
+/// A change that somebody waits for.
+trait Work: Send {
+    /// Makes it; what has to be done once its group is committed, or is not.
+    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Worked>;
+    /// It was not made.
+    fn fail(self: Box<Self>, error: StoreError);
+}
+
+type Worked = Result<WhenCommitted, (Fail, sqlx::Error)>;
+type WhenCommitted = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Fail = Box<dyn FnOnce(StoreError) + Send>;
+
+struct Change<F, N, T> {
+    change: F,
+    then: N,
+    tell: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F, N> Work for Change<F, N, T>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
+    N: FnOnce(&T) + Send + 'static,
+{
+    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Worked> {
+        let Self { change, then, tell } = *self;
+        let working = change(connection);
+        Box::pin(async move {
+            match working.await {
+                Ok(value) => {
+                    let when_committed: WhenCommitted = Box::new(move |committed| {
+                        if committed.is_ok() {
+                            then(&value);
+                        }
+                        drop(tell.send(committed.map(|()| value)));
+                    });
+                    Ok(when_committed)
+                }
+                Err(error) => {
+                    let fail: Fail = Box::new(move |error| drop(tell.send(Err(error))));
+                    Err((fail, error))
+                }
+            }
+        })
+    }
+
+    fn fail(self: Box<Self>, error: StoreError) {
+        drop(self.tell.send(Err(error)));
+    }
+}
+
+async fn write(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Work>>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
         write_group(&mut connection, &mut group).await;
@@ -99,52 +128,69 @@ async fn write(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Work>
     }
 }
 
-async fn write_group(connection: &mut SqliteConnection, group: &mut Vec<Work>) {
+/// Makes the changes and commits them. Whoever waits for one is told only then.
+async fn write_group(connection: &mut SqliteConnection, group: &mut Vec<Box<dyn Work>>) {
     let mut done = Vec::with_capacity(group.len());
-    let committed = match sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
-        Ok(_) => {
-            for work in group.drain(..) {
-                match write_one(connection, work).await {
-                    Ok(when_committed) => done.push(when_committed),
-                    Err((fail, error)) => fail(error.into()),
-                }
-            }
-            sqlx::query("COMMIT").execute(&mut *connection).await
-        }
+    let mut left = group.drain(..);
+    match write_all(connection, &mut left, &mut done).await {
+        Ok(()) => done.into_iter().for_each(|when_committed| when_committed(Ok(()))),
         Err(error) => {
-            group.clear(); // who waits for these is told that the store is closed
-            Err(error)
-        }
-    };
-    match committed {
-        Ok(_) => done.into_iter().for_each(|when_committed| when_committed(Ok(()))),
-        Err(error) => {
-            tracing::error!(%error, changes = done.len(), "changes could not be committed");
-            // some failures have rolled back already, and then this fails, too
+            tracing::error!(%error, changes = done.len() + left.len(), "changes could not be committed");
+            // where SQLite has rolled back by itself this fails; where it fails otherwise, the next BEGIN does, too
             drop(sqlx::query("ROLLBACK").execute(&mut *connection).await);
             let error = Arc::new(error);
             for when_committed in done {
                 when_committed(Err(StoreError::Commit(Arc::clone(&error))));
             }
+            left.for_each(|work| work.fail(StoreError::Commit(Arc::clone(&error))));
         }
     }
 }
 
-async fn write_one(connection: &mut SqliteConnection, work: Work) -> Worked {
-    if let Err(error) = sqlx::query("SAVEPOINT change").execute(&mut *connection).await {
-        return Err((Box::new(|_| {}), error));
-    }
-    let worked = work(connection).await;
-    if worked.is_err() {
-        drop(sqlx::query("ROLLBACK TO change").execute(&mut *connection).await);
-    }
-    let released = sqlx::query("RELEASE change").execute(&mut *connection).await;
-    match (worked, released) {
-        (Ok(when_committed), Err(error)) => {
-            Err((Box::new(move |error| when_committed(Err(error))), error))
+/// One transaction; on an error nothing of it may last, whether or not SQLite still has it open.
+async fn write_all(
+    connection: &mut SqliteConnection,
+    group: &mut impl Iterator<Item = Box<dyn Work>>,
+    done: &mut Vec<WhenCommitted>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    for work in group {
+        if let Err(error) = sqlx::query("SAVEPOINT change").execute(&mut *connection).await {
+            done.push(fails_with_group(Box::new(move |error| work.fail(error))));
+            return Err(error);
         }
-        (worked, _) => worked,
+        let failed = match work.run(&mut *connection).await {
+            Ok(when_committed) => {
+                done.push(when_committed);
+                None
+            }
+            Err((fail, error)) => {
+                let undone = sqlx::query("ROLLBACK TO change").execute(&mut *connection).await;
+                if undone.is_err() {
+                    // the transaction is gone: what went wrong is the change's error, not this one
+                    done.push(fails_with_group(fail));
+                    return Err(error);
+                }
+                Some((fail, error))
+            }
+        };
+        // fails where the transaction is gone, also when the change has not noticed
+        let released = sqlx::query("RELEASE change").execute(&mut *connection).await;
+        if let Some((fail, error)) = failed {
+            fail(error.into());
+        }
+        released?;
     }
+    sqlx::query("COMMIT").execute(&mut *connection).await.map(drop)
+}
+
+/// For a change that stops its group: nothing of the group will be committed.
+fn fails_with_group(fail: Fail) -> WhenCommitted {
+    Box::new(|committed| {
+        if let Err(error) = committed {
+            fail(error);
+        }
+    })
 }
 
 #[cfg(test)]
@@ -204,6 +250,74 @@ mod tests {
         assert!(matches!(two, Err(StoreError::Database(_))));
         assert_eq!(three.unwrap(), 2);
         assert_eq!(count(&writer).await, 4);
+    }
+
+    /// Inserts these at once; which of them were done. What is told is what is there.
+    async fn insert_all(writer: &Writer, numbers: impl IntoIterator<Item = i64>) -> Vec<bool> {
+        let numbers: Vec<i64> = numbers.into_iter().collect();
+        let all = numbers.iter().map(|n| insert(writer, *n));
+        let told: Vec<bool> =
+            futures_util::future::join_all(all).await.iter().map(Result::is_ok).collect();
+        let there = writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut there = Vec::new();
+                    for n in numbers {
+                        let sql = "SELECT count(*) FROM numbers WHERE n IN (?, -?)";
+                        let count: i64 = sqlx::query_scalar(sql)
+                            .bind(n)
+                            .bind(n)
+                            .fetch_one(&mut *connection)
+                            .await?;
+                        there.push(count == 2);
+                    }
+                    Ok(there)
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(told, there);
+        told
+    }
+
+    async fn execute(writer: &Writer, sql: &'static str) {
+        writer
+            .run(move |connection| {
+                Box::pin(async move { sqlx::query(sql).execute(connection).await.map(drop) })
+            })
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_group_that_sqlite_rolls_back_fails_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path()).await;
+        let trigger = "CREATE TRIGGER unlucky BEFORE INSERT ON numbers WHEN new.n = -13
+                       BEGIN SELECT RAISE(ROLLBACK, 'unlucky'); END";
+        execute(&writer, trigger).await;
+        let told = insert_all(&writer, [1, 2, 13, 3, 4]).await;
+        assert_eq!(told, [false; 5]);
+        assert!(matches!(insert(&writer, 13).await, Err(StoreError::Commit(_))));
+        assert_eq!(insert_all(&writer, [5, 6]).await, [true; 2], "the next group is a new one");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_that_was_accepted_and_keeps_nothing_that_was_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path()).await;
+        execute(&writer, "CREATE TABLE filler (bytes BLOB)").await;
+        let fill = "CREATE TRIGGER fill AFTER INSERT ON numbers BEGIN
+                      INSERT INTO filler VALUES (randomblob(2000)); END";
+        execute(&writer, fill).await;
+        execute(&writer, "PRAGMA max_page_count = 40").await;
+        let mut told = Vec::new();
+        for group in 0..30 {
+            told.extend(insert_all(&writer, (1..=5).map(|n| group * 5 + n)).await);
+        }
+        assert!(told[0] && told.contains(&false), "{told:?}");
+        execute(&writer, "PRAGMA max_page_count = 100000").await;
+        assert_eq!(insert_all(&writer, [1000]).await, [true]);
     }
 
     #[tokio::test]
