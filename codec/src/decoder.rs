@@ -3,28 +3,27 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::frame::check_blocks;
+use crate::frame::{check_blocks, check_magic};
 use crate::{Frame, FrameError, HEADER_LEN, Header};
 
-/// A chunk smaller than this that falls inside a packet is copied to the ones before it, so that a peer that sends
-/// byte by byte does not make the decoder keep a buffer for each.
-const SMALL_CHUNK: usize = 256;
+/// A piece of a packet that is smaller than this is joined to the ones before it, so that a peer that sends byte by
+/// byte does not make the decoder keep a buffer for each.
+const SMALL_PIECE: usize = 256;
 
 /// Cuts a stream of bytes into frames.
 ///
 /// A frame that lies within one chunk is a slice of it: nothing is copied or allocated. One that spans chunks is put
-/// together once all of it is there, so that no memory is taken by a length that a peer only declares; what is held
-/// is what has arrived, at most one packet and one chunk.
+/// together once all of it is there, each byte copied once, into memory of the size that has arrived and not the one
+/// that a peer only declares. (Only pieces of less than 256 bytes in the middle of a packet are copied twice.) What is
+/// held is what has arrived: at most one packet and one chunk.
 #[derive(Debug, Default)]
 pub struct Decoder {
     /// What is not yet read of the newest chunk.
     chunk: Bytes,
-    /// A packet that began in earlier chunks: whole chunks, then small ones joined.
-    parts: Vec<Bytes>,
+    /// A packet that began in earlier chunks: its pieces as they came, then small ones joined.
+    pieces: Vec<Bytes>,
     tail: BytesMut,
     held: usize,
-    /// Its header, once nine bytes are there.
-    header: Option<Header>,
     /// Where in the stream the packet that is being read begins.
     offset: u64,
     failed: Option<FrameError>,
@@ -86,94 +85,85 @@ impl Decoder {
     }
 
     fn frame_in_chunk(&mut self) -> Result<Option<Frame>, FrameError> {
-        let Some(start) = self.chunk.first_chunk::<HEADER_LEN>() else {
-            if let Some(&first) = self.chunk.first() {
-                self.check_first(first)?;
-                self.keep(self.chunk.len());
+        let Some(header) = self.chunk.first_chunk() else {
+            if let Some(first) = self.chunk.first() {
+                check_magic(*first, self.offset)?;
+                self.keep_chunk();
             }
             return Ok(None);
         };
-        let header = Header::read(start, self.offset)?;
+        let header = Header::read(header, self.offset)?;
         if self.chunk.len() < header.packet_len() {
-            self.header = Some(header);
-            self.keep(self.chunk.len());
+            self.keep_chunk();
             return Ok(None);
         }
-        let packet = self.chunk.split_to(header.packet_len());
-        if self.chunk.is_empty() {
-            self.chunk = Bytes::new(); // an empty slice would keep the whole chunk alive
-        }
-        self.frame(header, packet).map(Some)
+        self.chunk.advance(HEADER_LEN);
+        let params = self.take(header.length as usize);
+        self.frame(header, params).map(Some)
     }
 
     fn frame_across_chunks(&mut self) -> Result<Option<Frame>, FrameError> {
-        if self.header.is_none() {
-            self.keep(self.chunk.len().min(HEADER_LEN - self.held));
-            if self.held < HEADER_LEN {
-                return Ok(None);
-            }
-            self.header = Some(Header::read(&self.held_header(), self.offset)?);
-        }
-        let Some(header) = self.header else {
+        let Some(header) = self.spanning_header() else {
+            self.keep_chunk();
             return Ok(None);
         };
-        self.keep(self.chunk.len().min(header.packet_len() - self.held));
-        if self.held < header.packet_len() {
+        let header = Header::read(&header, self.offset)?;
+        if self.buffered() < header.packet_len() {
+            self.keep_chunk();
             return Ok(None);
         }
-        let mut packet = BytesMut::with_capacity(self.held);
-        for part in self.parts.drain(..) {
-            packet.extend_from_slice(&part);
-        }
-        packet.extend_from_slice(&self.tail);
-        self.tail = BytesMut::new();
+        let mut packet = Vec::with_capacity(header.packet_len());
+        let rest = self.take(header.packet_len() - self.held);
+        let tail = core::mem::take(&mut self.tail);
+        self.pieces.drain(..).for_each(|piece| packet.extend_from_slice(&piece));
+        packet.extend_from_slice(&tail);
+        packet.extend_from_slice(&rest);
         self.held = 0;
-        self.header = None;
-        self.frame(header, packet.freeze()).map(Some)
+        let mut params = Bytes::from(packet);
+        params.advance(HEADER_LEN);
+        self.frame(header, params).map(Some)
     }
 
-    /// Checks the blocks of a whole packet and moves on behind it.
-    fn frame(&mut self, header: Header, mut packet: Bytes) -> Result<Frame, FrameError> {
-        packet.advance(HEADER_LEN);
-        check_blocks(&packet, self.offset + HEADER_LEN as u64)?;
+    /// The frame of a whole packet, behind which the decoder then stands.
+    fn frame(&mut self, header: Header, params: Bytes) -> Result<Frame, FrameError> {
+        check_blocks(&params, self.offset + HEADER_LEN as u64)?;
         self.offset += header.packet_len() as u64;
-        Ok(Frame::from_checked(header.command, header.transaction, packet))
+        Ok(Frame::from_checked(header.command, header.transaction, params))
     }
 
-    fn check_first(&self, first: u8) -> Result<(), FrameError> {
-        if first == crate::MAGIC {
-            return Ok(());
+    /// The chunk's next bytes. Nothing empty stays a slice of the chunk, which would keep all of it alive.
+    fn take(&mut self, count: usize) -> Bytes {
+        if count == self.chunk.len() {
+            let rest = core::mem::take(&mut self.chunk);
+            return if count == 0 { Bytes::new() } else { rest };
         }
-        Err(FrameError::BadMagic { offset: self.offset, found: first })
+        self.chunk.split_to(count)
     }
 
-    /// Moves the chunk's next bytes to those of the packet that is being read.
-    fn keep(&mut self, count: usize) {
-        if count == 0 {
+    /// Moves what is left of the chunk to the packet that is being read.
+    fn keep_chunk(&mut self) {
+        let piece = core::mem::take(&mut self.chunk);
+        let is_first = self.held == 0;
+        self.held += piece.len();
+        if piece.len() < SMALL_PIECE && !is_first {
+            self.tail.extend_from_slice(&piece);
             return;
         }
-        let part = self.chunk.split_to(count);
-        if self.chunk.is_empty() {
-            self.chunk = Bytes::new();
+        if !self.tail.is_empty() {
+            self.pieces.push(self.tail.split().freeze());
         }
-        self.held += count;
-        if count < SMALL_CHUNK {
-            self.tail.extend_from_slice(&part);
-        } else {
-            if !self.tail.is_empty() {
-                self.parts.push(self.tail.split().freeze());
-            }
-            self.parts.push(part);
-        }
+        self.pieces.push(piece);
     }
 
-    fn held_header(&self) -> [u8; HEADER_LEN] {
+    /// The header of a packet that began in earlier chunks, if all of it is here.
+    fn spanning_header(&self) -> Option<[u8; HEADER_LEN]> {
         let mut header = [0; HEADER_LEN];
-        let held = self.parts.iter().map(|part| part.as_ref()).chain([self.tail.as_ref()]);
-        for (to, from) in header.iter_mut().zip(held.flatten()) {
-            *to = *from;
+        let held = self.pieces.iter().map(Bytes::as_ref);
+        let mut bytes = held.chain([self.tail.as_ref(), self.chunk.as_ref()]).flatten();
+        for byte in &mut header {
+            *byte = *bytes.next()?;
         }
-        header
+        Some(header)
     }
 }
 

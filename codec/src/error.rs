@@ -1,13 +1,15 @@
 //! What can be wrong with bytes, with a packet, and with a value to be written.
-use crate::{Command, MAX_PARAMS};
+use core::error::Error;
+use core::fmt;
+
+use crate::{Command, MAGIC, MAX_PARAMS};
 
 /// Bytes that are no packet. There is no way to find the next one: the connection ends (spec/wire.md section 2).
 ///
 /// Every `offset` counts bytes from the start of the stream, or of the packet where it stands alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {
     /// A packet does not start with MAGIC.
-    #[error("at byte {offset}: a packet starts with 02, not {found:02x}")]
     BadMagic {
         /// Where the byte stands.
         offset: u64,
@@ -15,7 +17,6 @@ pub enum FrameError {
         found: u8,
     },
     /// PACK_LEN is over the limit.
-    #[error("at byte {offset}: PACK_LEN {length} is over the limit of {MAX_PARAMS} bytes")]
     TooLong {
         /// Where PACK_LEN stands.
         offset: u64,
@@ -23,9 +24,6 @@ pub enum FrameError {
         length: u32,
     },
     /// A block says it is longer than what is left of its packet.
-    #[error(
-        "at byte {offset}: block {block} says {length} bytes where {available} are left of the packet"
-    )]
     BlockOverrun {
         /// Where the block starts.
         offset: u64,
@@ -37,7 +35,6 @@ pub enum FrameError {
         available: usize,
     },
     /// Fewer bytes than a block's header are left at the end of a packet.
-    #[error("at byte {offset}: {count} bytes after the last block")]
     TrailingBytes {
         /// Where the first of them stands.
         offset: u64,
@@ -45,7 +42,6 @@ pub enum FrameError {
         count: usize,
     },
     /// The stream ended inside a packet.
-    #[error("at byte {offset}: the stream ends inside a packet, after {count} bytes of it")]
     Truncated {
         /// Where the stream ended.
         offset: u64,
@@ -68,9 +64,32 @@ impl FrameError {
     }
 }
 
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at byte {}: ", self.offset())?;
+        match self {
+            Self::BadMagic { found, .. } => {
+                write!(f, "a packet starts with {MAGIC:02x}, not {found:02x}")
+            }
+            Self::TooLong { length, .. } => {
+                write!(f, "PACK_LEN {length} is over the limit of {MAX_PARAMS} bytes")
+            }
+            Self::BlockOverrun { block, length, available, .. } => write!(
+                f,
+                "block {block} says {length} bytes where {available} are left of the packet"
+            ),
+            Self::TrailingBytes { count, .. } => write!(f, "{count} bytes after the last block"),
+            Self::Truncated { count, .. } => {
+                write!(f, "the stream ends inside a packet, after {count} bytes of it")
+            }
+        }
+    }
+}
+
+impl Error for FrameError {}
+
 /// A block whose content does not fit its type; the packet is well framed, so the connection can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{command}, block {block} ({field}) of {length} bytes: {problem}")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// Which packet.
     pub command: Command,
@@ -78,20 +97,32 @@ pub struct DecodeError {
     pub block: u16,
     /// The block's name in the catalogue.
     pub field: &'static str,
+    /// Where the block starts, in bytes from the packet's first.
+    pub offset: usize,
     /// Bytes of its content.
     pub length: usize,
     /// What is wrong with it.
     pub problem: FieldProblem,
 }
 
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, block, field, offset, length, problem } = self;
+        write!(
+            f,
+            "{command}, block {block} ({field}) of {length} bytes at byte {offset}: {problem}"
+        )
+    }
+}
+
+impl Error for DecodeError {}
+
 /// What is wrong with a block's content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldProblem {
     /// An integer has 1, 2, 4 or 8 bytes.
-    #[error("an integer has 1, 2, 4 or 8 bytes")]
     IntegerLength,
     /// The value is larger than the field's type can hold.
-    #[error("the value {value} is over {max}")]
     OutOfRange {
         /// What came.
         value: u64,
@@ -99,16 +130,89 @@ pub enum FieldProblem {
         max: u64,
     },
     /// An array of 8-byte values has a length that is no multiple of 8.
-    #[error("8-byte values need a multiple of 8 bytes")]
     ArrayLength,
 }
 
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IntegerLength => f.write_str("an integer has 1, 2, 4 or 8 bytes"),
+            Self::OutOfRange { value, max } => write!(f, "the value {value} is over {max}"),
+            Self::ArrayLength => f.write_str("8-byte values need a multiple of 8 bytes"),
+        }
+    }
+}
+
+impl Error for FieldProblem {}
+
 /// A packet that is too large to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{command} would have {length} bytes of PARAMS, over the limit of {MAX_PARAMS}")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeError {
     /// Which packet.
     pub command: Command,
     /// How many bytes its PARAMS would have.
     pub length: usize,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, length } = self;
+        write!(f, "{command} would have {length} bytes of PARAMS, over the limit of {MAX_PARAMS}")
+    }
+}
+
+impl Error for EncodeError {}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn errors_say_what_and_where() {
+        let frame = [
+            FrameError::BadMagic { offset: 3, found: 0xff },
+            FrameError::TooLong { offset: 5, length: 400_000 },
+            FrameError::BlockOverrun { offset: 9, block: 1, length: 7, available: 2 },
+            FrameError::TrailingBytes { offset: 9, count: 4 },
+            FrameError::Truncated { offset: 12, count: 3 },
+        ];
+        assert_eq!(
+            frame.map(|error| error.to_string()),
+            [
+                "at byte 3: a packet starts with 02, not ff",
+                "at byte 5: PACK_LEN 400000 is over the limit of 358400 bytes",
+                "at byte 9: block 1 says 7 bytes where 2 are left of the packet",
+                "at byte 9: 4 bytes after the last block",
+                "at byte 12: the stream ends inside a packet, after 3 bytes of it",
+            ]
+        );
+        let decode = |problem| DecodeError {
+            command: Command::OK,
+            block: 2,
+            field: "value",
+            offset: 15,
+            length: 3,
+            problem,
+        };
+        let problems = [
+            FieldProblem::IntegerLength,
+            FieldProblem::OutOfRange { value: 256, max: 255 },
+            FieldProblem::ArrayLength,
+        ];
+        assert_eq!(
+            problems.map(|problem| decode(problem).to_string()),
+            [
+                "OK (1), block 2 (value) of 3 bytes at byte 15: an integer has 1, 2, 4 or 8 bytes",
+                "OK (1), block 2 (value) of 3 bytes at byte 15: the value 256 is over 255",
+                "OK (1), block 2 (value) of 3 bytes at byte 15: 8-byte values need a multiple of 8 bytes",
+            ]
+        );
+        let encode = EncodeError { command: Command::OK, length: 400_000 };
+        assert_eq!(
+            encode.to_string(),
+            "OK (1) would have 400000 bytes of PARAMS, over the limit of 358400"
+        );
+    }
 }

@@ -58,13 +58,18 @@ impl Frame {
     /// The blocks in the order in which they came.
     #[must_use]
     pub fn blocks(&self) -> Blocks {
-        Blocks { rest: self.params.clone() }
+        Blocks { params: self.params.clone(), at: 0 }
     }
 
     /// The content of the first block with this id.
     #[must_use]
     pub fn block(&self, id: u16) -> Option<Bytes> {
-        self.blocks().find(|block| block.id == id).map(|block| block.content)
+        self.slices().find(|block| block.id == id).map(|block| block.to_bytes())
+    }
+
+    /// The blocks in the order in which they came, as places in PARAMS.
+    pub(crate) fn slices(&self) -> BlockSlices<'_> {
+        BlockSlices::new(&self.params)
     }
 
     /// Bytes of the whole packet, header included.
@@ -136,30 +141,86 @@ impl Block {
     }
 
     pub(crate) fn write_to(&self, out: &mut BytesMut) {
-        out.put_u16(self.id);
-        out.put_u32(self.content.len() as u32);
-        out.put_slice(&self.content);
+        write_block(self.id, &self.content, out);
     }
+}
+
+/// Appends a block.
+pub(crate) fn write_block(id: u16, content: &[u8], out: &mut BytesMut) {
+    out.put_slice(&block_header(id, content.len()));
+    out.put_slice(content);
+}
+
+/// The bytes before a block's content.
+pub(crate) const fn block_header(id: u16, length: usize) -> [u8; BLOCK_HEADER_LEN] {
+    let [i1, i2] = id.to_be_bytes();
+    let [l1, l2, l3, l4] = (length as u32).to_be_bytes();
+    [i1, i2, l1, l2, l3, l4]
 }
 
 /// The blocks of one frame, in wire order.
 #[derive(Clone, Debug)]
 pub struct Blocks {
-    rest: Bytes,
+    params: Bytes,
+    at: usize,
 }
 
 impl Iterator for Blocks {
     type Item = Block;
 
     fn next(&mut self) -> Option<Block> {
-        let (id, length) = block_header(&self.rest)?;
-        let end = BLOCK_HEADER_LEN.checked_add(length)?;
-        if self.rest.len() < end {
-            return None;
-        }
-        let mut content = self.rest.split_to(end);
-        bytes::Buf::advance(&mut content, BLOCK_HEADER_LEN);
-        Some(Block { id, content })
+        let rest = self.params.get(self.at..)?;
+        let block = BlockSlices { params: &self.params, rest }.next()?.to_block();
+        self.at += block.wire_len();
+        Some(block)
+    }
+}
+
+/// A block as a place in PARAMS: only what keeps its content takes a share in the memory.
+pub(crate) struct BlockSlice<'a> {
+    pub(crate) id: u16,
+    pub(crate) content: &'a [u8],
+    /// Where in PARAMS the content starts.
+    at: usize,
+    params: &'a Bytes,
+}
+
+impl BlockSlice<'_> {
+    /// Where the block starts, in bytes from the packet's first.
+    pub(crate) const fn offset(&self) -> usize {
+        HEADER_LEN + self.at - BLOCK_HEADER_LEN
+    }
+
+    /// The content, as a share in the packet's memory.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        self.params.slice(self.at..self.at + self.content.len())
+    }
+
+    pub(crate) fn to_block(&self) -> Block {
+        Block { id: self.id, content: self.to_bytes() }
+    }
+}
+
+/// The blocks of one frame as places in its PARAMS, in wire order.
+pub(crate) struct BlockSlices<'a> {
+    params: &'a Bytes,
+    rest: &'a [u8],
+}
+
+impl<'a> BlockSlices<'a> {
+    pub(crate) fn new(params: &'a Bytes) -> Self {
+        Self { params, rest: params }
+    }
+}
+
+impl<'a> Iterator for BlockSlices<'a> {
+    type Item = BlockSlice<'a>;
+
+    fn next(&mut self) -> Option<BlockSlice<'a>> {
+        let (id, length, after) = split_header(self.rest)?;
+        let (content, rest) = after.split_at_checked(length)?;
+        self.rest = rest;
+        Some(BlockSlice { id, content, at: self.params.len() - after.len(), params: self.params })
     }
 }
 
@@ -181,9 +242,7 @@ impl Header {
     /// [`FrameError::BadMagic`] or [`FrameError::TooLong`].
     pub fn read(bytes: &[u8; HEADER_LEN], offset: u64) -> Result<Self, FrameError> {
         let [magic, c1, c2, t1, t2, l1, l2, l3, l4] = *bytes;
-        if magic != MAGIC {
-            return Err(FrameError::BadMagic { offset, found: magic });
-        }
+        check_magic(magic, offset)?;
         let length = u32::from_be_bytes([l1, l2, l3, l4]);
         if length as usize > MAX_PARAMS {
             return Err(FrameError::TooLong { offset: offset + 5, length });
@@ -202,39 +261,47 @@ impl Header {
     }
 
     pub(crate) fn write_to(self, out: &mut BytesMut) {
-        out.put_u8(MAGIC);
-        out.put_u16(self.command.0);
-        out.put_u16(self.transaction);
-        out.put_u32(self.length);
+        let [c1, c2] = self.command.0.to_be_bytes();
+        let [t1, t2] = self.transaction.to_be_bytes();
+        let [l1, l2, l3, l4] = self.length.to_be_bytes();
+        out.put_slice(&[MAGIC, c1, c2, t1, t2, l1, l2, l3, l4]);
+    }
+}
+
+/// Whether a packet may start with this byte, which stands at stream position `offset`.
+pub(crate) const fn check_magic(found: u8, offset: u64) -> Result<(), FrameError> {
+    match found {
+        MAGIC => Ok(()),
+        _ => Err(FrameError::BadMagic { offset, found }),
     }
 }
 
 /// Whether whole blocks fill `params` exactly; `offset` is where PARAMS stands in the stream.
 pub(crate) fn check_blocks(params: &[u8], offset: u64) -> Result<(), FrameError> {
-    let mut at = 0;
-    while at < params.len() {
-        let rest = params.get(at..).unwrap_or_default();
-        let here = offset + at as u64;
-        let Some((id, length)) = block_header(rest) else {
-            return Err(FrameError::TrailingBytes { offset: here, count: rest.len() });
-        };
-        if length > rest.len() - BLOCK_HEADER_LEN {
-            let available = rest.len() - BLOCK_HEADER_LEN;
+    let mut rest = params;
+    let at = |rest: &[u8]| offset + (params.len() - rest.len()) as u64;
+    while let Some((id, length, after)) = split_header(rest) {
+        let Some(next) = after.get(length..) else {
             return Err(FrameError::BlockOverrun {
-                offset: here,
+                offset: at(rest),
                 block: id,
                 length: length as u32,
-                available,
+                available: after.len(),
             });
-        }
-        at += BLOCK_HEADER_LEN + length;
+        };
+        rest = next;
     }
-    Ok(())
+    match rest.len() {
+        0 => Ok(()),
+        count => Err(FrameError::TrailingBytes { offset: at(rest), count }),
+    }
 }
 
-fn block_header(bytes: &[u8]) -> Option<(u16, usize)> {
-    let [i1, i2, l1, l2, l3, l4] = *bytes.first_chunk::<BLOCK_HEADER_LEN>()?;
-    Some((u16::from_be_bytes([i1, i2]), u32::from_be_bytes([l1, l2, l3, l4]) as usize))
+/// A block's id, its length, and what follows its header.
+fn split_header(bytes: &[u8]) -> Option<(u16, usize, &[u8])> {
+    let ([i1, i2, l1, l2, l3, l4], after) = bytes.split_first_chunk::<BLOCK_HEADER_LEN>()?;
+    let length = u32::from_be_bytes([*l1, *l2, *l3, *l4]);
+    Some((u16::from_be_bytes([*i1, *i2]), length as usize, after))
 }
 
 #[cfg(test)]

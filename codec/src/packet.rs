@@ -3,8 +3,8 @@ use alloc::vec::Vec;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::field::Field;
-use crate::frame::Block;
+use crate::field::{Field, read_integer};
+use crate::frame::{Block, BlockSlice, BlockSlices, block_header, write_block};
 use crate::{
     BLOCK_HEADER_LEN, Command, DecodeError, EncodeError, FieldProblem, Frame, Header, MAX_PARAMS,
 };
@@ -92,7 +92,7 @@ fn checked_len(packet: &dyn Encode) -> Result<usize, EncodeError> {
 }
 
 /// What a packet had besides the fields that its kind is known to have, so that it is written as it came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Extra {
     /// Blocks with an unknown id, and those that repeat an id, in wire order.
     blocks: Vec<Block>,
@@ -110,121 +110,120 @@ impl Extra {
         &self.blocks
     }
 
-    pub(crate) fn keep(&mut self, block: Block) {
-        self.blocks.push(block);
+    pub(crate) fn keep(&mut self, block: &BlockSlice<'_>) {
+        self.blocks.push(block.to_block());
     }
 
-    fn width(&self, id: u16) -> Option<usize> {
-        self.widths.iter().find(|(of, _)| *of == id).map(|(_, bytes)| usize::from(*bytes))
+    /// Whether there is anything to write besides the fields as the catalogue has them.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.blocks.is_empty() && self.widths.is_empty()
     }
 
-    fn blocks_len(&self) -> usize {
-        self.blocks.iter().map(Block::wire_len).sum()
+    /// Makes of the fields that were written from `start` on the packet as it came: integers in their width, the kept
+    /// blocks between the fields.
+    pub(crate) fn merge(&self, start: usize, out: &mut BytesMut) {
+        let fields = out.split_off(start).freeze();
+        let mut kept = self.ascending().peekable();
+        for field in BlockSlices::new(&fields) {
+            // one of the same id repeats the field and comes after it
+            while let Some(block) = kept.next_if(|block| block.id < field.id) {
+                block.write_to(out);
+            }
+            match self.kept_width(&field) {
+                Some((width, value)) => {
+                    out.put_slice(&block_header(field.id, width));
+                    out.put_uint(value, width);
+                }
+                None => write_block(field.id, field.content, out),
+            }
+        }
+        kept.for_each(|block| block.write_to(out));
+    }
+
+    /// The kept blocks by ascending id, those of one id in wire order.
+    fn ascending(&self) -> impl Iterator<Item = &Block> {
+        let places = self.blocks.iter().zip(0_u64..);
+        let mut keys: Vec<u64> = places.map(|(block, at)| u64::from(block.id) << 32 | at).collect();
+        keys.sort_unstable();
+        // the lower half is the place
+        keys.into_iter().filter_map(|key| self.blocks.get((key & u64::from(u32::MAX)) as usize))
+    }
+
+    /// The width in which an integer came, and its value, if it still fits.
+    fn kept_width(&self, field: &BlockSlice<'_>) -> Option<(usize, u64)> {
+        let (_, width) = self.widths.iter().find(|(id, _)| *id == field.id)?;
+        let value = read_integer(field.content, u64::MAX).ok()?;
+        let fits = *width >= 8 || value < 1 << (8 * width);
+        fits.then_some((usize::from(*width), value))
     }
 }
+
+/// Equal are those that are written equally: the order of blocks of different ids has no meaning.
+impl PartialEq for Extra {
+    fn eq(&self, other: &Self) -> bool {
+        let has = |width| other.widths.contains(width);
+        self.widths.len() == other.widths.len()
+            && self.widths.iter().all(has)
+            && self.ascending().eq(other.ascending())
+    }
+}
+
+impl Eq for Extra {}
 
 /// A packet whose fields are being read.
 pub(crate) trait Fields {
-    /// Takes one block.
-    fn take(&mut self, block: Block) -> Result<(), DecodeError>;
+    /// Takes one block; the error names the field.
+    fn take(&mut self, block: &BlockSlice<'_>) -> Result<(), (&'static str, FieldProblem)>;
 }
 
 /// Reads the blocks of a frame, in wire order.
-pub(crate) fn read_blocks(frame: &Frame, packet: &mut dyn Fields) -> Result<(), DecodeError> {
-    frame.blocks().try_for_each(|block| packet.take(block))
+pub(crate) fn read_blocks(
+    frame: &Frame,
+    command: Command,
+    packet: &mut dyn Fields,
+) -> Result<(), DecodeError> {
+    for block in frame.slices() {
+        packet.take(&block).map_err(|(field, problem)| DecodeError {
+            command,
+            block: block.id,
+            field,
+            offset: block.offset(),
+            length: block.content.len(),
+            problem,
+        })?;
+    }
+    Ok(())
 }
 
 /// Reads a block into its field and notes an unusual width; the first block of an id wins, the rest is kept.
 pub(crate) fn read_field<F: Field>(
     field: &mut Option<F>,
-    command: Command,
     name: &'static str,
-    block: Block,
+    block: &BlockSlice<'_>,
     extra: &mut Extra,
-) -> Result<(), DecodeError> {
+) -> Result<(), (&'static str, FieldProblem)> {
     if field.is_some() {
         extra.keep(block);
         return Ok(());
     }
-    let (id, length) = (block.id, block.content.len());
-    let fail =
-        |problem: FieldProblem| DecodeError { command, block: id, field: name, length, problem };
-    *field = Some(F::read(block.content).map_err(fail)?);
-    if F::WIDTH != 0 && F::WIDTH != length {
+    F::read(block, field).map_err(|problem| (name, problem))?;
+    if F::WIDTH != 0 && F::WIDTH != block.content.len() {
         // an integer has at most eight bytes
-        extra.widths.push((id, length as u8));
+        extra.widths.push((block.id, block.content.len() as u8));
     }
     Ok(())
 }
 
-/// Bytes that a field takes in PARAMS.
-pub(crate) fn field_len<F: Field>(id: u16, field: Option<&F>, extra: &Extra) -> usize {
-    field.map_or(0, |value| {
-        BLOCK_HEADER_LEN + kept_width(id, value, extra).unwrap_or_else(|| value.len())
-    })
+/// Bytes that a field takes in PARAMS, as the catalogue has it.
+pub(crate) fn field_len<F: Field>(field: Option<&F>) -> usize {
+    field.map_or(0, |value| BLOCK_HEADER_LEN + value.len())
 }
 
-/// The width in which an integer came, if the value still fits it.
-fn kept_width<F: Field>(id: u16, value: &F, extra: &Extra) -> Option<usize> {
-    if F::WIDTH == 0 || extra.widths.is_empty() {
-        return None;
-    }
-    extra.width(id).filter(|width| *width >= 8 || value.integer() < 1 << (8 * width))
-}
-
-/// Writes blocks by ascending id: known fields as they are given, the kept blocks between them.
-pub(crate) struct ParamsWriter<'a> {
-    out: &'a mut BytesMut,
-    extra: &'a Extra,
-    /// The kept blocks that are still to be written, the next one last: id, then place, which keeps the order of those
-    /// that share an id. Empty for almost every packet.
-    kept: Vec<u64>,
-}
-
-impl<'a> ParamsWriter<'a> {
-    pub(crate) fn new(out: &'a mut BytesMut, extra: &'a Extra) -> Self {
-        let blocks = extra.blocks.iter().enumerate();
-        let mut kept: Vec<u64> =
-            blocks.map(|(place, block)| !(u64::from(block.id) << 32 | place as u64)).collect();
-        kept.sort_unstable();
-        Self { out, extra, kept }
-    }
-
-    /// Writes a field. A kept block of the same id repeats it and comes after.
-    pub(crate) fn field<F: Field>(&mut self, id: u16, field: Option<&F>) {
-        self.kept_below(u64::from(id) << 32);
-        let Some(value) = field else { return };
-        self.out.put_u16(id);
-        match kept_width(id, value, self.extra) {
-            Some(width) => {
-                self.out.put_u32(width as u32);
-                self.out.put_uint(value.integer(), width);
-            }
-            None => {
-                self.out.put_u32(value.len() as u32);
-                value.write(self.out);
-            }
-        }
-    }
-
-    /// Writes what is left of the kept blocks.
-    pub(crate) fn finish(mut self) {
-        self.kept_below(u64::MAX);
-    }
-
-    fn kept_below(&mut self, end: u64) {
-        while let Some(next) = self.kept.pop_if(|next| !*next < end) {
-            // the lower half is the place
-            if let Some(block) = self.extra.blocks.get((!next & u64::from(u32::MAX)) as usize) {
-                block.write_to(self.out);
-            }
-        }
-    }
-}
-
-/// Bytes of PARAMS besides the known fields.
-pub(crate) fn extra_len(extra: &Extra) -> usize {
-    extra.blocks_len()
+/// Bytes of PARAMS of a packet with something besides its known fields, which is rare.
+pub(crate) fn written_len(packet: &dyn Encode) -> usize {
+    let mut params = BytesMut::new();
+    packet.write_params(&mut params);
+    params.len()
 }
 
 impl Encode for Frame {

@@ -2,15 +2,16 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::field::Field;
-use crate::frame::Block;
+use crate::frame::BlockSlice;
 use crate::packet::{
-    Decode, Encode, Extra, Fields, ParamsWriter, extra_len, field_len, read_blocks, read_field,
+    Decode, Encode, Extra, Fields, encode, encode_into, field_len, read_blocks, read_field,
+    written_len,
 };
 use crate::table::packets;
 use crate::values::{self, StatusEvent};
 use crate::{
-    Command, DecodeError, Direction, FieldInfo, Frame, List, PacketInfo, Secret, StringArray, Text,
-    U8Array, U64Array,
+    Command, DecodeError, Direction, EncodeError, FieldInfo, FieldProblem, Frame, List, PacketInfo,
+    Secret, StringArray, Text, U8Array, U64Array,
 };
 
 packets! {
@@ -80,7 +81,7 @@ packets! {
     101 REGISTRATION Registration c {
         1 screen_width: u32,
         2 screen_height: u32,
-        3 client_type: u8,
+        3 client_type: values::ClientType,
     }
 
     /// The picture of letters of a later client's registration.
@@ -441,7 +442,7 @@ packets! {
         20 emote_content_type: u8,
         21 mime_type: Text,
         22 mime_type_data: Text,
-        23 status: u8,
+        23 status: StatusEvent,
     }
 
     /// Something arrived that is no chat message.
@@ -924,6 +925,15 @@ impl Encode for Packet {
 
     fn write_params(&self, out: &mut BytesMut) {
         self.as_encode().write_params(out);
+    }
+
+    // finds the kind once, not at each of the three above
+    fn encode_into(&self, transaction: u16, out: &mut BytesMut) -> Result<(), EncodeError> {
+        encode_into(self.as_encode(), transaction, out)
+    }
+
+    fn encode(&self, transaction: u16) -> Result<Frame, EncodeError> {
+        encode(self.as_encode(), transaction)
     }
 }
 

@@ -1,4 +1,5 @@
 //! `Scanner`: follows packets through a stream by their headers, for who passes bytes on without reading them.
+use crate::frame::check_magic;
 use crate::{FrameError, HEADER_LEN, Header};
 
 /// Finds where packets end in a stream, and keeps nothing but a header.
@@ -101,10 +102,8 @@ impl Scanner {
     }
 
     fn check_magic(&self) -> Result<(), FrameError> {
-        match self.header {
-            [crate::MAGIC, ..] => Ok(()),
-            [found, ..] => Err(FrameError::BadMagic { offset: self.offset, found }),
-        }
+        let [first, ..] = self.header;
+        check_magic(first, self.offset)
     }
 }
 

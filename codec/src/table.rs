@@ -39,21 +39,20 @@ macro_rules! packets {
 
                 fn decode(frame: &Frame) -> Result<Self, DecodeError> {
                     let mut packet = Self::default();
-                    read_blocks(frame, &mut packet)?;
+                    read_blocks(frame, Self::COMMAND, &mut packet)?;
                     Result::Ok(packet)
                 }
             }
 
             impl Fields for $name {
-                fn take(&mut self, block: Block) -> Result<(), DecodeError> {
+                fn take(
+                    &mut self,
+                    block: &BlockSlice<'_>,
+                ) -> Result<(), (&'static str, FieldProblem)> {
                     match block.id {
-                        $($id => read_field(
-                            &mut self.$field,
-                            Self::COMMAND,
-                            stringify!($field),
-                            block,
-                            &mut self.extra,
-                        ),)*
+                        $($id => {
+                            read_field(&mut self.$field, stringify!($field), block, &mut self.extra)
+                        })*
                         _ => {
                             self.extra.keep(block);
                             Result::Ok(())
@@ -68,14 +67,22 @@ macro_rules! packets {
                 }
 
                 fn params_len(&self) -> usize {
-                    extra_len(&self.extra) $(+ field_len($id, self.$field.as_ref(), &self.extra))*
+                    if !self.extra.is_none() {
+                        return written_len(self);
+                    }
+                    0 $(+ field_len(self.$field.as_ref()))*
                 }
 
                 fn write_params(&self, out: &mut BytesMut) {
-                    #[allow(unused_mut, reason = "packets without fields")]
-                    let mut writer = ParamsWriter::new(out, &self.extra);
-                    $(writer.field($id, self.$field.as_ref());)*
-                    writer.finish();
+                    let start = out.len();
+                    $(
+                        if let Some(value) = &self.$field {
+                            value.write_block($id, out);
+                        }
+                    )*
+                    if !self.extra.is_none() {
+                        self.extra.merge(start, out);
+                    }
                 }
             }
 
@@ -103,10 +110,21 @@ macro_rules! packets {
             /// # Errors
             /// [`DecodeError`] when a block's content does not fit its type.
             pub fn decode(frame: &Frame) -> Result<Self, DecodeError> {
-                Result::Ok(match frame.command.0 {
-                    $($command => Self::$name($name::decode(frame)?),)+
-                    _ => Self::Other(frame.clone()),
-                })
+                let mut packet = match frame.command.0 {
+                    $($command => Self::$name($name::default()),)+
+                    _ => return Result::Ok(Self::Other(frame.clone())),
+                };
+                if let Some(fields) = packet.as_fields() {
+                    read_blocks(frame, frame.command, fields)?;
+                }
+                Result::Ok(packet)
+            }
+
+            fn as_fields(&mut self) -> Option<&mut dyn Fields> {
+                match self {
+                    $(Self::$name(packet) => Some(packet),)+
+                    Self::Other(_) => None,
+                }
             }
 
             fn as_encode(&self) -> &dyn Encode {

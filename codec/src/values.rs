@@ -1,9 +1,10 @@
 //! Named values of fields: newtypes over the integer, so that a value without a name is kept.
 use core::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::field::Field;
+use crate::frame::BlockSlice;
 use crate::{FieldKind, FieldProblem, ValueSet};
 
 macro_rules! values {
@@ -50,20 +51,19 @@ macro_rules! values {
                 const VALUES: Option<&'static str> = Some(stringify!($name));
                 const WIDTH: usize = <$repr as Field>::WIDTH;
 
-                fn read(content: Bytes) -> Result<Self, FieldProblem> {
-                    <$repr as Field>::read(content).map(Self)
+                fn read(block: &BlockSlice<'_>, field: &mut Option<Self>) -> Result<(), FieldProblem> {
+                    let mut number = None;
+                    <$repr as Field>::read(block, &mut number)?;
+                    *field = number.map(Self);
+                    Ok(())
                 }
 
                 fn len(&self) -> usize {
                     Self::WIDTH
                 }
 
-                fn write(&self, out: &mut BytesMut) {
-                    self.0.write(out);
-                }
-
-                fn integer(&self) -> u64 {
-                    u64::from(self.0)
+                fn write_block(&self, id: u16, out: &mut BytesMut) {
+                    self.0.write_block(id, out);
                 }
             }
         )+

@@ -87,13 +87,13 @@ fn integers_of_another_width_are_read_and_written_as_they_came() {
 fn a_value_that_does_not_fit_is_named_by_packet_block_and_length() {
     let error = Login::decode(&frame(Command::LOGIN, 1, &[(9, vec![0, 0, 1, 0])])).unwrap_err();
     assert_eq!(
-        (error.command, error.block, error.field, error.length),
-        (Command::LOGIN, 9, "initial_presence", 4)
+        (error.command, error.block, error.field, error.offset, error.length),
+        (Command::LOGIN, 9, "initial_presence", 9, 4)
     );
     assert_eq!(error.problem, FieldProblem::OutOfRange { value: 256, max: 255 });
     assert_eq!(
         error.to_string(),
-        "LOGIN (200), block 9 (initial_presence) of 4 bytes: the value 256 is over 255"
+        "LOGIN (200), block 9 (initial_presence) of 4 bytes at byte 9: the value 256 is over 255"
     );
     let error = Login::decode(&frame(Command::LOGIN, 1, &[(9, vec![0, 0, 1])])).unwrap_err();
     assert_eq!(error.problem, FieldProblem::IntegerLength);
