@@ -3,13 +3,13 @@ use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use mig33_codec::packets::Message as MessagePacket;
-use mig33_codec::values::{ChatDestination, ContentType};
+use mig33_codec::values::{ChatDestination, ContentType, StatusEvent};
 use mig33_codec::{Decode, Decoder, Encode};
 
 use crate::state::{Body, ChatId, Delivery, Message, State};
 
 /// MESSAGE's status of a kept message that the server refused: it waits for the person, not for the connection.
-const FAILED: u8 = 255;
+const FAILED: StatusEvent = StatusEvent(255);
 
 /// A message of ours as the packet that sends it. `None` for what is no message to be sent.
 pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<MessagePacket> {

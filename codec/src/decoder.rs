@@ -131,14 +131,13 @@ impl Decoder {
         Ok(Frame::from_checked(header.command, header.transaction, params))
     }
 
-    /// The chunk's next bytes.
+    /// The chunk's next bytes. Nothing empty stays a slice of the chunk, which would keep all of it alive.
     fn take(&mut self, count: usize) -> Bytes {
-        // an empty slice would keep the whole chunk alive
-        let taken = if count == 0 { Bytes::new() } else { self.chunk.split_to(count) };
-        if self.chunk.is_empty() {
-            self.chunk = Bytes::new();
+        if count == self.chunk.len() {
+            let rest = core::mem::take(&mut self.chunk);
+            return if count == 0 { Bytes::new() } else { rest };
         }
-        taken
+        self.chunk.split_to(count)
     }
 
     /// Moves what is left of the chunk to the packet that is being read.

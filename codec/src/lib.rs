@@ -25,6 +25,38 @@
 //! assert_eq!(read, message);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Every packet and field is described by [`catalogue()`]; the protocol itself by spec/wire.md.
+//!
+//! # What is kept
+//!
+//! A command, a block or a value without a name is no error. [`Command`] and the [`values`] are newtypes over their
+//! integer, unknown blocks are in a packet's [`Extra`], and a packet of an unknown kind is [`packets::Packet::Other`].
+//! What was read and is written again has the same blocks, integers in the width in which they came.
+//!
+//! # Errors
+//!
+//! | error | what it costs |
+//! |---|---|
+//! | [`FrameError`] | the connection: there is no way to find the next packet; it says where in the stream |
+//! | [`DecodeError`] | the packet: a block does not fit its field's type; it says which, and where in the packet |
+//! | [`EncodeError`] | nothing was written: the packet is too large |
+//!
+//! Nothing that a peer sends makes anything here panic.
+//!
+//! # Limits
+//!
+//! - PARAMS has at most [`MAX_PARAMS`] bytes, so a packet at most [`MAX_PACKET`]. The number of blocks has no other limit.
+//! - A [`Decoder`] holds what has arrived: at most one packet and one chunk. A declared length takes no memory.
+//! - A frame within one chunk is a slice of it, and so are texts and bytes in the typed packet: a small one that is kept
+//!   keeps its whole chunk alive. What stays for long is better copied.
+//! - Text is not checked: [`Text::as_str`] shows what is no UTF-8 as U+FFFD. Ranges of values and lengths of names are
+//!   for the service to check.
+//!
+//! # Features
+//!
+//! `hash` (default): the hashes of the log-in, in the module `hash`, which bring the crate sha1. Without it the crate
+//! needs `bytes` only. It is `no_std` and allocates.
 #![no_std]
 
 extern crate alloc;

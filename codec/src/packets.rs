@@ -81,7 +81,7 @@ packets! {
     101 REGISTRATION Registration c {
         1 screen_width: u32,
         2 screen_height: u32,
-        3 client_type: u8,
+        3 client_type: values::ClientType,
     }
 
     /// The picture of letters of a later client's registration.
@@ -442,7 +442,7 @@ packets! {
         20 emote_content_type: u8,
         21 mime_type: Text,
         22 mime_type_data: Text,
-        23 status: u8,
+        23 status: StatusEvent,
     }
 
     /// Something arrived that is no chat message.

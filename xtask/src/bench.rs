@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures, with the crate `bench`.
+//! `cargo xtask bench`: measures, with the crates in `bench`.
 
 use anyhow::Result;
 
@@ -20,6 +20,18 @@ pub(crate) fn run(workspace: &Workspace, scenario: &str, args: &[String]) -> Res
             .args(args)
             .current_dir(&workspace.root)
             .env("MIG33_BRIDGE", programs::path(workspace, Profile::Release, "mig33-bridge"));
+        process::run(step, &mut cargo, Show::All)
+    })
+}
+
+/// Runs the codec's benchmark: how long it takes, beside protobuf and plain copying.
+pub(crate) fn codec(workspace: &Workspace, args: &[String]) -> Result<()> {
+    Progress::new(1).step("measuring", |step| {
+        let mut cargo = process::cargo();
+        cargo
+            .args(["bench", "--package=mig33-bench-codec", "--bench=codec", "--"])
+            .args(args)
+            .current_dir(&workspace.root);
         process::run(step, &mut cargo, Show::All)
     })
 }

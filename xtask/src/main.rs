@@ -3,6 +3,8 @@
 mod bench;
 mod deny;
 mod e2e;
+mod fuzz;
+mod instructions;
 mod page;
 mod process;
 mod programs;
@@ -71,6 +73,12 @@ enum Command {
     Tidy,
     /// Check licences, sources and known security problems of the dependencies
     Deny,
+    /// Look for input that breaks the codec, with libFuzzer; installs a nightly Rust and cargo-fuzz where missing
+    Fuzz {
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
@@ -83,6 +91,18 @@ enum Bench {
         /// Arguments for the load tool, after `--`
         #[arg(last = true)]
         args: Vec<String>,
+    },
+    /// Measure the codec beside protobuf and plain copying
+    Codec {
+        /// Arguments for the benchmark, after `--`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Count the instructions that the codec takes a packet, beside those that the tests hold it to
+    Instructions {
+        /// Write what is counted, so that the tests hold the codec to it
+        #[arg(long)]
+        accept: bool,
     },
     /// Measure the memory of the whole program with 1,000 logged-in idle users
     Memory {
@@ -104,6 +124,9 @@ fn main() -> ExitCode {
         Command::E2e { args } => e2e::command(&workspace, &args),
         Command::Tidy => tidy::command(&workspace),
         Command::Deny => deny::command(&workspace),
+        Command::Fuzz { seconds } => fuzz::command(&workspace, seconds),
+        Command::Bench(Bench::Codec { args }) => bench::codec(&workspace, &args),
+        Command::Bench(Bench::Instructions { accept }) => instructions::command(&workspace, accept),
         Command::Bench(Bench::Bridge { args }) => bench::run(&workspace, "bridge", &args),
         Command::Bench(Bench::Memory { args }) => bench::run(&workspace, "memory", &args),
     });

@@ -22,6 +22,7 @@ const RULES: &[Rule] = &[
     Rule { says: "crates depend on each other one way only", check: manifests::arrows },
     Rule { says: "bridge has the server only by its feature", check: manifests::embedded },
     Rule { says: "codec and client have no runtime, no browser, no clock", check: manifests::pure },
+    Rule { says: "codec needs bytes only, and sha1 for a feature", check: manifests::lean },
     Rule { says: "each crate has the workspace's lints", check: manifests::lints },
     Rule { says: "versions stand once, in the root manifest", check: manifests::versions },
     Rule { says: "codec and client ask nobody for time, files, network", check: sources::pure },

@@ -49,6 +49,8 @@ pub(crate) enum Source {
     Apt { package: &'static str },
     /// A compilation target of the Rust toolchain.
     Target,
+    /// Another Rust toolchain.
+    Toolchain,
 }
 
 /// Compiles Rust for the browser.
@@ -107,6 +109,26 @@ pub(crate) const CARGO_DENY: Tool = Tool {
         minutes: 1,
     },
 };
+
+/// Looks for input that breaks the codec.
+pub(crate) const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: Wanted::Exactly("0.13.2"),
+    source: Source::Crate {
+        package: "cargo-fuzz",
+        args: &["--locked"],
+        opt_level: "0",
+        minutes: 1,
+    },
+};
+
+/// What cargo-fuzz compiles with.
+pub(crate) const NIGHTLY: Tool =
+    Tool { name: "nightly", version: Wanted::Any, source: Source::Toolchain };
+
+/// Counts instructions.
+pub(crate) const VALGRIND: Tool =
+    Tool { name: "valgrind", version: Wanted::Any, source: Source::Apt { package: "valgrind" } };
 
 /// The browser of the end-to-end tests.
 pub(crate) const CHROMIUM: Tool =
@@ -173,6 +195,7 @@ impl Toolbox {
         step.at(format!("looking for {}", tool.name));
         match tool.source {
             Source::Target => install::target(step, tool.name).map(|()| None),
+            Source::Toolchain => install::toolchain(step, tool.name).map(|()| None),
             Source::Crate { package, args, opt_level, minutes } => {
                 if let Some(path) = version::on_path(tool.name, &version) {
                     return Ok(Some(path));

@@ -22,17 +22,17 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
         .prop_map(|(command, transaction, blocks)| frame(command, transaction, &blocks))
 }
 
-/// Packets whose known blocks fit their types, in any order and width, with unknown and repeated ones among them.
-pub(crate) fn fitting_frame() -> impl Strategy<Value = Frame> {
-    let known = proptest::sample::select(mig33_codec::catalogue());
-    (known, any::<u16>()).prop_flat_map(|(packet, transaction)| {
-        let ids: Vec<u16> = packet.fields.iter().map(|field| field.id).chain([900, 2000]).collect();
-        let block = proptest::sample::select(ids).prop_flat_map(|id| {
-            let kind = packet.fields.iter().find(|field| field.id == id).map(|field| field.kind);
-            fitting_content(kind).prop_map(move |content| (id, content))
-        });
-        vec(block, 0..10).prop_map(move |blocks| frame(packet.command, transaction, &blocks))
-    })
+/// Packets of a kind whose known blocks fit their types, in any order and width, with unknown and repeated ones among
+/// them.
+pub(crate) fn fitting_frame(packet: &'static PacketInfo) -> impl Strategy<Value = Frame> {
+    let ids: Vec<u16> = packet.fields.iter().map(|field| field.id).chain([900, 2000]).collect();
+    let most = ids.len() + 4;
+    let block = proptest::sample::select(ids).prop_flat_map(|id| {
+        let kind = packet.fields.iter().find(|field| field.id == id).map(|field| field.kind);
+        fitting_content(kind).prop_map(move |content| (id, content))
+    });
+    (any::<u16>(), vec(block, 0..most))
+        .prop_map(|(transaction, blocks)| frame(packet.command, transaction, &blocks))
 }
 
 fn any_command() -> impl Strategy<Value = Command> {

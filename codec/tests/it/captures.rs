@@ -6,6 +6,11 @@ use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Order};
 
 const LOGIN_J2ME: &str = include_str!("../../../spec/captures/login-j2me-4.20.hex");
 
+/// The bytes of that capture.
+pub(crate) fn login_j2me() -> Bytes {
+    capture(LOGIN_J2ME)
+}
+
 fn capture(text: &str) -> Bytes {
     let digits = text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
     digits.map(|pair| u8::from_str_radix(pair, 16).expect("a pair of hex digits")).collect()
@@ -21,7 +26,7 @@ fn only_frame(bytes: Bytes) -> Frame {
 
 #[test]
 fn handset_log_in_reads_to_what_its_comment_says() {
-    let bytes = capture(LOGIN_J2ME);
+    let bytes = login_j2me();
     assert_eq!(bytes.len(), 135);
     let frame = only_frame(bytes);
     assert_eq!((frame.command, frame.transaction), (Command::LOGIN, 1));
@@ -49,7 +54,7 @@ fn handset_log_in_reads_to_what_its_comment_says() {
 
 #[test]
 fn handset_log_in_is_written_to_the_same_bytes_in_the_same_order() {
-    let bytes = capture(LOGIN_J2ME);
+    let bytes = login_j2me();
     let frame = only_frame(bytes.clone());
     assert_eq!(frame.to_bytes(), bytes);
     let typed = Login::decode(&frame).unwrap();

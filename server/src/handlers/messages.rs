@@ -244,7 +244,7 @@ pub(crate) fn stored_packet(message: StoredMessage, reader: &str) -> Message {
         guid: Some(message.guid.into()),
         timestamp: Some(message.time.0),
         previous_message_guid: message.previous.map(Into::into),
-        status,
+        status: status.map(StatusEvent),
         ..Message::default()
     }
 }

@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("bridge", &["codec", "server"], &["client"]),
     ("web", &["client", "codec"], &[]),
     ("bench", &["client", "codec"], &[]),
+    ("bench/codec", &["codec"], &[]),
     ("xtask", &[], &[]),
 ];
 
@@ -88,6 +89,22 @@ pub(super) fn pure(tree: &Tree) -> Vec<Problem> {
         for (table, dependency, _) in dependencies(manifest) {
             if PURE.contains(&name) && table != "dev-dependencies" && IMPURE.contains(&dependency) {
                 problems.push(file.problem_of_all(format!("{name} must not use {dependency}")));
+            }
+        }
+    })
+}
+
+/// codec brings nothing but bytes, and sha1 where its feature is asked for.
+pub(super) fn lean(tree: &Tree) -> Vec<Problem> {
+    each_crate(tree, |name, file, manifest, problems| {
+        if name != "codec" {
+            return;
+        }
+        for (table, dependency, value) in dependencies(manifest) {
+            let optional = value.get("optional").and_then(Value::as_bool) == Some(true);
+            let may = dependency == "bytes" || (dependency == "sha1" && optional);
+            if table != "dev-dependencies" && !may {
+                problems.push(file.problem_of_all(format!("codec must not need {dependency}")));
             }
         }
     })
@@ -198,6 +215,19 @@ mod tests {
         let tokio = "[dependencies]\ntokio.workspace = true";
         assert_eq!(said(pure, "client", tokio), ["client/Cargo.toml: client must not use tokio"]);
         assert!(said(pure, "server", tokio).is_empty());
+    }
+
+    #[test]
+    fn codec_needs_bytes_only() {
+        let needs = "[dependencies]\nbytes.workspace = true
+            sha1 = { workspace = true, optional = true }
+            [dev-dependencies]\ntoml.workspace = true";
+        assert!(said(lean, "codec", needs).is_empty());
+        let more = "[dependencies]\nthiserror.workspace = true";
+        assert_eq!(said(lean, "codec", more), ["codec/Cargo.toml: codec must not need thiserror"]);
+        assert!(said(lean, "client", more).is_empty());
+        let always = "[dependencies]\nsha1.workspace = true";
+        assert_eq!(said(lean, "codec", always).len(), 1);
     }
 
     #[test]

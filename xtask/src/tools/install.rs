@@ -39,6 +39,21 @@ pub(super) fn target(step: &mut Step, target: &str) -> Result<()> {
     process::run(step, rustup.args(["target", "add", target]), Show::OnFailure)
 }
 
+/// Installs another Rust toolchain, where it is missing.
+pub(super) fn toolchain(step: &mut Step, toolchain: &str) -> Result<()> {
+    if version::which("rustup").is_none() {
+        bail!("Rust {toolchain} is needed and there is no rustup to install it: see rustup.rs");
+    }
+    let mut rustup = process::program("rustup");
+    if process::ask(rustup.args(["run", toolchain, "rustc", "--version"])).is_some() {
+        return Ok(());
+    }
+    step.say(format_args!("installing Rust {toolchain}"));
+    let mut rustup = process::program("rustup");
+    let install = ["toolchain", "install", toolchain, "--profile=minimal"];
+    process::run(step, rustup.args(install), Show::OnFailure)
+}
+
 /// Installs a program from a crate: prebuilt where `cargo binstall` can, else built, which happens once.
 pub(super) fn from_crate(
     workspace: &Workspace,
