@@ -122,6 +122,42 @@ fn names_are_shown() {
 }
 
 #[test]
+fn every_name_leads_to_its_command() {
+    for number in 0..=u16::MAX {
+        let command = Command(number);
+        if let Some(name) = command.name() {
+            assert_eq!(Command::named(name), Some(command));
+        }
+    }
+    assert_eq!(Command::named("login"), None);
+}
+
+#[test]
+fn every_packet_says_what_it_is_for() {
+    for packet in catalogue() {
+        assert!(packet.about.ends_with('.'), "{}: {:?}", packet.name, packet.about);
+        assert_eq!(packet.command.info(), Some(packet));
+    }
+    assert_eq!(
+        Command::PONG.info().map(|packet| packet.about),
+        Some("The answer to a keep-alive.")
+    );
+}
+
+#[test]
+fn contents_are_checked_by_kind() {
+    use mig33_codec::FieldProblem::{ArrayLength, IntegerLength, OutOfRange};
+    assert_eq!(FieldKind::U16.integer(&[0, 0, 1, 0]), Ok(Some(256)));
+    assert_eq!(FieldKind::U64.integer(&[255; 8]), Ok(Some(u64::MAX)));
+    assert_eq!(FieldKind::U8.integer(&[1, 0]), Err(OutOfRange { value: 256, max: 255 }));
+    assert_eq!(FieldKind::Bool.integer(&[2]), Err(OutOfRange { value: 2, max: 1 }));
+    assert_eq!(FieldKind::U32.integer(&[]), Err(IntegerLength));
+    assert_eq!(FieldKind::U64Array.integer(&[0; 9]), Err(ArrayLength));
+    assert_eq!(FieldKind::U64Array.integer(&[0; 16]), Ok(None));
+    assert_eq!(FieldKind::Text.integer(&[255]), Ok(None));
+}
+
+#[test]
 fn secrets_are_marked_and_hidden() {
     let secrets: Vec<&str> = catalogue()
         .iter()
