@@ -1,6 +1,9 @@
 //! `mig33 decode`: a dump or a capture in, packets out.
 pub(crate) mod capture;
+mod conversations;
 pub(crate) mod hex;
+mod link;
+mod tcp;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -163,11 +163,11 @@ impl Printer {
     }
 
     /// Prints what happens to a connection.
-    pub(crate) fn note(&mut self, stream: u64, time: Option<SystemTime>, note: &Note) -> io::Result<()> {
+    pub(crate) fn note(&mut self, origin: Origin, note: &Note) -> io::Result<()> {
         if self.show.json {
-            json::note(&mut self.out, stream, time, note)
+            json::note(&mut self.out, origin, note)
         } else {
-            text::note(&mut self.out, self.paint, stream, time, note)
+            text::note(&mut self.out, self.paint, origin, note)
         }
     }
 

@@ -42,9 +42,7 @@ pub(crate) enum Problem {
     #[error("{error}; in {command}, which starts at byte {start}")]
     Blocks { command: Command, start: u64, error: FrameError },
     /// A block's content does not fit its type.
-    #[error(
-        "at byte {offset}: {command}, block {block} ({field}) of {length} bytes: {problem}"
-    )]
+    #[error("at byte {offset}: {command}, block {block} ({field}) of {length} bytes: {problem}")]
     Field {
         offset: u64,
         command: Command,
@@ -372,7 +370,9 @@ mod tests {
         for cut in 1..OK.len() {
             assert_eq!(
                 told(Reader::new, &OK[..cut]),
-                [format!("at byte {cut}: the stream ends inside a packet, after {cut} bytes of it")]
+                [format!(
+                    "at byte {cut}: the stream ends inside a packet, after {cut} bytes of it"
+                )]
             );
         }
     }

@@ -131,12 +131,16 @@ impl Value {
             }
             FieldKind::List(separator) => split(separator),
             FieldKind::StringArray => split('\0'),
-            FieldKind::U8Array => Some(Self::Integers(content.iter().copied().map(u64::from).collect())),
+            FieldKind::U8Array => {
+                Some(Self::Integers(content.iter().copied().map(u64::from).collect()))
+            }
             FieldKind::U64Array => {
                 let values = content.as_chunks::<8>().0.iter();
                 Some(Self::Integers(values.map(|value| u64::from_be_bytes(*value)).collect()))
             }
-            FieldKind::U8 | FieldKind::U16 | FieldKind::U32 | FieldKind::U64 | FieldKind::Bool => None,
+            FieldKind::U8 | FieldKind::U16 | FieldKind::U32 | FieldKind::U64 | FieldKind::Bool => {
+                None
+            }
         }
         .unwrap_or(Self::Bytes)
     }

@@ -98,16 +98,16 @@ mod tests {
 
     #[test]
     fn digits_come_in_pairs_anyhow_spaced() {
-        assert_eq!(read(b"02 00C8\r\n# a comment: zz\n\t0a# more\n0B"), Ok(vec![2, 0, 200, 10, 11]));
+        assert_eq!(
+            read(b"02 00C8\r\n# a comment: zz\n\t0a# more\n0B"),
+            Ok(vec![2, 0, 200, 10, 11])
+        );
         assert_eq!(read(b""), Ok(vec![]));
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        assert_eq!(
-            read(b"02 00\n0g"),
-            Err(HexError::NoDigit { line: 2, column: 2, found: b'g' })
-        );
+        assert_eq!(read(b"02 00\n0g"), Err(HexError::NoDigit { line: 2, column: 2, found: b'g' }));
         assert_eq!(read(b"0"), Err(HexError::Half { line: 1, column: 1 }));
         assert_eq!(read(b"02 0 0"), Err(HexError::Half { line: 1, column: 4 }));
         assert_eq!(read(b"0#"), Err(HexError::Half { line: 1, column: 1 }));

@@ -1,6 +1,5 @@
 //! Packets as JSON, one object a line. `mig33 encode` reads what is written here.
 use std::io::{self, Write};
-use std::time::SystemTime;
 
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -97,12 +96,7 @@ pub(super) fn missing(
 }
 
 /// Writes what happens to a connection.
-pub(super) fn note(
-    out: &mut dyn Write,
-    stream: u64,
-    time: Option<SystemTime>,
-    note: &Note,
-) -> io::Result<()> {
+pub(super) fn note(out: &mut dyn Write, origin: Origin, note: &Note) -> io::Result<()> {
     #[derive(Serialize)]
     struct Said<'a> {
         note: &'a str,
@@ -120,7 +114,7 @@ pub(super) fn note(
         Note::Closed => Said { note: "closed", client: None, server: None },
         Note::Said(text) => Said { note: text, client: None, server: None },
     };
-    line(out, Origin { stream: Some(stream), from: None, time }, &what)
+    line(out, origin, &what)
 }
 
 fn line(out: &mut dyn Write, origin: Origin, what: &impl Serialize) -> io::Result<()> {

@@ -171,7 +171,12 @@ pub(super) fn problem(
 }
 
 /// Prints bytes that belong to no whole packet.
-pub(super) fn unread(out: &mut dyn Write, paint: Paint, full: bool, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn unread(
+    out: &mut dyn Write,
+    paint: Paint,
+    full: bool,
+    bytes: &[u8],
+) -> io::Result<()> {
     let page = Page { paint, full, columns: false, explain: false };
     writeln!(out, "           {}", page.bytes(bytes))
 }
@@ -180,14 +185,14 @@ pub(super) fn unread(out: &mut dyn Write, paint: Paint, full: bool, bytes: &[u8]
 pub(super) fn note(
     out: &mut dyn Write,
     paint: Paint,
-    stream: u64,
-    time: Option<SystemTime>,
+    origin: Origin,
     note: &Note,
 ) -> io::Result<()> {
-    let before = prefix(paint, Origin { stream: Some(stream), from: None, time });
+    let before = prefix(paint, origin);
     match note {
         Note::Opened { client, server, begins } => {
-            let day = time.map_or_else(String::new, |time| format!(" on {}", part(time, 0..10)));
+            let day =
+                origin.time.map_or_else(String::new, |time| format!(" on {}", part(time, 0..10)));
             let after = if *begins { "" } else { "; the capture begins after it" };
             writeln!(out, "{before}connection from {client} to {server}{day}{after}")
         }
@@ -240,7 +245,8 @@ fn integer(field: &FieldView, value: u64) -> String {
     if let Some(set) = info.values {
         return format!("{value} (no {set} that is known)");
     }
-    let is_time = info.name.contains("time") && matches!(info.kind, FieldKind::U64 | FieldKind::U64Array);
+    let is_time =
+        info.name.contains("time") && matches!(info.kind, FieldKind::U64 | FieldKind::U64Array);
     match SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(value)) {
         Some(time) if is_time && (1..=LATEST).contains(&value) => {
             format!("{value} ({})", humantime::format_rfc3339_millis(time))
@@ -275,10 +281,7 @@ mod tests {
         assert_eq!(value(Command::PRESENCE, 2, &[0, 0, 0, 4]), "AWAY (4), in 4 bytes");
         assert_eq!(value(Command::PRESENCE, 2, &[9]), "9 (no Presence that is known)");
         assert_eq!(value(Command::PRESENCE, 9, &[1, 2]), "[1, 2]");
-        assert_eq!(
-            value(Command::MESSAGE_STATUS_EVENTS, 6, &[2, 3]),
-            "[RECEIVED (2), READ (3)]"
-        );
+        assert_eq!(value(Command::MESSAGE_STATUS_EVENTS, 6, &[2, 3]), "[RECEIVED (2), READ (3)]");
         assert_eq!(
             value(Command::MESSAGE, 16, &1_795_364_736_123u64.to_be_bytes()),
             "1795364736123 (2026-11-22T15:05:36.123Z)"
