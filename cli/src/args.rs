@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::print::Side;
+
 /// See, write and tap the mig33 wire.
 #[derive(Debug, Parser)]
 #[command(name = "mig33", version, max_term_width = 100)]
@@ -80,6 +82,12 @@ pub(crate) struct Encode {
     /// Write hex digits, a packet a line, as on a terminal
     #[arg(long)]
     pub(crate) hex: bool,
+    /// Write the packets of this connection of a capture only
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) stream: Option<u64>,
+    /// Write what this side sent only
+    #[arg(long, value_enum)]
+    pub(crate) from: Option<Side>,
 }
 
 #[derive(Debug, Args)]

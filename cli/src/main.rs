@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     cli.color.write_global();
     let done = match &cli.command {
         Command::Decode(args) => decode::run(args),
+        Command::Encode(args) => encode::run(args),
         _ => Ok(()),
     };
     match done {

@@ -18,7 +18,7 @@ use crate::stream::{Event, Problem};
 use crate::view::{self, PacketView};
 
 /// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
     /// The one that logs in.

@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(value(Command::MESSAGE_STATUS_EVENTS, 6, &[2, 3]), "[RECEIVED (2), READ (3)]");
         assert_eq!(
             value(Command::MESSAGE, 16, &1_795_364_736_123u64.to_be_bytes()),
-            "1795364736123 (2026-11-22T15:05:36.123Z)"
+            "1795364736123 (2026-11-22T16:25:36.123Z)"
         );
         assert_eq!(value(Command::CHATROOM_PARTICIPANTS, 2, b"ann;bob;"), r#"["ann", "bob", ""]"#);
         assert_eq!(value(Command::LOGIN_RESPONSE, 1, &[1, 2, 3, 4]), "(masked)");
