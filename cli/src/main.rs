@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod error;
 mod print;
+mod reference;
 mod secrets;
 mod stream;
 mod view;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Decode(args) => decode::run(args),
         Command::Encode(args) => encode::run(args),
+        Command::Packets(args) => reference::run(args),
         _ => Ok(()),
     };
     match done {

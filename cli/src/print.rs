@@ -17,6 +17,8 @@ use crate::secrets::Secrets;
 use crate::stream::{Event, Problem};
 use crate::view::{self, PacketView};
 
+pub(crate) use self::text::plain_docs;
+
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -1,4 +1,6 @@
 //! The table of packets as data, for who shows, documents or checks them.
+use core::fmt;
+
 use crate::field::read_integer;
 use crate::{Command, FieldProblem, packets, values};
 
@@ -116,6 +118,25 @@ impl FieldKind {
     }
 }
 
+/// The kind's name in spec/packets.toml.
+impl fmt::Display for FieldKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::Bool => "bool",
+            Self::Text => "string",
+            Self::Bytes => "bytes",
+            Self::List(separator) => return write!(f, "list({separator})"),
+            Self::StringArray => "string_array",
+            Self::U8Array => "u8_array",
+            Self::U64Array => "u64_array",
+        })
+    }
+}
+
 /// The named values of a field: `Presence` has `AVAILABLE` = 1, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueSet {
@@ -129,6 +150,12 @@ pub struct ValueSet {
 #[must_use]
 pub const fn catalogue() -> &'static [PacketInfo] {
     packets::TABLE
+}
+
+/// Commands outside the chat service by number and name; nothing is known of their blocks.
+#[must_use]
+pub const fn other_commands() -> &'static [(u16, &'static str)] {
+    packets::OTHER
 }
 
 /// Every set of named values.

@@ -12,22 +12,6 @@ fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
     table.get(key).and_then(Value::as_str)
 }
 
-fn kind_name(kind: FieldKind) -> String {
-    match kind {
-        FieldKind::U8 => "u8".into(),
-        FieldKind::U16 => "u16".into(),
-        FieldKind::U32 => "u32".into(),
-        FieldKind::U64 => "u64".into(),
-        FieldKind::Bool => "bool".into(),
-        FieldKind::Text => "string".into(),
-        FieldKind::Bytes => "bytes".into(),
-        FieldKind::List(separator) => format!("list({separator})"),
-        FieldKind::StringArray => "string_array".into(),
-        FieldKind::U8Array => "u8_array".into(),
-        FieldKind::U64Array => "u64_array".into(),
-    }
-}
-
 /// A line a packet and a field, as both sides can be put.
 fn lines_of_the_spec() -> Vec<String> {
     let spec = spec();
@@ -66,8 +50,8 @@ fn lines_of_the_table() -> Vec<String> {
         let (number, name) = (packet.command.0, packet.name);
         lines.push(format!("{number} {name} {direction} {:?}", packet.seed));
         for field in packet.fields {
-            let kind = kind_name(field.kind);
-            lines.push(format!("{name}.{} {} {kind} {:?}", field.id, field.name, field.values));
+            let (id, kind) = (field.id, field.kind);
+            lines.push(format!("{name}.{id} {} {kind} {:?}", field.name, field.values));
         }
     }
     lines
