@@ -8,6 +8,7 @@ mod print;
 mod reference;
 mod secrets;
 mod stream;
+mod tap;
 mod view;
 
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         Command::Decode(args) => decode::run(args),
         Command::Encode(args) => encode::run(args),
         Command::Packets(args) => reference::run(args),
-        _ => Ok(()),
+        Command::Tap(args) => tap::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

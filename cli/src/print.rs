@@ -47,7 +47,16 @@ impl Side {
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// Its place in an array of both.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Client => 0,
+            Self::Server => 1,
+        }
+    }
+
+    /// Its word.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Server => "server",
