@@ -288,7 +288,7 @@ mod tests {
         );
         assert_eq!(value(Command::CHATROOM_PARTICIPANTS, 2, b"ann;bob;"), r#"["ann", "bob", ""]"#);
         assert_eq!(value(Command::LOGIN_RESPONSE, 1, &[1, 2, 3, 4]), "(masked)");
-        assert_eq!(value(Command::LOGIN, 1001, &[]), "0 bytes");
+        assert_eq!(value(Command::LOGIN, 1001, &[]), r#""""#);
         assert_eq!(value(Command::MESSAGE, 8, &[0xff, 0xd8]), "2 bytes: ff d8");
         assert_eq!(value(Command::MESSAGE, 99, b"hi"), "2 bytes: 68 69, as text \"hi\"");
     }

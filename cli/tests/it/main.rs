@@ -1,1 +1,8 @@
-
+//! The program from outside: what it prints, what it writes, and how it ends.
+mod captures;
+mod decode;
+mod encode;
+mod packets;
+mod program;
+mod tap;
+mod wire;
