@@ -3,6 +3,7 @@ mod captures;
 mod decode;
 mod encode;
 mod packets;
+mod pcap;
 mod program;
 mod tap;
 mod wire;
