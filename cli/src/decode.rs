@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Decode) -> Result<(), Failure> {
     let mut input = Input::open(args.file.as_deref())?;
     let format = match args.format {
         Format::Auto => input.guess()?,
-        format => format,
+        Format::Hex | Format::Binary | Format::Capture => args.format,
     };
     let printer = Printer::to_stdout(args.show);
     if format == Format::Capture {

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Encode) -> Result<(), Failure> {
             Ok(done) => done,
             Err(error) => {
                 out.flush()?;
-                return Err(Failure::Encode { input: name, error });
+                return Err(Failure::Encode { input: name, error: Box::new(error) });
             }
         };
         if !hex {

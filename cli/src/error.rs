@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     Capture { input: String, error: CaptureError },
     /// JSON that is no packet.
     #[error("{input}: {error}")]
-    Encode { input: String, error: EncodeError },
+    Encode { input: String, error: Box<EncodeError> },
     /// A packet that nobody knows.
     #[error("there is no packet {0:?}; `mig33 packets` lists them")]
     NoPacket(String),

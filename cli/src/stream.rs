@@ -182,13 +182,14 @@ impl Reader {
     fn look(&mut self, events: &mut Vec<Event>, last: bool) -> bool {
         let mut at = 0;
         let seems = loop {
-            match seems_packet(self.held.get(at..).unwrap_or_default(), last) {
-                Seems::No if at < self.held.len() => at += 1,
-                seems => break seems,
+            let seems = seems_packet(self.held.get(at..).unwrap_or_default(), last);
+            if seems != Seems::No || at == self.held.len() {
+                break seems;
             }
+            at += 1;
         };
         self.pass(at, events);
-        if let Seems::Yes = seems {
+        if seems == Seems::Yes {
             self.found(events);
             return true;
         }
@@ -230,6 +231,7 @@ impl Reader {
 }
 
 /// Whether bytes look like the beginning of a packet, where nothing says that one begins there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seems {
     Yes,
     No,

@@ -109,9 +109,10 @@ impl Value {
             Err(problem) => Self::Misfit(problem),
             Ok(Some(value)) => {
                 let width = Some(content.len()).filter(|width| Some(*width) != info.kind.width());
-                match info.kind {
-                    FieldKind::Bool => Self::Bool(value == 1, width),
-                    _ => Self::Integer(value, width),
+                if info.kind == FieldKind::Bool {
+                    Self::Bool(value == 1, width)
+                } else {
+                    Self::Integer(value, width)
                 }
             }
             Ok(None) => Self::read_other(info.kind, content),

@@ -243,11 +243,10 @@ impl<'de> Deserialize<'de> for Fields {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    let field = match value {
-                        Value::Object(_) => {
-                            serde_json::from_value(value).map_err(A::Error::custom)?
-                        }
-                        value => Field { value: Some(value), ..Field::default() },
+                    let field = if value.is_object() {
+                        serde_json::from_value(value).map_err(A::Error::custom)?
+                    } else {
+                        Field { value: Some(value), ..Field::default() }
                     };
                     fields.push((name, field));
                 }

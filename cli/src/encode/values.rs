@@ -80,10 +80,8 @@ pub(super) fn content(info: Option<&FieldInfo>, field: &Field) -> Result<Vec<u8>
 
 /// An integer that the field, or an entry of its array, may have: by number, by name, or as a truth value.
 fn integer(info: &FieldInfo, value: &Value) -> Result<u64, ValueError> {
-    let max = match info.kind {
-        FieldKind::U8Array => u64::from(u8::MAX),
-        kind => kind.max().unwrap_or(u64::MAX),
-    };
+    let entry_max = if info.kind == FieldKind::U8Array { u64::from(u8::MAX) } else { u64::MAX };
+    let max = info.kind.max().unwrap_or(entry_max);
     if info.kind == FieldKind::Bool {
         return value.as_bool().map(u64::from).ok_or_else(|| not("true or false", value));
     }

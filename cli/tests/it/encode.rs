@@ -18,9 +18,9 @@ fn there_and_back(bytes: &[u8]) -> Vec<u8> {
 fn packet(json: &str) -> (u16, Packet) {
     let mut decoder = Decoder::new();
     decoder.push(run_with(&["encode"], json.as_bytes()).well().bytes.clone().into());
-    let frame = decoder.next_frame().unwrap().unwrap();
-    decoder.finish().unwrap();
-    (frame.transaction, Packet::decode(&frame).unwrap())
+    let frame = decoder.next_frame().expect("well framed").expect("whole");
+    decoder.finish().expect("nothing after it");
+    (frame.transaction, Packet::decode(&frame).expect("a packet"))
 }
 
 #[track_caller]

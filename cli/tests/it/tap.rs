@@ -20,33 +20,33 @@ struct Tap {
 
 impl Tap {
     fn start(args: &[&str]) -> Self {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let upstream = server.local_addr().unwrap().to_string();
+        let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let upstream = server.local_addr().expect("an address").to_string();
         let (child, lines, address) = start(&upstream, args);
         Self { child, lines, address, server }
     }
 
     /// A client's connection and what the server has of it.
     fn connect(&self) -> (TcpStream, TcpStream) {
-        let client = TcpStream::connect(self.address).unwrap();
-        (client, self.server.accept().unwrap().0)
+        let client = TcpStream::connect(self.address).expect("the tap listens");
+        (client, self.server.accept().expect("the tap connects").0)
     }
 
     /// The next line that is printed, without times and ports.
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
+        self.lines.read_line(&mut line).expect("text");
         let without_time = line.trim_end().split(' ').filter(|word| !is_time(word));
         without_time.collect::<Vec<_>>().join(" ")
     }
 
     /// Ends the tap as a person does, and gives what it still printed.
     fn stop(mut self) -> String {
-        let id = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        let id = i32::try_from(self.child.id()).expect("a process id");
+        kill_process(Pid::from_raw(id).expect("a process id"), Signal::TERM).expect("it runs");
         let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).unwrap();
-        let output = self.child.wait_with_output().unwrap();
+        self.lines.read_to_string(&mut rest).expect("text");
+        let output = self.child.wait_with_output().expect("it ends");
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         rest
@@ -55,12 +55,12 @@ impl Tap {
 
 fn start(upstream: &str, args: &[&str]) -> (Child, BufReader<ChildStdout>, SocketAddr) {
     let args = [&["tap", "--listen", "127.0.0.1:0", "--upstream", upstream], args].concat();
-    let mut child = mig33(&args).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut child = mig33(&args).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
+    lines.read_line(&mut line).expect("text");
     let address = line.split("listening tcp ").nth(1).expect(&line);
-    let address = address.trim_end().trim_end_matches("\"}").parse().unwrap();
+    let address = address.trim_end().trim_end_matches("\"}").parse().expect("an address");
     (child, lines, address)
 }
 
@@ -70,24 +70,24 @@ fn is_time(word: &str) -> bool {
 
 fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).unwrap();
+    stream.read_exact(&mut bytes).expect("so many bytes");
     bytes
 }
 
 fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    stream.read_to_end(&mut bytes).expect("an end");
     bytes
 }
 
 /// A log-in and a message, with each side waiting for the other.
 fn talk(client: &mut TcpStream, server: &mut TcpStream) {
     let (from_client, from_server) = (wire::client_side(), wire::server_side());
-    client.write_all(&from_client[..25]).unwrap();
+    client.write_all(&from_client[..25]).expect("an open connection");
     assert_eq!(read(server, 25), from_client[..25]);
-    server.write_all(&from_server[..31]).unwrap();
+    server.write_all(&from_server[..31]).expect("an open connection");
     assert_eq!(read(client, 31), from_server[..31]);
-    client.write_all(&from_client[25..]).unwrap();
+    client.write_all(&from_client[25..]).expect("an open connection");
     assert_eq!(read(server, from_client.len() - 25), from_client[25..]);
 }
 

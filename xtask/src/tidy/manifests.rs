@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("bridge", &["codec", "server"], &["client"]),
     ("web", &["client", "codec"], &[]),
     ("bench", &["client", "codec"], &[]),
+    ("cli", &["codec"], &[]),
     ("xtask", &[], &[]),
 ];
 
