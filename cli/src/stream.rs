@@ -255,18 +255,15 @@ fn seems_packet(bytes: &[u8], last: bool) -> Seems {
         Ok(header) if header.command.name().is_some() => header,
         Ok(_) | Err(_) => return Seems::No,
     };
-    if let Some(params) = bytes.get(HEADER_LEN..header.packet_len()) {
-        let params = Bytes::copy_from_slice(params);
-        let after = bytes.get(header.packet_len());
-        return match Frame::new(header.command, header.transaction, params) {
-            Ok(_) if after.is_none_or(|byte| *byte == MAGIC) => Seems::Yes,
-            Ok(_) | Err(_) => Seems::No,
-        };
+    let there = bytes.get(HEADER_LEN..bytes.len().min(header.packet_len())).unwrap_or_default();
+    if !blocks_fit(there, header.length as usize) {
+        return Seems::No;
     }
-    if blocks_fit(bytes.get(HEADER_LEN..).unwrap_or_default(), header.length as usize) {
-        return more;
+    match bytes.get(header.packet_len()) {
+        None if bytes.len() < header.packet_len() => more,
+        None | Some(&MAGIC) => Seems::Yes,
+        Some(_) => Seems::No,
     }
-    Seems::No
 }
 
 /// Whether the first blocks of `length` bytes of PARAMS fit, as far as they are there.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod deny;
+mod docs;
 mod e2e;
 mod page;
 mod process;
@@ -71,6 +72,8 @@ enum Command {
     Tidy,
     /// Check licences, sources and known security problems of the dependencies
     Deny,
+    /// Write the packet reference, docs/packets.md, from the catalogue
+    Docs,
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::E2e { args } => e2e::command(&workspace, &args),
         Command::Tidy => tidy::command(&workspace),
         Command::Deny => deny::command(&workspace),
+        Command::Docs => docs::command(&workspace),
         Command::Bench(Bench::Bridge { args }) => bench::run(&workspace, "bridge", &args),
         Command::Bench(Bench::Memory { args }) => bench::run(&workspace, "memory", &args),
     });

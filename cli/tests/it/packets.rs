@@ -29,6 +29,13 @@ Presence
 }
 
 #[test]
+fn the_page_in_docs_is_not_stale() {
+    let page = include_str!("../../../docs/packets.md");
+    let now = run(&["packets", "--markdown"]);
+    assert!(now.well().text() == page, "docs/packets.md is stale: `cargo xtask docs` writes it");
+}
+
+#[test]
 fn all_packets_fields_and_values_are_listed() {
     for args in [&["packets"][..], &["packets", "--markdown"]] {
         let page = run(args);
