@@ -259,6 +259,11 @@ mod tests {
     }
 
     #[test]
+    fn what_came_before_the_first_byte_that_was_seen_is_left_out() {
+        assert_eq!(text(&pieces([data(4, b"ef"), data(2, b"cdefgh"), data(0, b"ab")])), "efgh");
+    }
+
+    #[test]
     fn a_gap_is_told_once_it_was_acknowledged() {
         let (mut half, mut out) = (Half::default(), Vec::new());
         half.segment(syn(), &mut out);

@@ -186,6 +186,15 @@ fn records_that_were_cut_short_leave_a_hole() {
         "mig33: standard input: connection 1, at byte 65: 23 bytes are missing in the capture\n",
     );
     assert!(titles(&ended).iter().any(|title| title.contains("PING")), "{}", ended.text());
+    // also when nothing comes after it
+    let mut session = Session::new(false);
+    session.open();
+    session.client(&client[..88]);
+    file.clear();
+    crate::pcap::pcap(&mut file, Link::Raw, &session.records, 80);
+    run_with(&["decode"], &file).failed(
+        "mig33: standard input: connection 1, at byte 40: 48 bytes are missing in the capture\n",
+    );
 }
 
 #[test]
