@@ -24,9 +24,16 @@ pub(crate) enum Command {
     Decode(Decode),
     /// Write the bytes of packets in JSON, as `decode --json` prints them or by hand
     ///
-    /// By hand a packet is short: {"packet":"MESSAGE","transaction":6,"fields":{"destination":"bob"}}
-    /// `mig33 packets NAME` says which fields a packet has. Blocks that are given as a list are written in its order,
-    /// by name they are written by ascending id.
+    /// By hand a packet is short, and `mig33 packets NAME` says which fields it has:
+    ///
+    ///   {"packet":"MESSAGE","transaction":6,"fields":{"destination":"bob","content":"hello"}}
+    ///
+    /// What is read of an object is `packet` (a name) or `command` (a number), `transaction` (0 when left out), and
+    /// `fields`: by name, to be written by ascending id, or a list, to be written in its order. An entry of the list
+    /// has a `name` or an `id`, and a `value` or its bytes in `hex`. A value that has a name may be given by it. An
+    /// integer of another `width` than the catalogue's says so. `unread` stands for bytes that belong to no packet.
+    /// Everything else is there to be read by people and is left out.
+    #[command(verbatim_doc_comment)]
     Encode(Encode),
     /// Stand between clients and a server, pass everything on, and print it
     Tap(Tap),
@@ -84,7 +91,7 @@ pub(crate) struct Encode {
     pub(crate) hex: bool,
     /// Write the packets of this connection of a capture only
     #[arg(long, value_name = "NUMBER")]
-    pub(crate) stream: Option<u64>,
+    pub(crate) connection: Option<u64>,
     /// Write what this side sent only
     #[arg(long, value_enum)]
     pub(crate) from: Option<Side>,

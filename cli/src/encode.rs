@@ -52,9 +52,9 @@ pub(crate) fn run(args: &Encode) -> Result<(), Failure> {
 /// The bytes of one object, if they are wanted.
 fn encode(args: &Encode, line: u64, object: &Line) -> Result<BytesMut, EncodeError> {
     let mut bytes = BytesMut::new();
-    let is_stream = args.stream.is_none_or(|stream| object.stream == Some(stream));
+    let is_connection = args.connection.is_none_or(|number| object.connection == Some(number));
     let is_side = args.from.is_none_or(|from| object.from == Some(from));
-    if is_stream && is_side {
+    if is_connection && is_side {
         object.write_to(&mut bytes).map_err(|error| EncodeError::Line { line, error })?;
     }
     Ok(bytes)

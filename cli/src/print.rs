@@ -68,7 +68,7 @@ impl Side {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Origin {
     /// Which connection, from 1.
-    pub(crate) stream: Option<u64>,
+    pub(crate) connection: Option<u64>,
     /// Who sent it.
     pub(crate) from: Option<Side>,
     /// When it was complete.
@@ -150,8 +150,8 @@ impl Printer {
     fn problem(&mut self, origin: Origin, problem: Problem) -> io::Result<()> {
         if !matches!(problem, Problem::Passed { .. }) {
             self.problems += 1;
-            self.first_problem.get_or_insert_with(|| match origin.stream {
-                Some(stream) => format!("connection {stream}, {problem}"),
+            self.first_problem.get_or_insert_with(|| match origin.connection {
+                Some(connection) => format!("connection {connection}, {problem}"),
                 None => problem.to_string(),
             });
         }

@@ -25,7 +25,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Runs the command until it is told to stop, or nobody reads its output.
 pub(crate) fn run(args: &Tap) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(tap(args))
+    let done = runtime.block_on(tap(args));
+    runtime.shutdown_background();
+    done
 }
 
 async fn tap(args: &Tap) -> Result<(), Failure> {
@@ -60,7 +62,11 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     }
     relays.shutdown().await;
     drop(seen);
-    shown.await.map_err(io::Error::from)?
+    // when nobody takes what is still to be printed, it takes telling twice
+    tokio::select! {
+        done = shown => done.map_err(io::Error::from)?,
+        () = self::stopped() => Ok(()),
+    }
 }
 
 /// Waits until somebody wants the program to end.
@@ -124,7 +130,7 @@ impl Show {
         match seen {
             Seen::Opened { connection, time, client, tap, server } => {
                 self.connections.insert(connection, [Reader::new(), Reader::new()]);
-                let origin = Origin { stream: Some(connection), from: None, time: Some(time) };
+                let origin = Origin { connection: Some(connection), from: None, time: Some(time) };
                 self.printer.note(origin, &Note::Opened { client, server, begins: true })?;
                 if let Some(recorder) = &mut self.recorder {
                     recorder.open(connection, client, tap, time)?;
@@ -161,7 +167,7 @@ impl Show {
         if let Some(recorder) = &mut self.recorder {
             recorder.events(connection, from, time, &events)?;
         }
-        let origin = Origin { stream: Some(connection), from: Some(from), time: Some(time) };
+        let origin = Origin { connection: Some(connection), from: Some(from), time: Some(time) };
         Ok(self.printer.events(origin, &events)?)
     }
 
@@ -178,7 +184,7 @@ impl Show {
         if let Some(recorder) = &mut self.recorder {
             recorder.close(connection, time, why.is_some())?;
         }
-        let origin = Origin { stream: Some(connection), from: None, time: Some(time) };
+        let origin = Origin { connection: Some(connection), from: None, time: Some(time) };
         let note = why.map_or(Note::Closed, Note::Said);
         Ok(self.printer.note(origin, &note)?)
     }

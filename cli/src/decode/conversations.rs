@@ -163,7 +163,7 @@ impl Conversation {
         if self.halves.iter().all(Half::has_ended) {
             self.closed = true;
             if let Kind::Mig33(number, _) = self.kind {
-                let origin = Origin { stream: Some(number), from: None, time: Some(time) };
+                let origin = Origin { connection: Some(number), from: None, time: Some(time) };
                 printer.note(origin, &Note::Closed)?;
             }
         }
@@ -268,7 +268,7 @@ impl Conversation {
             server: self.ends[1 - client],
             begins: self.client.is_some(),
         };
-        printer.note(Origin { stream: Some(number), from: None, time }, &note)?;
+        printer.note(Origin { connection: Some(number), from: None, time }, &note)?;
         held.iter().try_for_each(|(from, time, events)| self.print(*from, *time, events, printer))
     }
 
@@ -283,7 +283,7 @@ impl Conversation {
             return Ok(());
         };
         let side = if from == client { Side::Client } else { Side::Server };
-        let origin = Origin { stream: Some(number), from: Some(side), time: Some(time) };
+        let origin = Origin { connection: Some(number), from: Some(side), time: Some(time) };
         printer.events(origin, events)
     }
 }

@@ -15,7 +15,7 @@ use crate::print::Side;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Line {
-    pub(super) stream: Option<u64>,
+    pub(super) connection: Option<u64>,
     pub(super) from: Option<Side>,
     packet: Option<String>,
     command: Option<u16>,

@@ -12,7 +12,7 @@ use crate::view::{FieldView, PacketView, Value, value_name};
 #[derive(Serialize)]
 struct Line<'a, T: Serialize> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<u64>,
+    connection: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +107,7 @@ pub(super) fn note(out: &mut dyn Write, origin: Origin, note: &Note) -> io::Resu
     }
     let what = match note {
         Note::Opened { client, server, begins } => Said {
-            note: if *begins { "connection" } else { "connection that is open already" },
+            note: if *begins { "opened" } else { "open already" },
             client: Some(client.to_string()),
             server: Some(server.to_string()),
         },
@@ -119,7 +119,7 @@ pub(super) fn note(out: &mut dyn Write, origin: Origin, note: &Note) -> io::Resu
 
 fn line(out: &mut dyn Write, origin: Origin, what: &impl Serialize) -> io::Result<()> {
     let time = origin.time.map(|time| humantime::format_rfc3339_micros(time).to_string());
-    let line = Line { stream: origin.stream, time, from: origin.from, what };
+    let line = Line { connection: origin.connection, time, from: origin.from, what };
     serde_json::to_writer(&mut *out, &line)?;
     writeln!(out)
 }

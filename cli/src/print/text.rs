@@ -219,8 +219,8 @@ fn count(number: u64, what: &str) -> String {
 /// Connection and time of day, where they are known.
 fn prefix(paint: Paint, origin: Origin) -> String {
     let mut text = String::new();
-    if let Some(stream) = origin.stream {
-        let _ = write!(text, "#{stream} ");
+    if let Some(connection) = origin.connection {
+        let _ = write!(text, "#{connection} ");
     }
     if let Some(time) = origin.time {
         let _ = write!(text, "{} ", part(time, 11..26));

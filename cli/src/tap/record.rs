@@ -263,3 +263,39 @@ fn octets(address: SocketAddr) -> [u8; 16] {
 fn not_written() -> io::Error {
     io::Error::other("a block of the capture cannot be written")
 }
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{SlicedPacket, TransportSlice};
+
+    use super::*;
+
+    /// Source and destination port, sequence and acknowledgment number, and payload of a packet.
+    fn parts(packet: &[u8]) -> (u16, u16, u32, u32, Vec<u8>) {
+        let sliced = SlicedPacket::from_ip(packet).unwrap();
+        let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { panic!("no TCP") };
+        assert_eq!(tcp.ack(), tcp.acknowledgment_number() != 0);
+        let (from, to) = (tcp.source_port(), tcp.destination_port());
+        let payload = tcp.payload().to_vec();
+        (from, to, tcp.sequence_number(), tcp.acknowledgment_number(), payload)
+    }
+
+    #[test]
+    fn made_up_segments_follow_each_other() {
+        for ends in
+            [["127.0.0.1:1", "127.0.0.1:2"], ["[::1]:1", "[::1]:2"], ["[::1]:1", "10.0.0.1:2"]]
+        {
+            let ends = ends.map(|end| end.parse().unwrap());
+            let mut connection = Connection { ends, next: [0, 0], ended: [false, false] };
+            let mut segment = |from, flag, payload: &[u8]| {
+                parts(&connection.packet(from, flag, payload).unwrap())
+            };
+            assert_eq!(segment(Side::Client, Flag::Syn, b""), (1, 2, 0, 0, vec![]));
+            assert_eq!(segment(Side::Server, Flag::Syn, b""), (2, 1, 0, 1, vec![]));
+            assert_eq!(segment(Side::Client, Flag::None, b"abc"), (1, 2, 1, 1, b"abc".to_vec()));
+            assert_eq!(segment(Side::Server, Flag::None, b"d"), (2, 1, 1, 4, b"d".to_vec()));
+            assert_eq!(segment(Side::Client, Flag::Fin, b""), (1, 2, 4, 2, vec![]));
+            assert_eq!(segment(Side::Server, Flag::Fin, b""), (2, 1, 2, 5, vec![]));
+        }
+    }
+}

@@ -1,4 +1,6 @@
 //! `mig33 decode` of captures: TCP connections as they come apart on a network, in every kind of file.
+use proptest::prelude::*;
+
 use crate::pcap::{FileKind, Link, Session, capture};
 use crate::program::{Ended, run, run_with};
 use crate::wire;
@@ -73,11 +75,11 @@ fn times_connections_and_sides_are_in_the_json() {
     let lines: Vec<&str> = ended.well().text().lines().collect();
     assert_eq!(
         lines[0],
-        r#"{"stream":1,"time":"2026-11-22T16:25:36.000003Z","note":"connection","client":"10.0.0.1:40000","server":"10.0.0.2:9119"}"#
+        r#"{"connection":1,"time":"2026-11-22T16:25:36.000003Z","note":"opened","client":"10.0.0.1:40000","server":"10.0.0.2:9119"}"#
     );
     assert_eq!(
         lines[7],
-        r#"{"stream":1,"time":"2026-11-22T16:25:36.000009Z","from":"server","offset":40,"bytes":9,"packet":"PONG","command":3,"transaction":4,"fields":[]}"#
+        r#"{"connection":1,"time":"2026-11-22T16:25:36.000009Z","from":"server","offset":40,"bytes":9,"packet":"PONG","command":3,"transaction":4,"fields":[]}"#
     );
     // a side can be written again
     let json = decode(&["--json", "--show-secrets"], &session.records);
@@ -317,4 +319,29 @@ fn large_packets_in_many_segments_are_read_from_a_file() {
         "{text}"
     );
     assert!(text.contains("content                   300000 bytes: d8 d8"), "{text}");
+}
+
+proptest! {
+    // each case starts a program
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_capture_that_is_broken_anyhow_is_read_to_some_end(
+        kind in proptest::sample::select(&FileKind::ALL[..]),
+        link in proptest::sample::select(&Link::ALL[..]),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+    ) {
+        let mut session = Session::new(false);
+        whole_session(&mut session);
+        let mut file = capture(kind, link, &session.records);
+        for (at, byte) in changes {
+            // the file's first bytes say that it is a capture
+            let at = 4 + at.index(file.len() - 4);
+            file[at] = byte;
+        }
+        let ended = run_with(&["decode", "--json"], &file);
+        prop_assert!(matches!(ended.code, Some(0 | 1)), "{:?}: {}", ended.code, ended.errors);
+        prop_assert_eq!(ended.code == Some(0), ended.errors.is_empty());
+        prop_assert_eq!(ended.errors.lines().count(), usize::from(ended.code == Some(1)));
+    }
 }

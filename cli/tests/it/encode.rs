@@ -207,15 +207,15 @@ fn what_is_wrong_is_told_with_its_line() {
 
 #[test]
 fn one_side_is_chosen() {
-    let json = r#"{"stream":1,"from":"client","packet":"PING"}
-        {"stream":1,"from":"server","packet":"PONG"}
-        {"stream":2,"from":"client","packet":"LOGOUT"}
-        {"stream":2,"note":"closed"}"#;
+    let json = r#"{"connection":1,"from":"client","packet":"PING"}
+        {"connection":1,"from":"server","packet":"PONG"}
+        {"connection":2,"from":"client","packet":"LOGOUT"}
+        {"connection":2,"note":"closed"}"#;
     let hex = |args: &[&str]| {
         run_with(&[&["encode", "--hex"], args].concat(), json.as_bytes()).well().text().to_owned()
     };
     assert_eq!(hex(&["--from", "server"]), "020003000000000000\n");
-    assert_eq!(hex(&["--stream", "2"]), "02012c000000000000\n");
-    assert_eq!(hex(&["--stream", "1", "--from", "client"]), "020002000000000000\n");
+    assert_eq!(hex(&["--connection", "2"]), "02012c000000000000\n");
+    assert_eq!(hex(&["--connection", "1", "--from", "client"]), "020002000000000000\n");
     assert_eq!(Command::LOGOUT.0, 300);
 }

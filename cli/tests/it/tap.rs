@@ -131,7 +131,7 @@ fn what_is_no_packet_passes_too() {
     client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     assert_eq!(read(&mut server, 18), b"GET / HTTP/1.1\r\n\r\n");
     let note = tap.line();
-    assert!(note.contains(r#""note":"connection","client":"127.0.0.1:"#), "{note}");
+    assert!(note.contains(r#""note":"opened","client":"127.0.0.1:"#), "{note}");
     assert!(tap.line().contains(r#""problem":"at byte 0: a packet starts with 02, not 47""#));
     server.write_all(&[2, 0, 3, 0, 4]).unwrap();
     drop(server);
@@ -153,10 +153,14 @@ fn several_clients_are_served_at_once() {
     }
     drop(pairs);
     let printed = tap.stop();
-    for stream in 1..=8 {
-        let from = format!("\"stream\":{stream},");
-        let of_stream = printed.lines().filter(|line| line.contains(&from));
-        assert_eq!(of_stream.filter(|line| line.contains("\"packet\"")).count(), 5, "{printed}");
+    for number in 1..=8 {
+        let from = format!("\"connection\":{number},");
+        let of_connection = printed.lines().filter(|line| line.contains(&from));
+        assert_eq!(
+            of_connection.filter(|line| line.contains("\"packet\"")).count(),
+            5,
+            "{printed}"
+        );
     }
 }
 
