@@ -72,8 +72,33 @@ pub(crate) fn run_with(args: &[&str], input: &[u8]) -> Ended {
     ended
 }
 
-/// Ends a program that runs until it is told to stop.
-pub(crate) fn stop(mut child: Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+/// A program that runs until it is told to stop, or the test that started it ends, well or not.
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.as_ref().map_or(0, Child::id)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Ended {
+        let child = self.0.take().expect("it was not waited for");
+        child.wait_with_output().expect("it ends").into()
+    }
+}
+
+impl From<Child> for Running {
+    fn from(child: Child) -> Self {
+        Self(Some(child))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! `mig33 tap`: between a client and a server.
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdout};
+use std::process::ChildStdout;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::program::{mig33, run, run_with};
+use crate::program::{Running, mig33, run, run_with};
 use crate::wire;
 
 /// A tap in front of a server that the test plays.
 struct Tap {
-    child: Child,
+    child: Running,
     lines: BufReader<ChildStdout>,
     address: SocketAddr,
     server: TcpListener,
@@ -46,14 +46,12 @@ impl Tap {
         kill_process(Pid::from_raw(id).expect("a process id"), Signal::TERM).expect("it runs");
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).expect("text");
-        let output = self.child.wait_with_output().expect("it ends");
-        assert_eq!(output.status.code(), Some(0));
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        self.child.wait().well();
         rest
     }
 }
 
-fn start(upstream: &str, args: &[&str]) -> (Child, BufReader<ChildStdout>, SocketAddr) {
+fn start(upstream: &str, args: &[&str]) -> (Running, BufReader<ChildStdout>, SocketAddr) {
     let args = [&["tap", "--listen", "127.0.0.1:0", "--upstream", upstream], args].concat();
     let mut child = mig33(&args).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -61,7 +59,7 @@ fn start(upstream: &str, args: &[&str]) -> (Child, BufReader<ChildStdout>, Socke
     lines.read_line(&mut line).expect("text");
     let address = line.split("listening tcp ").nth(1).expect(&line);
     let address = address.trim_end().trim_end_matches("\"}").parse().expect("an address");
-    (child, lines, address)
+    (child.into(), lines, address)
 }
 
 fn is_time(word: &str) -> bool {
@@ -246,7 +244,7 @@ fn a_server_that_does_not_read_stops_the_client() {
     assert!(received == expected, "{} of {} bytes", received.len(), expected.len());
     drop(server);
     assert_eq!(printed.join().unwrap(), WHOLE / packet.len());
-    crate::program::stop(child);
+    drop(child);
 }
 
 #[test]
@@ -277,7 +275,7 @@ fn a_server_that_is_not_there_is_told() {
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
     assert!(line.contains(&format!("no connection to {nobody}: Connection refused")), "{line}");
-    crate::program::stop(child);
+    drop(child);
 }
 
 #[test]
@@ -289,9 +287,7 @@ fn nobody_reading_ends_it_without_an_error() {
     // the tap may end before all of it is written
     let _ = client.write_all(&wire::client_side());
     let _ = server.read(&mut [0; 1]);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    child.wait().well();
 }
 
 #[test]
