@@ -119,6 +119,9 @@ pub(crate) struct Packets {
     /// Write Markdown
     #[arg(long)]
     pub(crate) markdown: bool,
+    /// Write all of it as a dissector for Wireshark, in Lua
+    #[arg(long, conflicts_with_all = ["name", "markdown"])]
+    pub(crate) wireshark: bool,
 }
 
 #[cfg(test)]

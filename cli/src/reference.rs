@@ -1,4 +1,6 @@
-//! `mig33 packets`: the catalogue as a page to look things up in.
+//! `mig33 packets`: the catalogue as a page to look things up in, or as a program that reads by it.
+mod dissector;
+
 use std::io::{self, Write};
 
 use mig33_codec::{
@@ -14,6 +16,7 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
     let stdout = io::stdout();
     let mut out = io::BufWriter::new(stdout.lock());
     match &args.name {
+        None if args.wireshark => dissector::write(&mut out)?,
         None if args.markdown => all_markdown(&mut out)?,
         None => all_text(&mut out)?,
         Some(name) => {

@@ -13,6 +13,11 @@ pub(crate) enum Secrets {
     Shown,
 }
 
+/// Commands whose blocks nobody here can read and that may hold passwords.
+pub(crate) fn opaque() -> impl Iterator<Item = Command> {
+    OPAQUE.iter().filter_map(|name| Command::named(name))
+}
+
 impl Secrets {
     /// As a flag says.
     pub(crate) const fn from_shown(shown: bool) -> Self {
@@ -21,8 +26,8 @@ impl Secrets {
 
     /// Whether a block of a packet has to be hidden.
     pub(crate) fn hide(self, command: Command, field: Option<&FieldInfo>) -> bool {
-        let opaque = || command.name().is_some_and(|name| OPAQUE.contains(&name));
-        self == Self::Masked && (field.is_some_and(|field| field.secret) || opaque())
+        let is_opaque = || opaque().any(|opaque| opaque == command);
+        self == Self::Masked && (field.is_some_and(|field| field.secret) || is_opaque())
     }
 }
 

@@ -72,7 +72,7 @@ enum Command {
     Tidy,
     /// Check licences, sources and known security problems of the dependencies
     Deny,
-    /// Write the packet reference, docs/packets.md, from the catalogue
+    /// Write docs/packets.md and docs/wireshark/mig33.lua from the catalogue
     Docs,
     /// Measure
     #[command(subcommand)]
