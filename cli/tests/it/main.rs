@@ -5,5 +5,8 @@ mod encode;
 mod packets;
 mod pcap;
 mod program;
+mod said;
 mod tap;
+mod tshark;
 mod wire;
+mod wireshark;
