@@ -1,13 +1,25 @@
 //! `Command`: what kind of packet it is, and its name.
 use core::fmt;
 
-use crate::catalogue;
+use crate::{PacketInfo, catalogue};
 
 /// COMMAND1 of a header. Its constants and names come from the table of packets; a number that is in no table is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Command(pub u16);
 
 impl Command {
+    /// The command with this name, which is one that [`name`](Self::name) gives.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        catalogue::command(name)
+    }
+
+    /// Its row in the catalogue.
+    #[must_use]
+    pub fn info(self) -> Option<&'static PacketInfo> {
+        catalogue::packet(self)
+    }
+
     /// The name in the catalogue, or of one of the commands outside the chat service.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
@@ -17,7 +29,7 @@ impl Command {
     /// The name in the protocol article, for those that are in it: `LOGIN_1`, `CLIST_BUDDIES`, …
     #[must_use]
     pub fn seed_name(self) -> Option<&'static str> {
-        catalogue::packet(self).and_then(|packet| packet.seed)
+        self.info().and_then(|packet| packet.seed)
     }
 }
 

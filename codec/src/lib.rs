@@ -79,7 +79,9 @@ mod table;
 mod text;
 pub mod values;
 
-pub use catalogue::{Direction, FieldInfo, FieldKind, PacketInfo, ValueSet, catalogue, value_sets};
+pub use catalogue::{
+    Direction, FieldInfo, FieldKind, PacketInfo, ValueSet, catalogue, other_commands, value_sets,
+};
 pub use command::Command;
 pub use decoder::Decoder;
 pub use error::{DecodeError, EncodeError, FieldProblem, FrameError};

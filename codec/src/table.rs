@@ -150,6 +150,7 @@ macro_rules! packets {
                 command: Command($command),
                 name: stringify!($const),
                 seed: packets!(@seed $($seed)?),
+                about: concat!($($doc),+).trim_ascii(),
                 direction: packets!(@direction $direction),
                 fields: &[$(
                     FieldInfo {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod deny;
+mod docs;
 mod e2e;
 mod fuzz;
 mod instructions;
@@ -79,6 +80,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Write docs/packets.md and docs/wireshark/mig33.lua from the catalogue
+    Docs,
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
@@ -127,6 +130,7 @@ fn main() -> ExitCode {
         Command::Fuzz { seconds } => fuzz::command(&workspace, seconds),
         Command::Bench(Bench::Codec { args }) => bench::codec(&workspace, &args),
         Command::Bench(Bench::Instructions { accept }) => instructions::command(&workspace, accept),
+        Command::Docs => docs::command(&workspace),
         Command::Bench(Bench::Bridge { args }) => bench::run(&workspace, "bridge", &args),
         Command::Bench(Bench::Memory { args }) => bench::run(&workspace, "memory", &args),
     });

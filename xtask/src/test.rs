@@ -10,7 +10,7 @@ use self::tally::{Runner, Tally};
 use crate::process::{self, Show};
 use crate::programs::{self, Profile};
 use crate::progress::Step;
-use crate::tools::{Toolbox, WASM_TARGET};
+use crate::tools::{FOR_TESTS, Toolbox, WASM_TARGET};
 use crate::workspace::Workspace;
 use crate::{deny, e2e, instructions, page, tidy};
 
@@ -25,11 +25,11 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
     report.step("tidy", |step, _| tidy::check(workspace, step));
     report.step("formatting", |step, _| cargo(workspace, step, &["fmt", "--all", "--check"]));
 
+    report.step("tools", |step, _| Toolbox::prepare(workspace, step, FOR_TESTS).map(drop));
+
     let mut page_is_built = false;
-    if quick {
-        report.step("tools", |step, _| Toolbox::prepare(workspace, step, &[WASM_TARGET]).map(drop));
-    } else {
-        let tools = report.step("tools", |step, _| page::tools(workspace, step));
+    if !quick {
+        let tools = report.step("tools for the page", |step, _| page::tools(workspace, step));
         page_is_built = match tools {
             Some(tools) => report
                 .step("page", |step, _| {

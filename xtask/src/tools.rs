@@ -134,8 +134,15 @@ pub(crate) const VALGRIND: Tool =
 pub(crate) const CHROMIUM: Tool =
     Tool { name: "chromium", version: Wanted::Any, source: Source::Apt { package: "chromium" } };
 
+/// Reads a capture with our dissector, for the tests to compare.
+pub(crate) const TSHARK: Tool =
+    Tool { name: "tshark", version: Wanted::Any, source: Source::Apt { package: "tshark" } };
+
 /// What the page is built with.
 pub(crate) const FOR_PAGE: &[Tool] = &[WASM_TARGET, TRUNK, WASM_BINDGEN, WASM_OPT, ESBUILD];
+
+/// What the tests beside the code need.
+pub(crate) const FOR_TESTS: &[Tool] = &[WASM_TARGET, TSHARK];
 
 /// The tools that were asked for, found or installed.
 #[derive(Default)]

@@ -12,22 +12,6 @@ fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
     table.get(key).and_then(Value::as_str)
 }
 
-fn kind_name(kind: FieldKind) -> String {
-    match kind {
-        FieldKind::U8 => "u8".into(),
-        FieldKind::U16 => "u16".into(),
-        FieldKind::U32 => "u32".into(),
-        FieldKind::U64 => "u64".into(),
-        FieldKind::Bool => "bool".into(),
-        FieldKind::Text => "string".into(),
-        FieldKind::Bytes => "bytes".into(),
-        FieldKind::List(separator) => format!("list({separator})"),
-        FieldKind::StringArray => "string_array".into(),
-        FieldKind::U8Array => "u8_array".into(),
-        FieldKind::U64Array => "u64_array".into(),
-    }
-}
-
 /// A line a packet and a field, as both sides can be put.
 fn lines_of_the_spec() -> Vec<String> {
     let spec = spec();
@@ -66,8 +50,8 @@ fn lines_of_the_table() -> Vec<String> {
         let (number, name) = (packet.command.0, packet.name);
         lines.push(format!("{number} {name} {direction} {:?}", packet.seed));
         for field in packet.fields {
-            let kind = kind_name(field.kind);
-            lines.push(format!("{name}.{} {} {kind} {:?}", field.id, field.name, field.values));
+            let (id, kind) = (field.id, field.kind);
+            lines.push(format!("{name}.{id} {} {kind} {:?}", field.name, field.values));
         }
     }
     lines
@@ -119,6 +103,42 @@ fn names_are_shown() {
     assert_eq!(Command::LOGIN.to_string(), "LOGIN (200)");
     assert_eq!(Command::LOGIN.seed_name(), Some("LOGIN_1"));
     assert_eq!(Command(55_555).to_string(), "command 55555");
+}
+
+#[test]
+fn every_name_leads_to_its_command() {
+    for number in 0..=u16::MAX {
+        let command = Command(number);
+        if let Some(name) = command.name() {
+            assert_eq!(Command::named(name), Some(command));
+        }
+    }
+    assert_eq!(Command::named("login"), None);
+}
+
+#[test]
+fn every_packet_says_what_it_is_for() {
+    for packet in catalogue() {
+        assert!(packet.about.ends_with('.'), "{}: {:?}", packet.name, packet.about);
+        assert_eq!(packet.command.info(), Some(packet));
+    }
+    assert_eq!(
+        Command::PONG.info().map(|packet| packet.about),
+        Some("The answer to a keep-alive.")
+    );
+}
+
+#[test]
+fn contents_are_checked_by_kind() {
+    use mig33_codec::FieldProblem::{ArrayLength, IntegerLength, OutOfRange};
+    assert_eq!(FieldKind::U16.integer(&[0, 0, 1, 0]), Ok(Some(256)));
+    assert_eq!(FieldKind::U64.integer(&[255; 8]), Ok(Some(u64::MAX)));
+    assert_eq!(FieldKind::U8.integer(&[1, 0]), Err(OutOfRange { value: 256, max: 255 }));
+    assert_eq!(FieldKind::Bool.integer(&[2]), Err(OutOfRange { value: 2, max: 1 }));
+    assert_eq!(FieldKind::U32.integer(&[]), Err(IntegerLength));
+    assert_eq!(FieldKind::U64Array.integer(&[0; 9]), Err(ArrayLength));
+    assert_eq!(FieldKind::U64Array.integer(&[0; 16]), Ok(None));
+    assert_eq!(FieldKind::Text.integer(&[255]), Ok(None));
 }
 
 #[test]

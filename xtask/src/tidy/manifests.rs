@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("web", &["client", "codec"], &[]),
     ("bench", &["client", "codec"], &[]),
     ("bench/codec", &["codec"], &[]),
+    ("cli", &["codec"], &[]),
     ("xtask", &[], &[]),
 ];
 

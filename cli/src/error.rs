@@ -1,0 +1,60 @@
+//! `Failure`: why the program ends with 1.
+use std::io;
+use std::path::PathBuf;
+
+use crate::decode::capture::CaptureError;
+use crate::decode::hex::HexError;
+use crate::encode::EncodeError;
+
+/// Why a command could not do all that it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A file cannot be opened, read or written.
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    /// Standard input or output fails.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// What has been printed already is not all right.
+    #[error("{input}: {first}{}", and_more(*more))]
+    Problems { input: String, first: String, more: u64 },
+    /// A hex dump that is none.
+    #[error("{input}: {error}")]
+    Hex { input: String, error: HexError },
+    /// A capture that cannot be read to its end.
+    #[error("{input}: {error}")]
+    Capture { input: String, error: CaptureError },
+    /// JSON that is no packet.
+    #[error("{input}: {error}")]
+    Encode { input: String, error: Box<EncodeError> },
+    /// A packet that nobody knows.
+    #[error("there is no packet {0:?}; `mig33 packets` lists them")]
+    NoPacket(String),
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: std::net::SocketAddr, error: io::Error },
+}
+
+impl Failure {
+    /// Whether it is only that nobody reads the output any more.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::File { .. }
+            | Self::Problems { .. }
+            | Self::Hex { .. }
+            | Self::Capture { .. }
+            | Self::Encode { .. }
+            | Self::NoPacket(_)
+            | Self::Listen { .. } => false,
+        }
+    }
+}
+
+fn and_more(problems: u64) -> String {
+    match problems {
+        0 => String::new(),
+        1 => "; and 1 more problem".to_owned(),
+        more => format!("; and {more} more problems"),
+    }
+}

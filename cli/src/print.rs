@@ -1,0 +1,216 @@
+//! `Printer`: what came along in streams, as text for people or as JSON.
+mod json;
+mod text;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use mig33_codec::{Command, Direction};
+use serde::{Deserialize, Serialize};
+
+use crate::args::Show;
+use crate::error::Failure;
+use crate::secrets::Secrets;
+use crate::stream::{Event, Problem};
+use crate::view::{self, PacketView};
+
+pub(crate) use self::text::plain_docs;
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Side {
+    /// The one that logs in.
+    Client,
+    /// The service.
+    Server,
+}
+
+impl Side {
+    /// The other one.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// Who sends this kind of packet, if only one does.
+    pub(crate) fn sender(command: Command) -> Option<Self> {
+        match view::direction(command)? {
+            Direction::ClientToServer => Some(Self::Client),
+            Direction::ServerToClient => Some(Self::Server),
+            Direction::Both => None,
+        }
+    }
+
+    /// Its place in an array of both.
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Client => 0,
+            Self::Server => 1,
+        }
+    }
+
+    /// Its word.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Where and when something came along; nothing of it is known of a dump.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// Which connection, from 1.
+    pub(crate) connection: Option<u64>,
+    /// Who sent it.
+    pub(crate) from: Option<Side>,
+    /// When it was complete.
+    pub(crate) time: Option<SystemTime>,
+}
+
+/// What happens to a connection as a whole.
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    /// It was seen first.
+    Opened { client: SocketAddr, server: SocketAddr, begins: bool },
+    /// It ended.
+    Closed,
+    /// Something that has to be said about it.
+    Said(String),
+}
+
+/// Prints events, and counts what is wrong.
+pub(crate) struct Printer {
+    out: Box<dyn Write + Send>,
+    show: Show,
+    paint: text::Paint,
+    /// Kinds of packets that were explained already.
+    explained: BTreeSet<Command>,
+    packets: u64,
+    problems: u64,
+    first_problem: Option<String>,
+}
+
+impl Printer {
+    /// A printer to standard output.
+    pub(crate) fn to_stdout(show: Show) -> Self {
+        let stdout = io::stdout();
+        let color = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+        Self {
+            out: Box::new(io::BufWriter::with_capacity(64 * 1024, stdout)),
+            show,
+            paint: text::Paint(color),
+            explained: BTreeSet::new(),
+            packets: 0,
+            problems: 0,
+            first_problem: None,
+        }
+    }
+
+    /// Prints all events of one direction.
+    pub(crate) fn events(&mut self, origin: Origin, events: &[Event]) -> io::Result<()> {
+        events.iter().try_for_each(|event| self.event(origin, event))
+    }
+
+    fn event(&mut self, origin: Origin, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Packet { offset, frame } => {
+                self.packets += 1;
+                let packet = PacketView::new(*offset, frame, self.secrets());
+                if self.show.json {
+                    json::packet(&mut self.out, origin, &packet)?;
+                } else {
+                    let is_first = self.explained.insert(frame.command);
+                    let page = text::Page {
+                        paint: self.paint,
+                        full: self.show.full,
+                        columns: self.explained.len() == 1 && is_first,
+                        explain: is_first,
+                    };
+                    page.packet(&mut self.out, origin, &packet)?;
+                }
+                packet.problems().try_for_each(|problem| self.problem(origin, problem))
+            }
+            Event::Problem(problem) => self.problem(origin, *problem),
+            Event::Unread { offset, bytes } => self.unread(origin, *offset, bytes),
+            Event::Missing { offset, count } if self.show.json => {
+                json::missing(&mut self.out, origin, *offset, *count)
+            }
+            Event::Missing { .. } => Ok(()),
+        }
+    }
+
+    fn problem(&mut self, origin: Origin, problem: Problem) -> io::Result<()> {
+        if !matches!(problem, Problem::Passed { .. }) {
+            self.problems += 1;
+            self.first_problem.get_or_insert_with(|| match origin.connection {
+                Some(connection) => format!("connection {connection}, {problem}"),
+                None => problem.to_string(),
+            });
+        }
+        if self.show.json {
+            json::problem(&mut self.out, origin, &problem)
+        } else {
+            text::problem(&mut self.out, self.paint, origin, &problem)
+        }
+    }
+
+    fn unread(&mut self, origin: Origin, offset: u64, bytes: &Bytes) -> io::Result<()> {
+        let shown = self.secrets() == Secrets::Shown;
+        if self.show.json {
+            json::unread(&mut self.out, origin, offset, bytes, shown)
+        } else if shown {
+            text::unread(&mut self.out, self.paint, self.show.full, bytes)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Prints what happens to a connection.
+    pub(crate) fn note(&mut self, origin: Origin, note: &Note) -> io::Result<()> {
+        if self.show.json {
+            json::note(&mut self.out, origin, note)
+        } else {
+            text::note(&mut self.out, self.paint, origin, note)
+        }
+    }
+
+    /// Counts something wrong that is said elsewhere.
+    pub(crate) fn count_problem(&mut self, problem: impl FnOnce() -> String) {
+        self.problems += 1;
+        self.first_problem.get_or_insert_with(problem);
+    }
+
+    /// Hands on what was printed.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Prints a sum, and says whether everything was read.
+    pub(crate) fn finish(mut self, input: &str) -> Result<(), Failure> {
+        if !self.show.json {
+            text::sum(&mut self.out, self.paint, self.packets)?;
+        }
+        self.flush()?;
+        match self.first_problem {
+            None => Ok(()),
+            Some(first) => Err(Failure::Problems {
+                input: input.to_owned(),
+                first,
+                more: self.problems.saturating_sub(1),
+            }),
+        }
+    }
+
+    /// What happens to secrets.
+    pub(crate) const fn secrets(&self) -> Secrets {
+        Secrets::from_shown(self.show.show_secrets)
+    }
+}

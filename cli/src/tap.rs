@@ -1,0 +1,199 @@
+//! `mig33 tap`: between clients and a server. Bytes are passed on as they are, and a copy is printed.
+mod record;
+mod relay;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use self::record::Recorder;
+use self::relay::{Relay, Seen};
+use crate::args::Tap;
+use crate::error::Failure;
+use crate::print::{Note, Origin, Printer, Side};
+use crate::stream::{Event, Reader};
+
+/// Pieces of traffic that wait to be printed. When there are more, traffic waits: nothing is left out.
+const WAITING: usize = 64;
+/// How long no connection is accepted after accepting one has failed, as when there are no more file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs the command until it is told to stop, or nobody reads its output.
+pub(crate) fn run(args: &Tap) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(tap(args));
+    runtime.shutdown_background();
+    done
+}
+
+async fn tap(args: &Tap) -> Result<(), Failure> {
+    let listen = |error| Failure::Listen { address: args.listen, error };
+    let listener = TcpListener::bind(args.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let printer = Printer::to_stdout(args.show);
+    let recorder = match &args.write {
+        Some(path) => Some(Recorder::create(path, printer.secrets())?),
+        None => None,
+    };
+    let (seen, traffic) = mpsc::channel(WAITING);
+    let mut shown = tokio::task::spawn_blocking(move || show(address, traffic, printer, recorder));
+    let mut relays = JoinSet::new();
+    let mut connection = 0;
+    let stopped = stopped();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    connection += 1;
+                    let relay = Relay::new(connection, args.upstream.clone(), seen.clone());
+                    relays.spawn(relay.run(client));
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            },
+            Some(_) = relays.join_next() => {}
+            done = &mut shown => return done.map_err(io::Error::from)?,
+            () = &mut stopped => break,
+        }
+    }
+    relays.shutdown().await;
+    drop(seen);
+    // when nobody takes what is still to be printed, it takes telling twice
+    tokio::select! {
+        done = shown => done.map_err(io::Error::from)?,
+        () = self::stopped() => Ok(()),
+    }
+}
+
+/// Waits until somebody wants the program to end.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    // without a signal handler there is nothing to wait for, and the default ends the program
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Prints and records what passes.
+fn show(
+    address: SocketAddr,
+    mut traffic: mpsc::Receiver<Seen>,
+    printer: Printer,
+    recorder: Option<Recorder>,
+) -> Result<(), Failure> {
+    let mut show = Show { printer, recorder, connections: Default::default() };
+    show.printer.note(Origin::default(), &Note::Said(format!("listening tcp {address}")))?;
+    loop {
+        let next = match traffic.try_recv() {
+            Ok(next) => Some(next),
+            Err(mpsc::error::TryRecvError::Disconnected) => None,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                show.flush()?;
+                traffic.blocking_recv()
+            }
+        };
+        match next {
+            Some(seen) => show.take(seen)?,
+            None => break,
+        }
+    }
+    // what was open when the program was told to stop
+    let open: Vec<u64> = show.connections.keys().copied().collect();
+    for connection in open {
+        show.close(connection, SystemTime::now(), None)?;
+    }
+    show.flush()
+}
+
+struct Show {
+    printer: Printer,
+    recorder: Option<Recorder>,
+    /// What each side of an open connection is in the middle of.
+    connections: std::collections::BTreeMap<u64, [Reader; 2]>,
+}
+
+impl Show {
+    fn take(&mut self, seen: Seen) -> Result<(), Failure> {
+        match seen {
+            Seen::Opened { connection, time, client, tap, server } => {
+                self.connections.insert(connection, [Reader::new(), Reader::new()]);
+                let origin = Origin { connection: Some(connection), from: None, time: Some(time) };
+                self.printer.note(origin, &Note::Opened { client, server, begins: true })?;
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.open(connection, client, tap, time)?;
+                }
+                Ok(())
+            }
+            Seen::Bytes { connection, time, from, bytes } => {
+                self.read(connection, time, from, |reader, events| reader.push(&bytes, events))
+            }
+            Seen::Ended { connection, time, from } => {
+                self.read(connection, time, from, Reader::finish)?;
+                match &mut self.recorder {
+                    Some(recorder) => recorder.end(connection, from, time),
+                    None => Ok(()),
+                }
+            }
+            Seen::Closed { connection, time, why } => self.close(connection, time, why),
+        }
+    }
+
+    /// Prints and records what a side's next bytes, or their end, complete.
+    fn read(
+        &mut self,
+        connection: u64,
+        time: SystemTime,
+        from: Side,
+        step: impl FnOnce(&mut Reader, &mut Vec<Event>),
+    ) -> Result<(), Failure> {
+        let Some([client, server]) = self.connections.get_mut(&connection) else {
+            return Ok(());
+        };
+        let mut events = Vec::new();
+        step(if from == Side::Client { client } else { server }, &mut events);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.events(connection, from, time, &events)?;
+        }
+        let origin = Origin { connection: Some(connection), from: Some(from), time: Some(time) };
+        Ok(self.printer.events(origin, &events)?)
+    }
+
+    fn close(
+        &mut self,
+        connection: u64,
+        time: SystemTime,
+        why: Option<String>,
+    ) -> Result<(), Failure> {
+        for from in [Side::Client, Side::Server] {
+            self.read(connection, time, from, Reader::finish)?;
+        }
+        self.connections.remove(&connection);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(connection, time, why.is_some())?;
+        }
+        let origin = Origin { connection: Some(connection), from: None, time: Some(time) };
+        let note = why.map_or(Note::Closed, Note::Said);
+        Ok(self.printer.note(origin, &note)?)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.printer.flush()?;
+        match &mut self.recorder {
+            Some(recorder) => recorder.flush(),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! `Recorder`: what a tap passes on, as a pcapng capture of the connections of its clients.
+//!
+//! The TCP segments are made up: the tap sees streams, not segments. Secrets become `*`, and so does what cannot be
+//! read and may hold one, unless they are to be shown. So a capture can be handed on as the printed text can.
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use etherparse::{PacketBuilder, TcpHeader};
+use mig33_codec::{BLOCK_HEADER_LEN, Frame, HEADER_LEN};
+use pcap_parser::pcapng::{EnhancedPacketBlock, InterfaceDescriptionBlock, SectionHeaderBlock};
+use pcap_parser::{Linktype, ToVec as _};
+
+use crate::error::Failure;
+use crate::print::Side;
+use crate::secrets::Secrets;
+use crate::stream::Event;
+
+/// Bytes of a made-up segment: less than an IP packet can have.
+const SEGMENT: usize = 16 * 1024;
+const WINDOW: u16 = u16::MAX;
+const HOPS: u8 = 64;
+const MASK: u8 = b'*';
+
+/// Writes a capture.
+pub(super) struct Recorder {
+    path: PathBuf,
+    file: BufWriter<File>,
+    secrets: Secrets,
+    connections: BTreeMap<u64, Connection>,
+}
+
+/// A connection of a client to the tap. The arrays are by side: client, server.
+struct Connection {
+    ends: [SocketAddr; 2],
+    /// Number of the next byte.
+    next: [u32; 2],
+    ended: [bool; 2],
+}
+
+/// What a made-up segment says beside its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flag {
+    None,
+    Syn,
+    Fin,
+    Reset,
+}
+
+impl Recorder {
+    /// Creates the file, for its owner only.
+    pub(super) fn create(path: &Path, secrets: Secrets) -> Result<Self, Failure> {
+        let failed = |error| Failure::File { path: path.to_owned(), error };
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = BufWriter::new(options.open(path).map_err(failed)?);
+        let mut recorder =
+            Self { path: path.to_owned(), file, secrets, connections: BTreeMap::new() };
+        let mut section = SectionHeaderBlock {
+            block_type: 0,
+            block_len1: 0,
+            bom: 0x1a2b_3c4d,
+            major_version: 1,
+            minor_version: 0,
+            section_len: -1,
+            options: Vec::new(),
+            block_len2: 0,
+        };
+        let mut interface = InterfaceDescriptionBlock {
+            block_type: 0,
+            block_len1: 0,
+            linktype: Linktype::RAW,
+            reserved: 0,
+            snaplen: 0,
+            options: Vec::new(),
+            block_len2: 0,
+            // as readers take it to be: microseconds
+            if_tsresol: 6,
+            if_tsoffset: 0,
+        };
+        recorder.block(section.to_vec().map_err(|_| failed(not_written()))?)?;
+        recorder.block(interface.to_vec().map_err(|_| failed(not_written()))?)?;
+        Ok(recorder)
+    }
+
+    /// A client has connected to the tap.
+    pub(super) fn open(
+        &mut self,
+        connection: u64,
+        client: SocketAddr,
+        tap: SocketAddr,
+        time: SystemTime,
+    ) -> Result<(), Failure> {
+        let new = Connection { ends: [client, tap], next: [0, 0], ended: [false, false] };
+        self.connections.insert(connection, new);
+        self.segment(connection, Side::Client, Flag::Syn, &[], time)?;
+        self.segment(connection, Side::Server, Flag::Syn, &[], time)?;
+        self.segment(connection, Side::Client, Flag::None, &[], time)
+    }
+
+    /// A side sent what these events tell of.
+    pub(super) fn events(
+        &mut self,
+        connection: u64,
+        from: Side,
+        time: SystemTime,
+        events: &[Event],
+    ) -> Result<(), Failure> {
+        for event in events {
+            let bytes = match event {
+                Event::Packet { frame, .. } => masked(frame, self.secrets),
+                Event::Unread { bytes, .. } if self.secrets == Secrets::Shown => bytes.to_vec(),
+                Event::Unread { bytes, .. } => vec![MASK; bytes.len()],
+                Event::Problem(_) | Event::Missing { .. } => Vec::new(),
+            };
+            for part in bytes.chunks(SEGMENT) {
+                self.segment(connection, from, Flag::None, part, time)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A side sends nothing more.
+    pub(super) fn end(
+        &mut self,
+        connection: u64,
+        from: Side,
+        time: SystemTime,
+    ) -> Result<(), Failure> {
+        let Some(known) = self.connections.get_mut(&connection) else {
+            return Ok(());
+        };
+        if std::mem::replace(&mut known.ended[from.index()], true) {
+            return Ok(());
+        }
+        self.segment(connection, from, Flag::Fin, &[], time)
+    }
+
+    /// The connection is closed, or was broken off.
+    pub(super) fn close(
+        &mut self,
+        connection: u64,
+        time: SystemTime,
+        broken: bool,
+    ) -> Result<(), Failure> {
+        if broken {
+            self.segment(connection, Side::Server, Flag::Reset, &[], time)?;
+        } else {
+            self.end(connection, Side::Client, time)?;
+            self.end(connection, Side::Server, time)?;
+        }
+        self.connections.remove(&connection);
+        Ok(())
+    }
+
+    /// Hands the file on to the operating system.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        let done = self.file.flush();
+        done.map_err(|error| self.failed(error))
+    }
+
+    /// Writes a segment from a side.
+    fn segment(
+        &mut self,
+        connection: u64,
+        from: Side,
+        flag: Flag,
+        payload: &[u8],
+        time: SystemTime,
+    ) -> Result<(), Failure> {
+        let Some(known) = self.connections.get_mut(&connection) else {
+            return Ok(());
+        };
+        let packet = known.packet(from, flag, payload).map_err(|error| self.failed(error))?;
+        let micros = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+        // 64 bits of microseconds last for half a million years
+        let micros = micros as u64;
+        let mut record = EnhancedPacketBlock {
+            block_type: 0,
+            block_len1: 0,
+            if_id: 0,
+            ts_high: (micros >> 32) as u32,
+            ts_low: micros as u32,
+            caplen: packet.len() as u32,
+            origlen: packet.len() as u32,
+            data: &packet,
+            options: Vec::new(),
+            block_len2: 0,
+        };
+        let block = record.to_vec().map_err(|_| self.failed(not_written()))?;
+        self.block(block)
+    }
+
+    fn block(&mut self, block: Vec<u8>) -> Result<(), Failure> {
+        let done = self.file.write_all(&block);
+        done.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> Failure {
+        Failure::File { path: self.path.clone(), error }
+    }
+}
+
+impl Connection {
+    /// An IP packet with a segment, and moves on behind it.
+    fn packet(&mut self, from: Side, flag: Flag, payload: &[u8]) -> io::Result<Vec<u8>> {
+        let (from, to) = (from.index(), from.other().index());
+        let (source, target) = (self.ends[from], self.ends[to]);
+        let mut tcp = TcpHeader::new(source.port(), target.port(), self.next[from], WINDOW);
+        tcp.syn = flag == Flag::Syn;
+        tcp.fin = flag == Flag::Fin;
+        tcp.rst = flag == Flag::Reset;
+        tcp.psh = !payload.is_empty();
+        // all but the very first acknowledge what the other side has sent
+        tcp.ack = self.next != [0, 0];
+        tcp.acknowledgment_number = self.next[to];
+        let builder = match (source, target) {
+            (SocketAddr::V4(source), SocketAddr::V4(target)) => {
+                PacketBuilder::ipv4(source.ip().octets(), target.ip().octets(), HOPS)
+            }
+            (source, target) => PacketBuilder::ipv6(octets(source), octets(target), HOPS),
+        };
+        let mut packet = Vec::new();
+        let written = builder.tcp_header(tcp).write(&mut packet, payload);
+        written.map_err(|error| io::Error::other(error.to_string()))?;
+        let length = payload.len() as u32 + u32::from(matches!(flag, Flag::Syn | Flag::Fin));
+        self.next[from] = self.next[from].wrapping_add(length);
+        Ok(packet)
+    }
+}
+
+/// The bytes of a packet, its secrets masked.
+fn masked(frame: &Frame, secrets: Secrets) -> Vec<u8> {
+    let mut bytes = frame.to_bytes().to_vec();
+    let known = frame.command.info().map_or(&[][..], |packet| packet.fields);
+    let mut at = HEADER_LEN;
+    for block in frame.blocks() {
+        let info = known.iter().find(|field| field.id == block.id);
+        let end = at + block.wire_len();
+        if secrets.hide(frame.command, info)
+            && let Some(content) = bytes.get_mut(at + BLOCK_HEADER_LEN..end)
+        {
+            content.fill(MASK);
+        }
+        at = end;
+    }
+    bytes
+}
+
+fn octets(address: SocketAddr) -> [u8; 16] {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_ipv6_mapped().octets(),
+        SocketAddr::V6(address) => address.ip().octets(),
+    }
+}
+
+/// What cannot happen when a block is written to memory.
+fn not_written() -> io::Error {
+    io::Error::other("a block of the capture cannot be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::{SlicedPacket, TransportSlice};
+
+    use super::*;
+
+    /// Source and destination port, sequence and acknowledgment number, and payload of a packet.
+    fn parts(packet: &[u8]) -> (u16, u16, u32, u32, Vec<u8>) {
+        let sliced = SlicedPacket::from_ip(packet).unwrap();
+        let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { panic!("no TCP") };
+        assert_eq!(tcp.ack(), tcp.acknowledgment_number() != 0);
+        let (from, to) = (tcp.source_port(), tcp.destination_port());
+        let payload = tcp.payload().to_vec();
+        (from, to, tcp.sequence_number(), tcp.acknowledgment_number(), payload)
+    }
+
+    #[test]
+    fn made_up_segments_follow_each_other() {
+        for ends in
+            [["127.0.0.1:1", "127.0.0.1:2"], ["[::1]:1", "[::1]:2"], ["[::1]:1", "10.0.0.1:2"]]
+        {
+            let ends = ends.map(|end| end.parse().unwrap());
+            let mut connection = Connection { ends, next: [0, 0], ended: [false, false] };
+            let mut segment = |from, flag, payload: &[u8]| {
+                parts(&connection.packet(from, flag, payload).unwrap())
+            };
+            assert_eq!(segment(Side::Client, Flag::Syn, b""), (1, 2, 0, 0, vec![]));
+            assert_eq!(segment(Side::Server, Flag::Syn, b""), (2, 1, 0, 1, vec![]));
+            assert_eq!(segment(Side::Client, Flag::None, b"abc"), (1, 2, 1, 1, b"abc".to_vec()));
+            assert_eq!(segment(Side::Server, Flag::None, b"d"), (2, 1, 1, 4, b"d".to_vec()));
+            assert_eq!(segment(Side::Client, Flag::Fin, b""), (1, 2, 4, 2, vec![]));
+            assert_eq!(segment(Side::Server, Flag::Fin, b""), (2, 1, 2, 5, vec![]));
+        }
+    }
+}

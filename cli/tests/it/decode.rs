@@ -1,0 +1,209 @@
+//! `mig33 decode` of dumps: what is printed for whom.
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::program::{LOGIN_HEX, mig33, run, run_with};
+use crate::wire;
+
+const LOGIN_TEXT: &str = "\
+LOGIN (200), client to server, transaction 1, 135 bytes at byte 0
+  The first step of a log-in: who it is (spec/wire.md section 3).
+  at byte  block  field                     value
+        9     19  stream_user_events        false
+       16     16  theme_id                  21
+       26     15  language                  \"en-US\"
+       37     13  screen_height             169
+       47     12  screen_width              170
+       57     11  font_height               14
+       67      9  initial_presence          AVAILABLE (1)
+       74      8  device_name               \"j2me\"
+       84      7  user_agent                \"J2MEv4.20.291\"
+      103      5  username                  \"be1\"
+      112      3  client_version            420
+      120      2  client_type               MIDP2 (2)
+      127      1  protocol_version          1
+1 packet
+";
+
+#[test]
+fn the_capture_of_a_handset_is_understood_from_the_output_alone() {
+    assert_eq!(run(&["decode", LOGIN_HEX]).well().text(), LOGIN_TEXT);
+}
+
+#[test]
+fn hex_and_binary_come_from_standard_input_too() {
+    let hex = std::fs::read(LOGIN_HEX).unwrap();
+    assert_eq!(run_with(&["decode"], &hex).well().text(), LOGIN_TEXT);
+    assert_eq!(run_with(&["decode", "-", "--format", "hex"], &hex).well().text(), LOGIN_TEXT);
+    let binary = run_with(&["encode"], &run(&["decode", "--json", LOGIN_HEX]).bytes);
+    assert_eq!(binary.bytes.len(), 135);
+    assert_eq!(run_with(&["decode"], &binary.bytes).well().text(), LOGIN_TEXT);
+    assert_eq!(run_with(&["decode"], b"").well().text(), "0 packets\n");
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let ended = run_with(&["decode", "--json"], &wire::client_side());
+    let lines: Vec<&str> = ended.well().text().lines().collect();
+    assert_eq!(
+        lines,
+        [
+            r#"{"from":"client","offset":0,"bytes":25,"packet":"LOGIN","command":200,"transaction":1,"fields":[{"offset":9,"id":5,"name":"username","value":"ann"},{"offset":18,"id":9,"name":"initial_presence","value":1,"meaning":"AVAILABLE"}]}"#,
+            r#"{"from":"client","offset":25,"bytes":19,"packet":"LOGIN_RESPONSE","command":202,"transaction":2,"fields":[{"offset":34,"id":1,"name":"password_hash","masked":true}]}"#,
+            r#"{"offset":44,"bytes":44,"packet":"MESSAGE","command":500,"transaction":3,"fields":[{"offset":53,"id":3,"name":"destination_type","value":1,"meaning":"PRIVATE"},{"offset":60,"id":4,"name":"destination","value":"bob"},{"offset":69,"id":6,"name":"content_type","value":1,"meaning":"TEXT"},{"offset":77,"id":8,"name":"content","value":"hello"}]}"#,
+            r#"{"from":"client","offset":88,"bytes":9,"packet":"PING","command":2,"transaction":4,"fields":[]}"#,
+        ]
+    );
+}
+
+#[test]
+fn secrets_are_masked_unless_they_are_asked_for() {
+    let masked = run_with(&["decode"], &wire::client_side());
+    assert!(masked.well().text().contains("password_hash             (masked)\n"));
+    assert!(!masked.text().contains("67305985"));
+    let shown = run_with(&["decode", "--show-secrets"], &wire::client_side());
+    assert!(shown.well().text().contains("password_hash             67305985\n"));
+    let shown = run_with(&["decode", "--show-secrets", "--json"], &wire::client_side());
+    assert!(shown.well().text().contains(r#""name":"password_hash","value":67305985}"#));
+}
+
+#[test]
+fn no_secret_is_shown_by_any_kind_of_packet() {
+    for packet in mig33_codec::catalogue() {
+        let secret = b"do not show me".to_vec();
+        let blocks: Vec<_> =
+            packet.fields.iter().filter(|f| f.secret).map(|f| (f.id, secret.clone())).collect();
+        let frame = wire::frame(packet.command, 1, &blocks);
+        // twice the same block: the second is as secret as the first
+        let twice = wire::frame(packet.command, 1, &[&blocks[..], &blocks].concat());
+        let bytes = [frame.to_bytes(), twice.to_bytes()].concat();
+        for args in [&["decode", "--full"][..], &["decode", "--json"]] {
+            // without its last byte: what is left of a packet is as secret as the whole
+            for cut in [0, 1] {
+                let ended = run_with(args, &bytes[..bytes.len() - cut]);
+                let text = format!("{}{}", ended.text(), ended.errors);
+                assert!(!text.contains("not show"), "{text}");
+                assert!(!text.contains("6e6f74") && !text.contains("6e 6f 74"), "{text}");
+            }
+        }
+        if blocks.is_empty() {
+            continue;
+        }
+        let shown = run_with(&["decode", "--show-secrets"], &bytes);
+        assert!(
+            shown.text().contains("do not show me") || shown.text().contains("64 6f 20 6e"),
+            "{}",
+            shown.text()
+        );
+    }
+}
+
+#[test]
+fn garbage_is_told_with_its_place_and_what_follows_is_read() {
+    let ping = wire::bytes(mig33_codec::packets::Ping::default(), 4);
+    let bytes = [&ping[..], b"GET / HTTP/1.1\r\n", &ping].concat();
+    let ended = run_with(&["decode"], &bytes);
+    let error = "mig33: standard input: at byte 9: a packet starts with 02, not 47\n";
+    assert_eq!(
+        ended.failed(error).text(),
+        "\
+PING (2), client to server, transaction 4, 9 bytes at byte 0
+  The client is still there: every 60 s, no blocks (spec/wire.md section 3).
+  at byte  block  field                     value
+! at byte 9: a packet starts with 02, not 47
+! at byte 25: 16 bytes before this belong to no whole packet
+PING (2), client to server, transaction 4, 9 bytes at byte 25
+2 packets
+"
+    );
+    let json = run_with(&["decode", "--json"], &bytes);
+    let lines: Vec<&str> = json.failed(error).text().lines().collect();
+    assert_eq!(lines[1], r#"{"problem":"at byte 9: a packet starts with 02, not 47"}"#);
+    assert_eq!(lines[2], r#"{"offset":9,"bytes":1,"masked":true}"#);
+}
+
+#[test]
+fn a_cut_packet_and_a_value_that_does_not_fit_are_told() {
+    let bytes = wire::client_side();
+    let ended = run_with(&["decode"], &bytes[..30]);
+    let error = "at byte 30: the stream ends inside a packet, after 5 bytes of it";
+    ended.failed(&format!("mig33: standard input: {error}\n"));
+    assert!(ended.text().ends_with(&format!("! {error}\n1 packet\n")), "{}", ended.text());
+
+    let frame = wire::frame(mig33_codec::Command::PRESENCE, 0, &[(2, vec![1, 0]), (1, vec![])]);
+    let ended = run_with(&["decode"], &frame.to_bytes());
+    ended.failed(
+        "mig33: standard input: at byte 15: PRESENCE (404), block 2 (presence) of 2 bytes: \
+         the value 256 is over 255; and 1 more problem\n",
+    );
+    let row =
+        "        9      2  presence                  2 bytes: 01 00, the value 256 is over 255\n";
+    assert!(ended.text().contains(row), "{}", ended.text());
+}
+
+#[test]
+fn bad_hex_is_told_with_its_line() {
+    run_with(&["decode"], b"# a dump\n02 00 0Z")
+        .failed("mig33: standard input: line 2, column 8: 'Z' is no hex digit\n");
+    run(&["decode", "no-such-file"])
+        .failed("mig33: no-such-file: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn usage_errors_end_with_2() {
+    for args in
+        [&[][..], &["decoed"], &["decode", "--format", "x"], &["tap"], &["decode", "a", "b"]]
+    {
+        assert_eq!(run(args).code, Some(2), "{args:?}");
+    }
+    assert_eq!(run(&["--help"]).code, Some(0));
+}
+
+#[test]
+fn colours_are_printed_when_they_are_wanted() {
+    let escape = "\u{1b}[";
+    assert!(!run(&["decode", LOGIN_HEX]).well().text().contains(escape));
+    assert!(run(&["decode", "--color", "always", LOGIN_HEX]).well().text().contains(escape));
+    assert!(!run(&["decode", "--color", "always", "--json", LOGIN_HEX]).text().contains(escape));
+    let with = |name: &str, args: &[&str]| {
+        let output = mig33(args).env("CLICOLOR_FORCE", "1").env(name, "1").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().contains(escape)
+    };
+    assert!(with("TERM", &["decode", LOGIN_HEX]));
+    assert!(!with("NO_COLOR", &["decode", LOGIN_HEX]));
+    assert!(!with("TERM", &["decode", "--color", "never", LOGIN_HEX]));
+}
+
+#[test]
+fn nobody_reading_is_no_error() {
+    let many = wire::client_side().repeat(5_000);
+    for args in [&["decode"][..], &["decode", "--json"]] {
+        let mut child = mig33(args).stdin(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stdin = child.stdin.take().unwrap();
+        let many = many.clone();
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&many)));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+    let mut child = mig33(&["packets"]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn packets_are_printed_while_the_input_goes_on() {
+    let mut child = mig33(&["decode", "--json"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    for transaction in 1..4 {
+        stdin.write_all(&wire::bytes(mig33_codec::packets::Ping::default(), transaction)).unwrap();
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains(&format!("\"transaction\":{transaction}")), "{line}");
+    }
+    drop(stdin);
+    assert!(lines.next().is_none());
+    assert!(child.wait().unwrap().success());
+}
