@@ -66,3 +66,25 @@ test('the focus is always seen', async ({ registered }) => {
     expect(shown, await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 120))).toBe(true);
   }
 });
+
+test('the menu opens under its button, and Escape gives the focus back', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  const button = anna.page.getByRole('button', { name: 'Actions' });
+  const menu = anna.page.getByRole('group', { name: 'Actions' });
+  await button.focus();
+  await anna.page.keyboard.press('Enter');
+  await expect(menu).toBeVisible();
+  const [above, below] = [await button.boundingBox(), await menu.boundingBox()];
+  if (!above || !below) throw new Error('not drawn');
+  expect(below.y).toBeGreaterThanOrEqual(above.y + above.height);
+  expect(below.y).toBeLessThan(above.y + above.height + 20);
+  expect(Math.abs(below.x + below.width - (above.x + above.width))).toBeLessThan(4);
+  await anna.page.keyboard.press('Tab');
+  await expect(menu.getByRole('button', { name: 'Remove contact' })).toBeFocused();
+  await anna.page.keyboard.press('Escape');
+  await expect(menu).toBeHidden();
+  await expect(button).toBeFocused();
+});
