@@ -22,7 +22,7 @@ pub enum Action {
         chat: ChatId,
         /// Its type: `image/png`.
         mime_type: String,
-        /// Its name.
+        /// Its name; beyond 255 bytes it is cut.
         file_name: String,
         /// Its bytes.
         bytes: Bytes,

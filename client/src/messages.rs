@@ -17,6 +17,8 @@ use crate::transcript;
 const MAX_TEXT: usize = 8 * 1024;
 /// The most bytes of a picture inside a packet; the rest of the packet's limit is for its other blocks.
 const MAX_PICTURE: usize = 350_000;
+/// The most bytes of a picture's name (spec/wire.md section 4).
+const MAX_FILE_NAME: usize = 255;
 /// What an emote begins with.
 const EMOTE: &str = "/me ";
 
@@ -39,13 +41,17 @@ impl Session {
         action: ActionId,
         chat: ChatId,
         mime_type: &str,
+        file_name: &str,
         bytes: Bytes,
     ) {
         if bytes.len() > MAX_PICTURE {
             return self
                 .answer(action, Err("The picture is too large: at most 350,000 bytes.".into()));
         }
-        self.send(now, action, chat, Body::Picture { mime_type: mime_type.into(), bytes });
+        let (file_name, _) = file_name.split_at(file_name.floor_char_boundary(MAX_FILE_NAME));
+        let file_name = Some(file_name).filter(|name| !name.is_empty()).map(Into::into);
+        let body = Body::Picture { mime_type: mime_type.into(), file_name, bytes };
+        self.send(now, action, chat, body);
     }
 
     fn send(&mut self, now: Millis, action: ActionId, chat: ChatId, body: Body) {
@@ -374,7 +380,8 @@ pub(crate) fn body(packet: &MessagePacket) -> Body {
                 .mime_type
                 .as_ref()
                 .map_or_else(|| "image/jpeg".into(), |kind| kind.as_str().into());
-            Body::Picture { mime_type, bytes: content }
+            let file_name = packet.file_name.as_ref().map(|name| name.as_str().into());
+            Body::Picture { mime_type, file_name, bytes: content }
         }
         other => Body::Other(other.0),
     }

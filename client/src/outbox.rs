@@ -13,11 +13,14 @@ const FAILED: StatusEvent = StatusEvent(255);
 
 /// A message of ours as the packet that sends it. `None` for what is no message to be sent.
 pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<MessagePacket> {
-    let (content_type, content, mime_type) = match &message.body {
-        Body::Text(text) => (ContentType::TEXT, Bytes::copy_from_slice(text.as_bytes()), None),
-        Body::Emote(text) => (ContentType::TEXT, format!("/me {text}").into(), None),
-        Body::Picture { mime_type, bytes } => {
-            (ContentType::IMAGE, bytes.clone(), Some((&**mime_type).into()))
+    let (mut mime_type, mut file_name) = (None, None);
+    let (content_type, content) = match &message.body {
+        Body::Text(text) => (ContentType::TEXT, Bytes::copy_from_slice(text.as_bytes())),
+        Body::Emote(text) => (ContentType::TEXT, format!("/me {text}").into()),
+        Body::Picture { mime_type: kind, file_name: name, bytes } => {
+            mime_type = Some((&**kind).into());
+            file_name = name.as_deref().map(Into::into);
+            (ContentType::IMAGE, bytes.clone())
         }
         Body::PictureAt(_) | Body::Other(_) | Body::Joined | Body::Left => return None,
     };
@@ -31,6 +34,7 @@ pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<Mes
         }),
         destination: Some(name.into()),
         content_type: Some(content_type),
+        file_name,
         content: Some(content),
         mime_type,
         guid: Some((&*message.guid).into()),

@@ -235,6 +235,8 @@ pub enum Body {
     Picture {
         /// Its type, as the sender says: `image/png`.
         mime_type: Rc<str>,
+        /// Its name, where the sender gave one.
+        file_name: Option<Rc<str>>,
         /// Its bytes.
         bytes: Bytes,
     },

@@ -14,8 +14,8 @@ impl Session {
     pub(crate) fn carry_out(&mut self, now: Millis, id: ActionId, action: Action) {
         match action {
             Action::SendText { chat, text } => self.send_text(now, id, chat, &text),
-            Action::SendPicture { chat, mime_type, bytes, .. } => {
-                self.send_picture(now, id, chat, &mime_type, bytes)
+            Action::SendPicture { chat, mime_type, file_name, bytes } => {
+                self.send_picture(now, id, chat, &mime_type, &file_name, bytes)
             }
             Action::Retry { chat, guid } => self.retry(now, id, &chat, &guid),
             Action::Discard { chat, guid } => {

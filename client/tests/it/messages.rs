@@ -255,6 +255,7 @@ fn emotes_pictures_and_what_is_unknown_are_read_as_such() {
         content_type: Some(ContentType(kind)),
         content: Some(Bytes::from_static(content.as_bytes())),
         mime_type: (kind == 2).then(|| "image/png".into()),
+        file_name: (kind == 2).then(|| "harbour.png".into()),
         ..message("bob", guid, START + guid.len() as u64, None)
     };
     for packet in [
@@ -268,13 +269,34 @@ fn emotes_pictures_and_what_is_unknown_are_read_as_such() {
     }
     let bodies: Vec<Body> =
         stage.messages(&bob()).into_iter().map(|message| message.body).collect();
-    let picture =
-        Body::Picture { mime_type: "image/png".into(), bytes: Bytes::from_static(b"png") };
+    let picture = Body::Picture {
+        mime_type: "image/png".into(),
+        file_name: Some("harbour.png".into()),
+        bytes: Bytes::from_static(b"png"),
+    };
     let emote = || Body::Emote("waves".into());
     assert_eq!(
         bodies,
         [emote(), emote(), picture, Body::PictureAt("http://x/p".into()), Body::Other(9)]
     );
+}
+
+#[test]
+fn a_picture_goes_out_under_its_name() {
+    let mut stage = Stage::online();
+    let long = "ä".repeat(200);
+    for (name, expected) in [("a.png", Some("a.png")), ("", None), (&long, Some(&long[..254]))] {
+        stage.act(Action::SendPicture {
+            chat: bob(),
+            mime_type: "image/png".into(),
+            file_name: name.into(),
+            bytes: Bytes::from_static(b"png"),
+        });
+        let (_, sent) = stage.take::<packets::Message>();
+        let told = sent.file_name.as_ref().map(|name| name.as_str().into_owned());
+        assert_eq!(told.as_deref(), expected);
+        assert_eq!(sent.content.as_deref(), Some(&b"png"[..]));
+    }
 }
 
 #[test]

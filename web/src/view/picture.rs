@@ -107,7 +107,7 @@ fn source(body: &Body) -> Source {
                 None => Source::Nothing,
             }
         }
-        Body::Picture { mime_type, bytes } if mime_type.starts_with("image/") => {
+        Body::Picture { mime_type, bytes, .. } if mime_type.starts_with("image/") => {
             object_url(mime_type, bytes).map_or(Source::Nothing, |url| Source::Object(url.into()))
         }
         Body::Picture { .. }
