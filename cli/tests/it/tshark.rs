@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use mig33_codec::FieldKind;
 use roxmltree::{Document, Node};
 
 use crate::said::{Content, Said, SaidField};
@@ -119,12 +120,25 @@ fn read_block(block: Node<'_, '_>, packet: Option<&str>) -> (u64, Option<String>
                 Some(values) => {
                     Content::Values { values, width: wide.map(|node| number(*node, "size")) }
                 }
-                // no test has several of which one is no text
-                None => Content::Bytes(nodes.iter().map(|node| hex(*node)).collect()),
+                None => {
+                    let parts: Vec<_> = nodes.iter().map(|node| hex(*node)).collect();
+                    Content::Bytes(parts.join(&separator(packet, name)))
+                }
             }
         }
     };
     (id, Some(name).filter(|name| *name != "(unknown)").map(str::to_owned), content)
+}
+
+/// What stands between the strings of a field, in hex.
+fn separator(packet: Option<&str>, field: &str) -> String {
+    let packet = packet.and_then(mig33_codec::Command::named).and_then(|command| command.info());
+    let mut fields = packet.iter().flat_map(|packet| packet.fields);
+    match fields.find(|info| info.name == field).map(|info| info.kind) {
+        Some(FieldKind::List(separator)) => HEXLOWER.encode(separator.to_string().as_bytes()),
+        Some(FieldKind::StringArray) => "00".to_owned(),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// A value and its name, if it is no bytes that nobody can read.
