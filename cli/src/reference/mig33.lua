@@ -259,7 +259,8 @@ end
 local function dissect_packet(tvb, pinfo, tree)
   local root = tree:add(mig33, tvb())
   if tvb:len() < tvb:reported_len() then
-    root:add_proto_expert_info(problems.cut, ("%d of %d bytes are in the capture"):format(tvb:len(), tvb:reported_len()))
+    local why = ("%d of %d bytes are in the capture"):format(tvb:len(), tvb:reported_len())
+    root:add_proto_expert_info(problems.cut, why)
   end
   if tvb:len() < HEADER then
     tell(pinfo, nil, "a packet that was cut short")
