@@ -77,6 +77,7 @@ local problems = {
   cut = problem("cut", "A capture without all of the packet", expert.group.UNDECODED, expert.severity.WARN),
   value = problem("value", "A content that does not fit its field", expert.group.MALFORMED, expert.severity.ERROR),
   width = problem("width", "An integer in another width", expert.group.PROTOCOL, expert.severity.NOTE),
+  zero = problem("zero", "A zero byte: what is behind it is not shown", expert.group.PROTOCOL, expert.severity.NOTE),
   repeated = problem("repeated", "A repeated block: the first counts", expert.group.PROTOCOL, expert.severity.NOTE),
 }
 mig33.experts = problems
@@ -117,7 +118,9 @@ local function add_integer(item, field, content)
 end
 
 local function add_string(item, field, content)
-  return item:add_packet_field(field.type, content, ENC_UTF_8).text
+  local added = item:add_packet_field(field.type, content, ENC_UTF_8)
+  if content:raw():find("\0", 1, true) then added:add_proto_expert_info(problems.zero) end
+  return added.text
 end
 
 -- Whether bytes are UTF-8 without control characters but those that lay out text.
@@ -142,8 +145,7 @@ local function add_strings(item, field, content, separator)
     local last = raw:find(separator, first, true)
     local length = (last or #raw + 1) - first
     -- Wireshark has no range behind the last byte, not even an empty one
-    local entry = content:range(math.min(first, #raw) - 1, length)
-    item:add_packet_field(field.type, entry, ENC_UTF_8)
+    add_string(item, field, content:range(math.min(first, #raw) - 1, length))
     first, count = first + length + 1, count + 1
   until not last
   return ("%s: %d strings"):format(field.name, count)

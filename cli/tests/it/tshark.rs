@@ -146,8 +146,10 @@ fn value(node: Node<'_, '_>) -> Option<(String, Option<String>)> {
     let shown = attribute(node, "show");
     // `name: READ (3)`, `name: 3`, `name: text`
     let label = attribute(node, "showname").split_once(": ").map_or("", |(_, label)| label);
-    if label == shown && !shown.is_empty() && shown.bytes().all(|byte| byte.is_ascii_digit()) {
-        // an integer without names, or a text of digits: both are what they show
+    let bytes = HEXLOWER.decode(hex(node).as_bytes()).expect("hex");
+    let integer = bytes.iter().fold(0, |value: u64, byte| value << 8 | u64::from(*byte));
+    if bytes == shown.as_bytes() || label == shown && integer.to_string() == shown {
+        // a text, or an integer without names
         return Some((shown.to_owned(), None));
     }
     if let Some(name) = meaning(node) {
@@ -172,6 +174,7 @@ fn read_text(node: Node<'_, '_>) -> Option<String> {
     let is_bytes = attribute(node, "show").replace(':', "") == hex(node) && !text.is_empty();
     match as_text {
         None if is_bytes => return None,
+        None if text.contains('\0') => assert!(has_problem(node, "mig33.zero"), "{node:?}"),
         // what it shows is what it holds, but for what XML and the screen cannot bear
         _ if !is_plain(&text) => {}
         None => assert_eq!(attribute(node, "show"), text),

@@ -49,7 +49,11 @@ fn both_readers_say_the_same_of_every_kind_of_packet() {
 #[test]
 fn both_readers_say_the_same_of_anything() {
     let frames = proptest::collection::vec(wire::any_frame(), 400);
-    let mut runner = TestRunner::new(ProptestConfig { cases: 3, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 3,
+        max_shrink_iters: 50,
+        ..ProptestConfig::default()
+    });
     let done = runner.run(&(frames, 100_usize..5_000), |(frames, step)| {
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.to_bytes()).collect();
         let file = CaptureFile::of_server(&bytes, step);
