@@ -914,8 +914,10 @@ end
 local problems = {
   framing = problem("framing", "Bytes that are no packet", expert.group.MALFORMED, expert.severity.ERROR),
   blocks = problem("blocks", "Blocks that are broken", expert.group.MALFORMED, expert.severity.ERROR),
+  cut = problem("cut", "A capture without all of the packet", expert.group.UNDECODED, expert.severity.WARN),
   value = problem("value", "A content that does not fit its field", expert.group.MALFORMED, expert.severity.ERROR),
   width = problem("width", "An integer in another width", expert.group.PROTOCOL, expert.severity.NOTE),
+  zero = problem("zero", "A zero byte: what is behind it is not shown", expert.group.PROTOCOL, expert.severity.NOTE),
   repeated = problem("repeated", "A repeated block: the first counts", expert.group.PROTOCOL, expert.severity.NOTE),
 }
 mig33.experts = problems
@@ -956,14 +958,16 @@ local function add_integer(item, field, content)
 end
 
 local function add_string(item, field, content)
-  return item:add_packet_field(field.type, content, ENC_UTF_8).text
+  local added = item:add_packet_field(field.type, content, ENC_UTF_8)
+  if content:raw():find("\0", 1, true) then added:add_proto_expert_info(problems.zero) end
+  return added.text
 end
 
 -- Whether bytes are UTF-8 without control characters but those that lay out text.
 local function is_text(content)
   local raw = content:raw()
   return raw ~= "" and content:string(ENC_UTF_8) == raw
-    and not raw:find("[%z\1-\8\11\12\14-\31\127]") and not raw:find("\194[\128-\159]")
+    and not raw:find("[\0-\8\11\12\14-\31\127]") and not raw:find("\194[\128-\159]")
 end
 
 local function add_bytes(item, name, type, content)
@@ -981,8 +985,7 @@ local function add_strings(item, field, content, separator)
     local last = raw:find(separator, first, true)
     local length = (last or #raw + 1) - first
     -- Wireshark has no range behind the last byte, not even an empty one
-    local entry = content:range(math.min(first, #raw) - 1, length)
-    item:add_packet_field(field.type, entry, ENC_UTF_8)
+    add_string(item, field, content:range(math.min(first, #raw) - 1, length))
     first, count = first + length + 1, count + 1
   until not last
   return ("%s: %d strings"):format(field.name, count)
@@ -1030,14 +1033,14 @@ end
 
 -- Adds the blocks of a packet; those that came before one that is broken are shown.
 local function add_blocks(tree, tvb, command)
-  local at, seen = HEADER, {}
+  local at, seen, is_cut = HEADER, {}, tvb:len() < tvb:reported_len()
   while at < tvb:len() do
     local left = tvb:len() - at
     local length = left >= BLOCK_HEADER and tvb(at + 2, 4):uint()
     if not length or length > left - BLOCK_HEADER then
       local why = length and ("block %d of %d bytes runs past its packet"):format(tvb(at, 2):uint(), length)
         or ("%d bytes are left over"):format(left)
-      tree:add_proto_expert_info(problems.blocks, why)
+      if not is_cut then tree:add_proto_expert_info(problems.blocks, why) end
       return
     end
     local id = tvb(at, 2):uint()
@@ -1081,6 +1084,7 @@ end
 
 -- The length of the packet that begins at `offset`; of what is none, all that is there.
 local function packet_length(tvb, _, offset)
+  if tvb:len() - offset < HEADER then return HEADER end -- the capture has no more, though there was
   local header = tvb(offset, HEADER)
   if no_packet(header) then return tvb:len() - offset end
   return HEADER + header(5, 4):uint()
@@ -1096,6 +1100,14 @@ end
 
 local function dissect_packet(tvb, pinfo, tree)
   local root = tree:add(mig33, tvb())
+  if tvb:len() < tvb:reported_len() then
+    local why = ("%d of %d bytes are in the capture"):format(tvb:len(), tvb:reported_len())
+    root:add_proto_expert_info(problems.cut, why)
+  end
+  if tvb:len() < HEADER then
+    tell(pinfo, nil, "a packet that was cut short")
+    return tvb:len()
+  end
   local why = no_packet(tvb)
   if why then
     root:add_proto_expert_info(problems.framing, why)

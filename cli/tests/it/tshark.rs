@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use mig33_codec::FieldKind;
 use roxmltree::{Document, Node};
 
 use crate::said::{Content, Said, SaidField};
@@ -119,12 +120,25 @@ fn read_block(block: Node<'_, '_>, packet: Option<&str>) -> (u64, Option<String>
                 Some(values) => {
                     Content::Values { values, width: wide.map(|node| number(*node, "size")) }
                 }
-                // no test has several of which one is no text
-                None => Content::Bytes(nodes.iter().map(|node| hex(*node)).collect()),
+                None => {
+                    let parts: Vec<_> = nodes.iter().map(|node| hex(*node)).collect();
+                    Content::Bytes(parts.join(&separator(packet, name)))
+                }
             }
         }
     };
     (id, Some(name).filter(|name| *name != "(unknown)").map(str::to_owned), content)
+}
+
+/// What stands between the strings of a field, in hex.
+fn separator(packet: Option<&str>, field: &str) -> String {
+    let packet = packet.and_then(mig33_codec::Command::named).and_then(|command| command.info());
+    let mut fields = packet.iter().flat_map(|packet| packet.fields);
+    match fields.find(|info| info.name == field).map(|info| info.kind) {
+        Some(FieldKind::List(separator)) => HEXLOWER.encode(separator.to_string().as_bytes()),
+        Some(FieldKind::StringArray) => "00".to_owned(),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// A value and its name, if it is no bytes that nobody can read.
@@ -132,8 +146,10 @@ fn value(node: Node<'_, '_>) -> Option<(String, Option<String>)> {
     let shown = attribute(node, "show");
     // `name: READ (3)`, `name: 3`, `name: text`
     let label = attribute(node, "showname").split_once(": ").map_or("", |(_, label)| label);
-    if label == shown && !shown.is_empty() && shown.bytes().all(|byte| byte.is_ascii_digit()) {
-        // an integer without names, or a text of digits: both are what they show
+    let bytes = HEXLOWER.decode(hex(node).as_bytes()).expect("hex");
+    let integer = bytes.iter().fold(0, |value: u64, byte| value << 8 | u64::from(*byte));
+    if bytes == shown.as_bytes() || label == shown && integer.to_string() == shown {
+        // a text, or an integer without names
         return Some((shown.to_owned(), None));
     }
     if let Some(name) = meaning(node) {
@@ -158,6 +174,7 @@ fn read_text(node: Node<'_, '_>) -> Option<String> {
     let is_bytes = attribute(node, "show").replace(':', "") == hex(node) && !text.is_empty();
     match as_text {
         None if is_bytes => return None,
+        None if text.contains('\0') => assert!(has_problem(node, "mig33.zero"), "{node:?}"),
         // what it shows is what it holds, but for what XML and the screen cannot bear
         _ if !is_plain(&text) => {}
         None => assert_eq!(attribute(node, "show"), text),

@@ -86,7 +86,7 @@ fn contents(kind: FieldKind) -> Vec<Vec<u8>> {
         }
         FieldKind::StringArray => vec![vec![], b"a\0\0b\0".to_vec(), b"\0".to_vec(), vec![0xff]],
         FieldKind::U8Array => vec![vec![], vec![0, 3, 255]],
-        FieldKind::U64Array => vec![vec![], vec![255; 16], vec![1; 7]],
+        FieldKind::U64Array => vec![vec![], (240..=255).collect(), vec![1; 7]],
     }
 }
 
