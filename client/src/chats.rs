@@ -23,7 +23,9 @@ const LIGHT_PAGE: usize = 64 * 1024;
 impl Session {
     /// The person looks at a chat.
     pub(crate) fn open_chat(&mut self, now: Millis, action: ActionId, chat: &ChatId) {
-        self.shown = Some(chat.clone());
+        if let Some(before) = self.shown.replace(chat.clone()) {
+            self.forget_oldest(&before);
+        }
         let name = self.contact_name(chat);
         self.change(Change::ChatKnown { chat: chat.clone(), name });
         self.catch_up(now, chat, PAGE, Urgency::Soon);

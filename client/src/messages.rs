@@ -189,6 +189,7 @@ impl Session {
         self.change(Change::Message { chat: chat.clone(), message, unread: is_news });
         if is_new && self.has_chat_sync {
             self.continue_chat(now, &chat, time, is_first, follows);
+            self.forget_oldest(&chat);
         }
         if is_new && is_news && !own {
             self.event(Event::MessageReceived { chat, guid });

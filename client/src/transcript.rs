@@ -38,7 +38,12 @@ pub(crate) fn position(messages: &[Rc<Message>], guid: &str) -> Option<usize> {
 
 /// Time of the newest message that the server has accepted.
 pub(crate) fn newest(messages: &[Rc<Message>]) -> Option<Millis> {
-    accepted(messages).next_back().map(|message| message.time)
+    nth_newest(messages, 0)
+}
+
+/// Time of the newest message that the server has accepted but for so many.
+pub(crate) fn nth_newest(messages: &[Rc<Message>], but: usize) -> Option<Millis> {
+    accepted(messages).nth_back(but).map(|message| message.time)
 }
 
 /// Time of the oldest message that the server has accepted.

@@ -7,11 +7,15 @@ use crate::change::Change;
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
 use crate::state::{ChatId, History, LiteMap, Millis};
+use crate::transcript;
 
 /// Messages that are asked for at once.
 pub(crate) const PAGE: u32 = 50;
 /// Pages after which the missing part is given up: what came before it is dropped, and can be loaded again.
 const MOST_PAGES: u32 = 10;
+/// Accepted messages that stay of a chat which nobody looks at, once it has [`MOST_KEPT`].
+const KEPT: usize = 1_000;
+const MOST_KEPT: usize = 2_000;
 
 /// How far each chat is whole.
 #[derive(Debug, Default)]
@@ -141,6 +145,23 @@ impl Session {
             None => {}
         }
         self.caught_up(&chat);
+    }
+
+    /// Forgets the oldest messages of a chat that has grown long while nobody looks at it: they can be loaded again.
+    pub(crate) fn forget_oldest(&mut self, chat: &ChatId) {
+        let of_it =
+            |purpose: &Purpose| matches!(purpose, Purpose::History(asked) if asked.chat == *chat);
+        let Some(entry) = self.state.chats.get(chat) else { return };
+        if entry.messages.len() <= MOST_KEPT
+            || self.shown.as_ref() == Some(chat)
+            || !self.can_ask_history(chat)
+            || self.requests.outstanding().any(of_it)
+        {
+            return;
+        }
+        if let Some(time) = transcript::nth_newest(&entry.messages, KEPT - 1) {
+            self.change(Change::MessagesBeforeGone { chat: chat.clone(), time });
+        }
     }
 
     fn caught_up(&mut self, chat: &ChatId) {

@@ -97,6 +97,35 @@ fn a_gap_that_is_too_long_is_not_shown_as_if_it_were_none() {
     assert_eq!(stage.session.state().chats[&bob()].history, History::More);
 }
 
+#[test]
+fn a_long_chat_that_nobody_looks_at_forgets_its_oldest_and_loads_them_again() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 2);
+    for time in 3..=2_100 {
+        live(&mut stage, time, time - 1);
+    }
+    assert_eq!(times(&stage).len(), 2_100, "it is being read");
+
+    stage.act(Action::OpenChat { chat: ChatId::private("carol") });
+    assert_eq!(times(&stage), (1_101..=2_100).collect::<Vec<_>>());
+    assert_eq!(stage.session.state().chats[&bob()].history, History::More);
+    for time in 2_101..=3_101 {
+        live(&mut stage, time, time - 1);
+    }
+    assert_eq!(times(&stage), (2_102..=3_101).collect::<Vec<_>>());
+
+    stage.wait(15_000); // three thousand receipts go out
+    let (_, carols) = stage.take::<packets::GetMessages>();
+    assert_eq!(carols.chat_id, Some("carol".into()));
+    stage.act(Action::OpenChat { chat: bob() });
+    stage.act(Action::LoadOlder { chat: bob() });
+    stage.wait(1_000);
+    let asked = answer(&mut stage, START + 2_052..=START + 2_101);
+    assert_eq!(asked, (None, Some(START + 2_101), Some(50)));
+    assert_eq!(times(&stage), (2_052..=3_101).collect::<Vec<_>>());
+}
+
 /// Everything is asked for from here on after a reconnect.
 fn asked_after_a_reconnect(stage: &mut Stage) -> Option<Millis> {
     stage.cut_and_wait();
