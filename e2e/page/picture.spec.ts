@@ -55,6 +55,31 @@ test('a handset is told where to see it', async ({ registered, user }) => {
   expect((await fetch(notice.text('url'))).headers.get('content-type')).toMatch(/^image\//);
 });
 
+test('a photograph goes out without what the camera wrote into it', async ({ registered, user }) => {
+  const [anna, handset] = [await registered('anna'), await user('nokia')];
+  await anna.addContact('nokia');
+  await handset.acceptContact('anna');
+  await anna.openChat('nokia');
+  const taken = await anna.page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(320, 240);
+    canvas.getContext('2d')?.fillRect(20, 20, 100, 100);
+    const blob = await canvas.convertToBlob({ type: 'image/jpeg' });
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  });
+  const jpeg = Buffer.from(taken);
+  const note = Buffer.from('Exif\0\0taken at 38.7223 N, 9.1393 W');
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(note.length + 2);
+  // the segment APP1 right behind the start of the picture
+  const buffer = Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xe1]), length, note, jpeg.subarray(2)]);
+  await anna.pickPicture({ name: 'lisbon.jpg', mimeType: 'image/jpeg', buffer });
+  const notice = await handset.unasked('FILE_RECEIVED');
+  const sent = Buffer.from(await (await fetch(notice.text('url'))).arrayBuffer());
+  expect(sent.subarray(0, 3)).toEqual(Buffer.from([0xff, 0xd8, 0xff]));
+  expect(buffer.includes('38.7223')).toBe(true);
+  expect(sent.includes('38.7223')).toBe(false);
+});
+
 test('what is no picture is refused with words', async ({ registered, user }) => {
   const [anna, handset] = [await registered('anna'), await user('nokia')];
   await anna.addContact('nokia');

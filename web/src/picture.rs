@@ -5,8 +5,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, CanvasRenderingContext2d, File, HtmlCanvasElement, ImageBitmap};
 
-/// Kinds that everybody can show.
-const KINDS: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
+/// Kinds that everybody can show, and that go out as they are where they fit. A JPEG is written anew: cameras put into it
+/// where it was taken.
+const KINDS: [&str; 3] = ["image/png", "image/gif", "image/webp"];
 
 /// How large a picture may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Unfit {
     }
 }
 
-/// Reads a file as a picture and reduces it where it is too large. A GIF stays as it is, since it may move.
+/// Reads a file as a picture, writes a JPEG anew, and reduces what is too large. A GIF stays as it is, since it may move.
 pub(crate) async fn fit(file: &File, limits: Limits) -> Result<Picture, Unfit> {
     let bitmap = decode(file).await.ok_or(Unfit::NoPicture)?;
     let kind = file.type_();
