@@ -20,7 +20,7 @@ use crate::{deny, e2e, instructions, page, tidy};
 /// (clippy and the documentation share their part), the page once, and the programs once as users get them, because
 /// those are what the browser tests try.
 pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
-    let mut report = Report::new(if quick { 8 } else { 14 });
+    let mut report = Report::new(if quick { 8 } else { 15 });
 
     report.step("tidy", |step, _| tidy::check(workspace, step));
     report.step("formatting", |step, _| cargo(workspace, step, &["fmt", "--all", "--check"]));
