@@ -125,6 +125,9 @@ pub(crate) enum Refused {
     /// Wrong name or password; not which. Said after a pause.
     #[error("Wrong username or password.")]
     Credentials(Duration),
+    /// So many give wrong answers that nobody else's is looked at.
+    #[error("Too many people give wrong passwords right now. Try again in some minutes.")]
+    TooManyWrong,
     /// LOGIN_RESP without LOGIN_CHAL.
     #[error("Ask for a challenge first: each is good for one answer.")]
     NoChallenge,

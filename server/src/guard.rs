@@ -14,9 +14,13 @@
 //!   alone holds back for a minute at most; and neither it nor the address counts where the owner has logged in from
 //!   before, so the owner's own mistakes there stay cheap. Loopback is everybody's address and never such a place.
 //!
+//! - At most a quarter of the connections are held. Once so many are, an answer from where the owner has not been is not
+//!   looked at, so that a flood of guesses neither fills the service nor learns anything. Tokens go on working.
+//!
 //! What is left, after a few free ones: 120 guesses an hour at an account, with one connection or with 20, and 6 an hour
 //! for each connection more, since each is held for 10 minutes then. An address may have 100 connections: 600 an hour.
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +46,8 @@ pub(crate) struct Guard {
     longest: Duration,
     /// The longest that it is held with those before it.
     in_line: Duration,
+    /// How many connections are held at once.
+    most_held: usize,
     registrations: u32,
     state: Mutex<State>,
 }
@@ -50,6 +56,8 @@ pub(crate) struct Guard {
 struct State {
     tallies: HashMap<Key, Tally>,
     registrations: HashMap<AddressKey, Bucket>,
+    /// When each connection that is held is told, the next one first.
+    held: BinaryHeap<Reverse<Instant>>,
     /// With how many entries each of them is looked through again: twice what was left, so that it costs little each.
     look_at: (usize, usize),
 }
@@ -77,9 +85,21 @@ impl Guard {
             free: limits.free_wrong_answers,
             longest: Duration::from_secs(limits.wrong_answer_pause_s),
             in_line: Duration::from_secs(limits.login_s),
+            most_held: limits.connections / 4,
             registrations: limits.registrations_per_hour,
             state: Mutex::default(),
         }
+    }
+
+    /// Whether an answer may be looked at: not while too many connections are held, unless the owner has been here.
+    pub(crate) fn may_answer(&self, account: &str, peer: Option<IpAddr>, now: Instant) -> bool {
+        let mut state = self.lock();
+        while state.held.peek().is_some_and(|Reverse(until)| *until <= now) {
+            state.held.pop();
+        }
+        let here = Key::AccountAt(account.to_owned(), AddressKey::of(peer));
+        state.held.len() < self.most_held
+            || state.tallies.get(&here).is_some_and(|tally| tally.known)
     }
 
     /// Counts a wrong answer: how long to wait before saying so.
@@ -105,6 +125,9 @@ impl Guard {
             }
             tally.held_until = (tally.held_until.max(now) + own).min(now + in_line);
             pause = pause.max(tally.held_until - now);
+        }
+        if !pause.is_zero() {
+            state.held.push(Reverse(now + pause));
         }
         pause
     }
@@ -255,6 +278,24 @@ mod tests {
             }
             assert!(guesses <= 100 + 6 * 620, "{guesses}");
         }
+    }
+
+    #[test]
+    fn a_flood_of_guesses_holds_a_quarter_of_the_connections_at_most() {
+        let guard =
+            Guard::new(&Limits { free_wrong_answers: 2, connections: 40, ..Limits::default() });
+        let start = Instant::now();
+        guard.right("bob", address(HOME), start);
+        for _ in 0..12 {
+            assert!(guard.may_answer("bob", None, start));
+            guard.wrong("bob", None, start);
+        }
+        for peer in [None, address("192.0.2.2")] {
+            assert!(!guard.may_answer("bob", peer, start), "ten are held: {peer:?}");
+            assert!(!guard.may_answer("alice", peer, start), "{peer:?}");
+        }
+        assert!(guard.may_answer("bob", address(HOME), start), "the owner has been there");
+        assert!(guard.may_answer("bob", None, start + Duration::from_secs(2)), "one was told");
     }
 
     #[test]

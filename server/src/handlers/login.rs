@@ -103,6 +103,9 @@ pub(crate) async fn prove(call: Call<'_>) -> Outcome {
         return Err(Refused::NoChallenge);
     };
     let Challenge { text, name_key, account, public_id, wish } = *challenge;
+    if !core.guard.may_answer(&name_key, call.peer, call.instant) {
+        return Err(Refused::TooManyWrong);
+    }
     let answer = packet.password_hash.map(Secret::into_inner).unwrap_or_default();
     let (bound_to, sealed) = match &account {
         Some(account) => (name_key.as_str(), &account.password),
