@@ -58,7 +58,12 @@ impl Recorder {
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = BufWriter::new(options.open(path).map_err(failed)?);
+        let file = options.open(path).map_err(failed)?;
+        // one that was there keeps its mode otherwise
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .map_err(failed)?;
+        let file = BufWriter::new(file);
         let mut recorder =
             Self { path: path.to_owned(), file, secrets, connections: BTreeMap::new() };
         let mut section = SectionHeaderBlock {

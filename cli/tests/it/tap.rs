@@ -168,6 +168,9 @@ fn the_capture_that_is_written_has_what_passed_but_no_secrets() {
     for shown in [false, true] {
         let path = folder.path().join(format!("{shown}.pcapng"));
         let path = path.to_str().unwrap();
+        if shown {
+            std::fs::write(path, "one that everybody may read").unwrap();
+        }
         let args = ["--write", path, "--show-secrets"];
         let tap = Tap::start(&args[..if shown { 3 } else { 2 }]);
         let (mut client, mut server) = tap.connect();
