@@ -4,6 +4,7 @@ mod output;
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -48,6 +49,17 @@ pub(crate) fn program(path: impl AsRef<std::ffi::OsStr>) -> Command {
 pub(crate) fn cargo() -> Command {
     let mut command = program("cargo");
     shown(&mut command);
+    command
+}
+
+/// cargo for what needs rustdoc: where PATH has none, it is told where the toolchain's is.
+pub(crate) fn cargo_with_rustdoc() -> Command {
+    let mut command = cargo();
+    if ask(program("rustdoc").arg("--version")).is_none()
+        && let Some(sysroot) = ask(program("rustc").args(["--print", "sysroot"]))
+    {
+        command.env("RUSTDOC", Path::new(sysroot.trim()).join("bin/rustdoc"));
+    }
     command
 }
 

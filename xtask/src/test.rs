@@ -85,7 +85,7 @@ fn compiled(workspace: &Workspace, report: &mut Report) {
     });
     report.step("unit and integration tests", |step, tally| tests(workspace, step, tally));
     report.step("documentation", |step, tally| {
-        let mut doc = process::cargo();
+        let mut doc = process::cargo_with_rustdoc();
         doc.args(["doc", "--workspace", "--no-deps"])
             .env("RUSTDOCFLAGS", "-Dwarnings")
             .current_dir(&workspace.root);
@@ -113,7 +113,7 @@ fn cargo_test(
     tally: &mut Tally,
     args: &[&str],
 ) -> Result<()> {
-    let mut command = process::cargo();
+    let mut command = process::cargo_with_rustdoc();
     command.args(["test", "--workspace", "--no-fail-fast"]).args(args).current_dir(&workspace.root);
     process::run_lines(step, &mut command, Show::All, |line| tally.read(Runner::CargoTest, line))
 }
