@@ -48,9 +48,11 @@ impl Socket {
         Ok(Self { socket, _listeners: listeners })
     }
 
-    /// Sends whole packets. What a closing socket does not take is sent again by the session.
+    /// Sends whole packets. A socket that closes takes none, and the browser would complain: the session sends them again.
     pub(crate) fn send(&self, bytes: &[u8]) {
-        let _ = self.socket.send_with_u8_array(bytes);
+        if self.socket.ready_state() == WebSocket::OPEN {
+            let _ = self.socket.send_with_u8_array(bytes);
+        }
     }
 }
 
