@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use mig33_codec::FrameError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
+/// What stands for the code of a close that has none (RFC 6455 section 7.4.1).
+pub const NO_CODE: u16 = 1005;
+
 /// Why a tunnel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -18,13 +21,18 @@ pub enum End {
     /// No connection to the upstream could be made in time.
     UpstreamUnreachable,
     /// The client closed the WebSocket.
-    ClientClosed,
+    ClientClosed {
+        /// With which code; [`NO_CODE`] where it said none.
+        code: u16,
+    },
     /// The client's connection ended without a close.
     ClientGone,
     /// The client answered no ping.
     ClientDead,
     /// The client sent a text message.
     ClientText,
+    /// The client sent text that is no UTF-8.
+    ClientUtf8,
     /// The client sent bytes that are no packet.
     ClientFraming(FrameError),
     /// A client's message held no packet, or ended inside one.
@@ -45,7 +53,7 @@ const MAX_REASON: usize = 123;
 
 impl End {
     const fn row(self) -> Row {
-        use CloseCode::{Again, Error, Normal, Protocol, Restart, Size, Unsupported};
+        use CloseCode::{Again, Error, Invalid, Normal, Protocol, Restart, Size, Unsupported};
         match self {
             Self::UpstreamEnded => {
                 (Some(Normal), "upstream_ended", "The chat service closed the connection.")
@@ -64,12 +72,13 @@ impl End {
                 "upstream_unreachable",
                 "The chat service cannot be reached at the moment.",
             ),
-            Self::ClientClosed => (None, "client_closed", "closed by the client"),
+            Self::ClientClosed { .. } => (None, "client_closed", "closed by the client"),
             Self::ClientGone => (None, "client_gone", "gone without a close"),
             Self::ClientDead => (None, "client_dead", "no answer to a ping"),
             Self::ClientText => {
                 (Some(Unsupported), "client_text", "Packets go in binary messages.")
             }
+            Self::ClientUtf8 => (Some(Invalid), "client_utf8", "Text is UTF-8."),
             Self::ClientFraming(_) => (Some(Protocol), "client_framing", "No packet"),
             Self::ClientPartial => {
                 (Some(Protocol), "client_partial", "A message holds one or more whole packets.")
@@ -104,10 +113,11 @@ impl End {
             | Self::UpstreamCut
             | Self::UpstreamBroke
             | Self::UpstreamUnreachable
-            | Self::ClientClosed
+            | Self::ClientClosed { .. }
             | Self::ClientGone
             | Self::ClientDead
             | Self::ClientText
+            | Self::ClientUtf8
             | Self::ClientPartial
             | Self::ClientProtocol
             | Self::ClientTooBig
@@ -158,10 +168,11 @@ mod tests {
             (End::UpstreamBroke, Some(1011)),
             (End::UpstreamFraming(framing), Some(1011)),
             (End::UpstreamUnreachable, Some(1013)),
-            (End::ClientClosed, None),
+            (End::ClientClosed { code: NO_CODE }, None),
             (End::ClientGone, None),
             (End::ClientDead, None),
             (End::ClientText, Some(1003)),
+            (End::ClientUtf8, Some(1007)),
             (End::ClientFraming(framing), Some(1002)),
             (End::ClientPartial, Some(1002)),
             (End::ClientProtocol, Some(1002)),

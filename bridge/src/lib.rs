@@ -7,6 +7,7 @@ mod accept;
 mod admin;
 mod app;
 mod upgrade;
+mod websocket;
 
 pub mod address;
 pub mod bridge;

@@ -17,8 +17,9 @@ use crate::bridge::Shared;
 use crate::close::End;
 use crate::metrics::Refusal;
 use crate::origin;
-use crate::tunnel::{self, Tunnel};
+use crate::tunnel::Tunnel;
 use crate::upstream::Client;
+use crate::websocket;
 
 /// The subprotocol of a plain tunnel; asking for none means the same.
 const SUBPROTOCOL: &str = "mig33";
@@ -74,7 +75,7 @@ async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client) {
             tunnel.run(draining.cancelled()).await
         }
         Err(end) => {
-            Box::pin(tunnel::refuse(socket, end)).await;
+            Box::pin(websocket::refuse(socket, end)).await;
             end
         }
     };

@@ -7,24 +7,24 @@ use tokio::io::AsyncWrite;
 
 /// Bytes in the order in which they have to go out.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     bytes: Vec<u8>,
     /// How many of them have gone out.
     sent: usize,
 }
 
 impl Backlog {
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Puts bytes behind the others.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Writes what is here until all is out or the socket takes no more; the socket's waker is set when it does not.
-    pub(super) fn poll_write<W: AsyncWrite + Unpin>(
+    pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         socket: &mut W,
         cx: &mut Context<'_>,
@@ -36,7 +36,7 @@ impl Backlog {
     }
 
     /// Writes as much as the socket takes at once.
-    pub(super) fn poll_write_some<W: AsyncWrite + Unpin>(
+    pub(crate) fn poll_write_some<W: AsyncWrite + Unpin>(
         &mut self,
         socket: &mut W,
         cx: &mut Context<'_>,
@@ -53,7 +53,7 @@ impl Backlog {
     }
 
     /// Writes `bytes` at once, behind what is here, and keeps what the socket does not take.
-    pub(super) fn write_or_keep<W: AsyncWrite + Unpin>(
+    pub(crate) fn write_or_keep<W: AsyncWrite + Unpin>(
         &mut self,
         mut bytes: &[u8],
         socket: &mut W,
@@ -72,7 +72,7 @@ impl Backlog {
     }
 
     /// Forgets what is here, since nobody will take it.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }
