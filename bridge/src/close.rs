@@ -41,6 +41,18 @@ pub enum End {
     ClientProtocol,
     /// A client's message was longer than the largest packet.
     ClientTooBig,
+    /// A control message is none of spec/resume.md's, or not the one that is due.
+    ClientControl,
+    /// The client acknowledged what it had not got, or less than before.
+    ClientAck,
+    /// The client sent no first message in time.
+    ClientSilent,
+    /// The client of a session came back on another connection.
+    Replaced,
+    /// The client of a session came back with an offset that is gone.
+    BadOffset,
+    /// The client of a session did not come back in time.
+    GraceOver,
     /// The bridge is being stopped.
     Shutdown,
 }
@@ -53,7 +65,9 @@ const MAX_REASON: usize = 123;
 
 impl End {
     const fn row(self) -> Row {
-        use CloseCode::{Again, Error, Invalid, Normal, Protocol, Restart, Size, Unsupported};
+        use CloseCode::{
+            Again, Error, Invalid, Normal, Policy, Protocol, Restart, Size, Unsupported,
+        };
         match self {
             Self::UpstreamEnded => {
                 (Some(Normal), "upstream_ended", "The chat service closed the connection.")
@@ -87,6 +101,22 @@ impl End {
                 (Some(Protocol), "client_protocol", "Against the WebSocket protocol.")
             }
             Self::ClientTooBig => (Some(Size), "client_too_big", "Larger than the largest packet."),
+            Self::ClientControl => {
+                (Some(Protocol), "client_control", "No control message, or not the one due.")
+            }
+            Self::ClientAck => {
+                (Some(Protocol), "client_ack", "An acknowledgement of what was not sent.")
+            }
+            Self::ClientSilent => {
+                (Some(Policy), "client_silent", "The first message did not come in time.")
+            }
+            Self::Replaced => (
+                Some(CloseCode::Library(4001)),
+                "replaced",
+                "The session goes on on another connection.",
+            ),
+            Self::BadOffset => (None, "bad_offset", "came back with an offset that is gone"),
+            Self::GraceOver => (None, "grace_over", "did not come back in time"),
             Self::Shutdown => (Some(Restart), "shutdown", "The bridge is being restarted."),
         }
     }
@@ -121,6 +151,12 @@ impl End {
             | Self::ClientPartial
             | Self::ClientProtocol
             | Self::ClientTooBig
+            | Self::ClientControl
+            | Self::ClientAck
+            | Self::ClientSilent
+            | Self::Replaced
+            | Self::BadOffset
+            | Self::GraceOver
             | Self::Shutdown => return Cow::Borrowed(text),
         };
         let mut reason = format!("{text}: {framing}.");
@@ -138,7 +174,34 @@ impl End {
     /// Whether the client can still be told something, and read it.
     #[must_use]
     pub const fn client_is_there(self) -> bool {
-        !matches!(self, Self::ClientGone | Self::ClientDead)
+        !matches!(self, Self::ClientGone | Self::ClientDead | Self::BadOffset | Self::GraceOver)
+    }
+
+    /// Whether a session that can be gone on with waits for its client (spec/resume.md, "Ending and detaching").
+    #[must_use]
+    pub const fn may_come_back(self) -> bool {
+        match self {
+            Self::ClientGone | Self::ClientDead => true,
+            Self::ClientClosed { code } => !matches!(code, 1000 | 1001),
+            Self::UpstreamEnded
+            | Self::UpstreamCut
+            | Self::UpstreamBroke
+            | Self::UpstreamFraming(_)
+            | Self::UpstreamUnreachable
+            | Self::ClientText
+            | Self::ClientUtf8
+            | Self::ClientFraming(_)
+            | Self::ClientPartial
+            | Self::ClientProtocol
+            | Self::ClientTooBig
+            | Self::ClientControl
+            | Self::ClientAck
+            | Self::ClientSilent
+            | Self::Replaced
+            | Self::BadOffset
+            | Self::GraceOver
+            | Self::Shutdown => false,
+        }
     }
 
     /// Whether the upstream still takes what the client has sent.
@@ -177,6 +240,12 @@ mod tests {
             (End::ClientPartial, Some(1002)),
             (End::ClientProtocol, Some(1002)),
             (End::ClientTooBig, Some(1009)),
+            (End::ClientControl, Some(1002)),
+            (End::ClientAck, Some(1002)),
+            (End::ClientSilent, Some(1008)),
+            (End::Replaced, Some(4001)),
+            (End::BadOffset, None),
+            (End::GraceOver, None),
             (End::Shutdown, Some(1012)),
         ];
         for (end, code) in codes {

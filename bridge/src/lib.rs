@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod origin;
 pub mod page;
 pub mod pipe;
+pub mod resume;
 pub mod settings;
 pub mod tunnel;
 pub mod upstream;

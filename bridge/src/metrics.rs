@@ -82,6 +82,11 @@ pub struct TunnelMetrics {
     packets: Family<DirectionLabels, Counter>,
     to_upstream: Direction,
     to_client: Direction,
+    /// Sessions that wait for their clients; their registry counts them.
+    pub(crate) sessions_detached: Gauge,
+    resumes: Family<ResumeLabels, Counter>,
+    replayed_bytes: Counter,
+    detach_refusals: Counter,
 }
 
 /// The counters of one direction, held apart from their family so that counting needs no look-up.
@@ -110,6 +115,10 @@ impl Default for TunnelMetrics {
             to_client: direction("to_client"),
             bytes: bytes.clone(),
             packets: packets.clone(),
+            sessions_detached: Gauge::default(),
+            resumes: Family::default(),
+            replayed_bytes: Counter::default(),
+            detach_refusals: Counter::default(),
         }
     }
 }
@@ -130,6 +139,26 @@ impl TunnelMetrics {
         );
         registry.register("bytes", "Bytes read from one side for the other", self.bytes.clone());
         registry.register("packets", "Whole packets passed on", self.packets.clone());
+        registry.register(
+            "sessions_detached",
+            "Sessions that wait for their clients",
+            self.sessions_detached.clone(),
+        );
+        registry.register(
+            "resumes",
+            "Clients that came back, by outcome: resumed, or why not",
+            self.resumes.clone(),
+        );
+        registry.register(
+            "replayed_bytes",
+            "Bytes sent again to clients that came back",
+            self.replayed_bytes.clone(),
+        );
+        registry.register(
+            "detach_refusals",
+            "Sessions that ended because too many waited already, or none may",
+            self.detach_refusals.clone(),
+        );
     }
 
     /// A tunnel was opened.
@@ -146,6 +175,22 @@ impl TunnelMetrics {
         if end == End::UpstreamUnreachable {
             self.connect_failures.inc();
         }
+    }
+
+    /// A session may not wait for its client.
+    pub(crate) fn detach_refused(&self) {
+        self.detach_refusals.inc();
+    }
+
+    /// A client goes on with its session, and was sent so many bytes again.
+    pub(crate) fn resumed(&self, replayed: usize) {
+        self.resumes.get_or_create(&ResumeLabels { outcome: "resumed" }).inc();
+        self.replayed_bytes.inc_by(replayed as u64);
+    }
+
+    /// A client could not go on with its session.
+    pub(crate) fn not_resumed(&self, why: &'static str) {
+        self.resumes.get_or_create(&ResumeLabels { outcome: why }).inc();
     }
 
     /// The client has sent packets.
@@ -170,6 +215,11 @@ impl Direction {
 struct CloseLabels {
     end: &'static str,
     code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResumeLabels {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -23,14 +23,29 @@ impl Backlog {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Puts what is left of another behind.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.push(other.bytes.get(other.sent..).unwrap_or_default());
+    }
+
     /// Writes what is here until all is out or the socket takes no more; the socket's waker is set when it does not.
     pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         socket: &mut W,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        self.poll_write_with(socket, cx, |_| {})
+    }
+
+    /// As [`poll_write`](Self::poll_write), and shows the bytes that the socket has taken, also where an error follows.
+    pub(crate) fn poll_write_with<W: AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut W,
+        cx: &mut Context<'_>,
+        mut written: impl FnMut(&[u8]),
+    ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
-            ready!(self.poll_write_some(socket, cx))?;
+            ready!(self.poll_write_some(socket, cx, &mut written))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -40,11 +55,15 @@ impl Backlog {
         &mut self,
         socket: &mut W,
         cx: &mut Context<'_>,
+        mut written: impl FnMut(&[u8]),
     ) -> Poll<io::Result<()>> {
         let rest = self.bytes.get(self.sent..).unwrap_or_default();
         match ready!(Pin::new(socket).poll_write(cx, rest))? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            count => self.sent += count,
+            count => {
+                written(rest.get(..count).unwrap_or_default());
+                self.sent += count;
+            }
         }
         if self.sent >= self.bytes.len() {
             self.clear();
@@ -55,14 +74,29 @@ impl Backlog {
     /// Writes `bytes` at once, behind what is here, and keeps what the socket does not take.
     pub(crate) fn write_or_keep<W: AsyncWrite + Unpin>(
         &mut self,
+        bytes: &[u8],
+        socket: &mut W,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        self.write_or_keep_with(bytes, socket, cx, |_| {})
+    }
+
+    /// As [`write_or_keep`](Self::write_or_keep), and shows the bytes that the socket has taken.
+    pub(crate) fn write_or_keep_with<W: AsyncWrite + Unpin>(
+        &mut self,
         mut bytes: &[u8],
         socket: &mut W,
         cx: &mut Context<'_>,
+        mut written: impl FnMut(&[u8]),
     ) -> io::Result<()> {
         while self.is_empty() && !bytes.is_empty() {
             match Pin::new(&mut *socket).poll_write(cx, bytes) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => bytes = bytes.get(count..).unwrap_or_default(),
+                Poll::Ready(Ok(count)) => {
+                    let (taken, rest) = bytes.split_at(count);
+                    written(taken);
+                    bytes = rest;
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => break,
             }

@@ -16,9 +16,11 @@ const STALL: Duration = Duration::from_secs(10);
 /// reset the connection, and the other end would lose what we sent last: a browser would see 1006 in place of our code.
 const LINGER: Duration = Duration::from_secs(3);
 
-/// Tells a client that it gets no tunnel.
-pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, end: End) {
-    close_client(client, Backlog::default(), Reader::default(), end).await;
+/// Tells a client that it gets no tunnel; nothing, where it is gone.
+pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, reader: Reader, end: End) {
+    if end.client_is_there() {
+        close_client(client, Backlog::default(), reader, end).await;
+    }
 }
 
 /// Delivers what is left and the close, then waits for the client's.
@@ -61,7 +63,7 @@ where
 /// Writes what is left and ends our direction; whether that could be done.
 async fn deliver<S: AsyncWrite + Unpin>(socket: &mut S, mut left: Backlog) -> bool {
     while !left.is_empty() {
-        let step = timeout(STALL, poll_fn(|cx| left.poll_write_some(socket, cx)));
+        let step = timeout(STALL, poll_fn(|cx| left.poll_write_some(socket, cx, |_| {})));
         if !matches!(step.await, Ok(Ok(()))) {
             return false;
         }
