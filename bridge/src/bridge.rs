@@ -148,7 +148,7 @@ impl Bridge {
         let tunnels = TaskTracker::new();
         let sessions = resume::Registry::new(
             settings.resume_limits(),
-            metrics.tunnel.sessions_detached.clone(),
+            Arc::clone(&metrics.tunnel),
             tunnels.clone(),
         );
         let shared = Arc::new(Shared {

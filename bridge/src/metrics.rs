@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tracing::info;
 
 use crate::close::End;
 
@@ -82,8 +83,7 @@ pub struct TunnelMetrics {
     packets: Family<DirectionLabels, Counter>,
     to_upstream: Direction,
     to_client: Direction,
-    /// Sessions that wait for their clients; their registry counts them.
-    pub(crate) sessions_detached: Gauge,
+    sessions_detached: Gauge,
     resumes: Family<ResumeLabels, Counter>,
     replayed_bytes: Counter,
     detach_refusals: Counter,
@@ -177,6 +177,16 @@ impl TunnelMetrics {
         }
     }
 
+    /// A session waits for its client.
+    pub(crate) fn detached(&self) {
+        self.sessions_detached.inc();
+    }
+
+    /// It waits no more.
+    pub(crate) fn attached(&self) {
+        self.sessions_detached.dec();
+    }
+
     /// A session may not wait for its client.
     pub(crate) fn detach_refused(&self) {
         self.detach_refusals.inc();
@@ -202,6 +212,18 @@ impl TunnelMetrics {
     pub(crate) fn count_from_upstream(&self, bytes: usize, packets: usize) {
         self.to_client.count(bytes, packets);
     }
+}
+
+/// Counts and logs the end of a connection.
+pub(crate) fn closed(metrics: &TunnelMetrics, connection: u64, end: End) {
+    metrics.closed(end);
+    info!(
+        connection,
+        end = end.label(),
+        code = end.code(),
+        reason = %end.reason(),
+        "connection closed"
+    );
 }
 
 impl Direction {

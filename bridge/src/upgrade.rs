@@ -15,9 +15,9 @@ use tracing::{debug, info};
 use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
-use crate::metrics::{Refusal, TunnelMetrics};
+use crate::metrics::{Refusal, closed};
 use crate::origin;
-use crate::resume::{self, Arrival, First, Reason, Refused, Session};
+use crate::resume::Arrival;
 use crate::tunnel::Tunnel;
 use crate::upstream::{Client, Link};
 use crate::websocket::{self, Reader};
@@ -120,52 +120,17 @@ async fn plain(
 /// A connection that begins a session, or is handed to the one that it goes on with.
 async fn resumable(
     shared: Arc<Shared>,
-    mut socket: TcpStream,
+    socket: TcpStream,
     early: Bytes,
     client: Client,
     connection: u64,
 ) {
-    let metrics = Arc::clone(&shared.metrics.tunnel);
+    let sessions = Arc::clone(&shared.sessions);
     let draining = shared.draining.child_token();
-    let mut reader = Reader::default();
-    let first = tokio::select! {
-        first = resume::first_message(&mut socket, &mut reader, &early) => first,
-        () = draining.cancelled() => Err(End::Shutdown),
-    };
-    drop(early);
-    let peer = client.peer;
-    let arrival = Arrival { socket, reader, connection, peer };
-    let (arrival, begun) = match first {
-        Ok(First::New) => (arrival, Ok(Reason::New)),
-        Ok(First::Resume { token, received }) => {
-            match shared.sessions.hand_over(arrival, token, received).await {
-                Ok(()) => return,
-                Err(Refused { arrival, instead }) => {
-                    if let Ok(reason) = instead {
-                        metrics.not_resumed(reason.label());
-                    }
-                    (arrival, instead)
-                }
-            }
-        }
-        Err(end) => (arrival, Err(end)),
-    };
-    let server = match begun {
-        Ok(reason) => connect(&shared, client, connection).await.map(|server| (server, reason)),
-        Err(end) => Err(end),
-    };
-    match server {
-        Ok((server, reason)) => {
-            let session = Session::new(&shared.sessions, arrival, reason, server, metrics);
-            drop(shared);
-            let end = session.run(draining.cancelled()).await;
-            debug!(connection, end = end.label(), "session ended");
-        }
-        Err(end) => {
-            Box::pin(websocket::refuse(arrival.socket, arrival.reader, end)).await;
-            closed(&metrics, connection, end);
-        }
-    }
+    let arrival = Arrival::new(socket, connection, client.peer);
+    // boxed, so that a session at rest has no room for its beginning
+    let connect = Box::pin(async move { connect(&shared, client, connection).await });
+    sessions.serve(arrival, &early, connect, draining).await;
 }
 
 /// A connection to the upstream for one client.
@@ -177,18 +142,6 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
         }),
         () = shared.draining.cancelled() => Err(End::Shutdown),
     }
-}
-
-/// Counts and logs the end of a connection.
-pub(crate) fn closed(metrics: &TunnelMetrics, connection: u64, end: End) {
-    metrics.closed(end);
-    info!(
-        connection,
-        end = end.label(),
-        code = end.code(),
-        reason = %end.reason(),
-        "connection closed"
-    );
 }
 
 /// The socket itself, and what the client has sent behind its handshake.

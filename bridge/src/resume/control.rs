@@ -9,7 +9,7 @@ const MAX_CONTROL: usize = 1024;
 
 /// The first message of a client.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum First {
+pub(super) enum First {
     /// A new session.
     New,
     /// Go on with one.
@@ -36,7 +36,7 @@ pub(super) struct Answer {
 /// Why a session is a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Reason {
+pub(super) enum Reason {
     /// The client asked for it.
     New,
     /// There is no such session.
@@ -47,7 +47,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// Its name in metrics and logs, which is that on the wire.
-    pub(crate) const fn label(self) -> &'static str {
+    pub(super) const fn label(self) -> &'static str {
         match self {
             Self::New => "new",
             Self::Unknown => "unknown",

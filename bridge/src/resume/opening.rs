@@ -18,7 +18,7 @@ const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The client left, was silent for too long, or sent something else.
-pub(crate) async fn first_message<C: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn first_message<C: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut C,
     reader: &mut Reader,
     early: &[u8],

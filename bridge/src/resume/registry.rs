@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::control::Reason;
 use super::token::Token;
 use crate::close::End;
+use crate::metrics::TunnelMetrics;
 use crate::websocket::Reader;
 
 /// What sessions may take.
@@ -29,12 +29,11 @@ pub struct Limits {
 
 /// All sessions of a bridge; `C` is what clients' sockets are.
 #[derive(Debug)]
-pub(crate) struct Registry<C> {
+pub struct Registry<C> {
     limits: Limits,
+    metrics: Arc<TunnelMetrics>,
     sessions: Mutex<HashMap<Token, Arc<Slot<C>>>>,
     detached: Mutex<Detached>,
-    /// As many as are in `detached`, for who asks.
-    gauge: Gauge,
     /// Sockets that are told why they are closed, while their session goes on without them.
     farewells: TaskTracker,
 }
@@ -72,39 +71,50 @@ pub(super) struct Newcomer<C> {
 
 /// A connection that belongs to no session yet.
 #[derive(Debug)]
-pub(crate) struct Arrival<C> {
-    /// Its socket.
-    pub(crate) socket: C,
-    /// What reads it.
-    pub(crate) reader: Reader,
+pub struct Arrival<C> {
+    pub(super) socket: C,
+    pub(super) reader: Reader,
     /// Its number in the log.
-    pub(crate) connection: u64,
+    pub(super) connection: u64,
     /// Where it comes from.
-    pub(crate) peer: Option<IpAddr>,
+    pub(super) peer: Option<IpAddr>,
+}
+
+impl<C> Arrival<C> {
+    /// A WebSocket whose handshake is done; its number in the log, and where it comes from.
+    #[must_use]
+    pub fn new(socket: C, connection: u64, peer: Option<IpAddr>) -> Self {
+        Self { socket, reader: Reader::default(), connection, peer }
+    }
 }
 
 /// A connection that got no session to go on with.
 #[derive(Debug)]
-pub(crate) struct Refused<C> {
-    pub(crate) arrival: Arrival<C>,
+pub(super) struct Refused<C> {
+    pub(super) arrival: Arrival<C>,
     /// What becomes of it: a new session, and why, or its end.
-    pub(crate) instead: Result<Reason, End>,
+    pub(super) instead: Result<Reason, End>,
 }
 
 impl<C> Registry<C> {
-    /// No sessions. `gauge` tells how many wait for their clients; the sockets that sessions let go of are ended in `farewells`.
-    pub(crate) fn new(limits: Limits, gauge: Gauge, farewells: TaskTracker) -> Arc<Self> {
+    /// No sessions. The sockets that sessions let go of are ended in `farewells`.
+    #[must_use]
+    pub fn new(limits: Limits, metrics: Arc<TunnelMetrics>, farewells: TaskTracker) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            metrics,
             sessions: Mutex::default(),
             detached: Mutex::default(),
-            gauge,
             farewells,
         })
     }
 
     pub(super) const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(super) const fn metrics(&self) -> &Arc<TunnelMetrics> {
+        &self.metrics
     }
 
     pub(super) const fn farewells(&self) -> &TaskTracker {
@@ -115,7 +125,7 @@ impl<C> Registry<C> {
     ///
     /// # Errors
     /// The connection again, where there is no such session or it cannot go on from there.
-    pub(crate) async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         arrival: Arrival<C>,
         token: Option<Token>,
@@ -154,7 +164,7 @@ impl<C> Registry<C> {
             return None;
         }
         detached.count += 1;
-        self.gauge.inc();
+        self.metrics.detached();
         detached.by_address.insert(peer, at_address + 1);
         Some(Waiting { registry: Arc::clone(self), peer })
     }
@@ -171,7 +181,7 @@ impl<C> Drop for Waiting<C> {
     fn drop(&mut self) {
         let mut detached = lock(&self.registry.detached);
         detached.count -= 1;
-        self.registry.gauge.dec();
+        self.registry.metrics.attached();
         if let Some(count) = detached.by_address.get_mut(&self.peer) {
             *count -= 1;
             if *count == 0 {
@@ -308,11 +318,11 @@ mod tests {
             detached: 3,
             detached_per_address: 2,
         };
-        Registry::new(limits, Gauge::default(), TaskTracker::new())
+        Registry::new(limits, Arc::default(), TaskTracker::new())
     }
 
     fn arrival(socket: &'static str) -> Arrival<&'static str> {
-        Arrival { socket, reader: Reader::default(), connection: 1, peer: None }
+        Arrival::new(socket, 1, None)
     }
 
     /// What the session is handed, by `token`: the name of the socket, or what becomes of it.

@@ -21,7 +21,7 @@ use super::replay::Replay;
 use super::to_server::ToServer;
 use crate::close::End;
 use crate::metrics::TunnelMetrics;
-use crate::upgrade::closed;
+use crate::metrics::closed;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
@@ -41,7 +41,7 @@ const REST_TIME: Duration = Duration::from_secs(10);
 
 /// A session and its task's state.
 #[derive(Debug)]
-pub(crate) struct Session<C, U> {
+pub(super) struct Session<C, U> {
     client: Option<Connected<C>>,
     server: U,
     to_server: ToServer,
@@ -90,12 +90,11 @@ where
     U: AsyncRead + AsyncWrite + Unpin,
 {
     /// A new session, which the client of `arrival` is told of.
-    pub(crate) fn new(
+    pub(super) fn new(
         registry: &Arc<Registry<C>>,
         arrival: Arrival<C>,
         reason: Reason,
         server: U,
-        metrics: Arc<TunnelMetrics>,
     ) -> Self {
         let membership = registry.enter();
         let answer = Answer {
@@ -115,12 +114,12 @@ where
             server_end: None,
             detached: None,
             membership,
-            metrics,
+            metrics: Arc::clone(registry.metrics()),
         }
     }
 
     /// Passes the streams on until the session ends or `shutdown` is over.
-    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) -> End {
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) -> End {
         let end = self.drive(shutdown).await;
         // boxed, so that a session at rest has no room for its end
         Box::pin(self.finish(end)).await;

@@ -10,22 +10,22 @@ const LENGTH: usize = 24;
 
 /// 192 random bits; as text 32 letters, digits, `-` and `_`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Token([u8; LENGTH]);
+pub(super) struct Token([u8; LENGTH]);
 
 /// A text that is no token of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadToken;
+pub(super) struct BadToken;
 
 impl Token {
     /// A new one.
-    pub(crate) fn random() -> Self {
+    pub(super) fn random() -> Self {
         let mut bytes = [0; LENGTH];
         getrandom::fill(&mut bytes).expect("the system has random numbers once it is up");
         Self(bytes)
     }
 
     /// It as text, for the client alone.
-    pub(crate) fn expose(&self) -> String {
+    pub(super) fn expose(&self) -> String {
         BASE64URL_NOPAD.encode(&self.0)
     }
 }
