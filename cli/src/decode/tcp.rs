@@ -87,10 +87,11 @@ impl Half {
         };
         let end = start + segment.payload.len() as i64;
         let sent = u64::try_from(end).unwrap_or(0) + segment.cut;
-        self.sent = self.sent.max(sent);
         if segment.fin {
             self.end = Some(sent);
         }
+        // FIN has a number too, but is no byte: what comes behind it says nothing of more
+        self.sent = self.sent.max(sent).min(self.end.unwrap_or(u64::MAX));
         if let Ok(behind) = usize::try_from(-start) {
             // a retransmission, whole or in part
             let fresh = segment.payload.get(behind..).unwrap_or_default();
@@ -286,6 +287,18 @@ mod tests {
         half.flush(&mut out);
         half.flush(&mut out);
         assert_eq!(text(&out), "ab<2>e<2>.");
+    }
+
+    #[test]
+    fn nothing_is_missing_behind_the_end() {
+        let (mut half, mut out) = (Half::default(), Vec::new());
+        half.segment(syn(), &mut out);
+        half.segment(data(0, b"abc"), &mut out);
+        half.segment(fin(3), &mut out);
+        // FIN takes a number, and what comes after it, as RST does, has the next one
+        half.segment(data(4, b""), &mut out);
+        half.flush(&mut out);
+        assert_eq!(text(&out), "abc.");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! `mig33 decode` of captures: TCP connections as they come apart on a network, in every kind of file.
+use mig33_codec::packets::{Ping, Pong};
 use proptest::prelude::*;
 
 use crate::pcap::{FileKind, Link, Session, capture};
@@ -260,6 +261,26 @@ fn a_connection_that_is_reset_in_a_packet_is_told() {
     let ended = decode(&[], &session.records);
     ended.failed(
         "mig33: standard input: connection 1, at byte 30: the stream ends inside a packet, after 5 bytes of it\n",
+    );
+}
+
+#[test]
+fn an_answer_that_comes_after_the_client_has_closed_is_no_problem() {
+    let mut session = Session::new(false);
+    session.open();
+    session.client(&wire::bytes(Ping::default(), 1));
+    session.client_ends();
+    // nobody is there to take it: the client's system breaks off
+    session.server(&wire::bytes(Pong::default(), 1));
+    session.client_resets();
+    let ended = decode(&[], &session.records);
+    assert_eq!(
+        titles(ended.well())[1..],
+        [
+            "#1 PING (2), client to server, transaction 1, 9 bytes at byte 0",
+            "#1 PONG (3), server to client, transaction 1, 9 bytes at byte 0",
+            "#1 connection closed",
+        ]
     );
 }
 
