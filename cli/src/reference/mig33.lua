@@ -182,7 +182,8 @@ local UNKNOWN = "(unknown)"
 local function add_block(item, command, id, content)
   local packet = PACKETS[command]
   local field = packet and packet.fields[id]
-  local is_secret = field and field.secret or OPAQUE[command]
+  local is_secret
+  if field then is_secret = field.secret else is_secret = HOLDS_SECRETS[command] end
   if is_secret and content:len() > 0 and not mig33.prefs.show_secrets then
     item:add(parts.secret, content):set_text("Not shown: see the preferences of the protocol")
     return (field and field.name or UNKNOWN) .. ": (secret)"
