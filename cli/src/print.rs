@@ -93,7 +93,11 @@ pub(crate) struct Printer {
     paint: text::Paint,
     /// Kinds of packets that were explained already.
     explained: BTreeSet<Command>,
+    /// Whether it was said what the columns are.
+    columns: bool,
     packets: u64,
+    /// Packets of which only some blocks could be read.
+    broken: u64,
     problems: u64,
     first_problem: Option<String>,
 }
@@ -108,7 +112,9 @@ impl Printer {
             show,
             paint: text::Paint(color),
             explained: BTreeSet::new(),
+            columns: false,
             packets: 0,
+            broken: 0,
             problems: 0,
             first_problem: None,
         }
@@ -123,20 +129,11 @@ impl Printer {
         match event {
             Event::Packet { offset, frame } => {
                 self.packets += 1;
-                let packet = PacketView::new(*offset, frame, self.secrets());
-                if self.show.json {
-                    json::packet(&mut self.out, origin, &packet)?;
-                } else {
-                    let is_first = self.explained.insert(frame.command);
-                    let page = text::Page {
-                        paint: self.paint,
-                        full: self.show.full,
-                        columns: self.explained.len() == 1 && is_first,
-                        explain: is_first,
-                    };
-                    page.packet(&mut self.out, origin, &packet)?;
-                }
-                packet.problems().try_for_each(|problem| self.problem(origin, problem))
+                self.packet(origin, &PacketView::new(*offset, frame, self.secrets()))
+            }
+            Event::Broken(broken) => {
+                self.broken += 1;
+                self.packet(origin, &PacketView::of_broken(broken, self.secrets()))
             }
             Event::Problem(problem) => self.problem(origin, *problem),
             Event::Unread { offset, bytes } => self.unread(origin, *offset, bytes),
@@ -147,7 +144,30 @@ impl Printer {
         }
     }
 
+    fn packet(&mut self, origin: Origin, packet: &PacketView) -> io::Result<()> {
+        let secrets = self.secrets();
+        if self.show.json {
+            json::packet(&mut self.out, origin, packet, secrets == Secrets::Shown)?;
+        } else {
+            let is_first = self.explained.insert(packet.command);
+            let page = text::Page {
+                paint: self.paint,
+                full: self.show.full,
+                columns: !self.columns,
+                explain: is_first,
+                secrets,
+            };
+            page.packet(&mut self.out, origin, packet)?;
+            self.columns |= !packet.fields.is_empty();
+        }
+        packet.problems().try_for_each(|problem| self.problem(origin, problem))
+    }
+
     fn problem(&mut self, origin: Origin, problem: Problem) -> io::Result<()> {
+        let problem = match self.secrets() {
+            Secrets::Masked => problem.masked(),
+            Secrets::Shown => problem,
+        };
         if !matches!(problem, Problem::Passed { .. }) {
             self.problems += 1;
             self.first_problem.get_or_insert_with(|| match origin.connection {
@@ -196,7 +216,7 @@ impl Printer {
     /// Prints a sum, and says whether everything was read.
     pub(crate) fn finish(mut self, input: &str) -> Result<(), Failure> {
         if !self.show.json {
-            text::sum(&mut self.out, self.paint, self.packets)?;
+            text::sum(&mut self.out, self.paint, self.packets, self.broken)?;
         }
         self.flush()?;
         match self.first_problem {

@@ -1,5 +1,5 @@
 //! `Secrets`: whether passwords, proofs and tokens are shown.
-use mig33_codec::{Command, FieldInfo, catalogue};
+use mig33_codec::{Command, FieldInfo, FieldKind, catalogue};
 
 /// Commands outside the catalogue that may carry passwords, codes and account numbers in blocks which nobody here can
 /// read.
@@ -33,10 +33,22 @@ impl Secrets {
         if shown { Self::Shown } else { Self::Masked }
     }
 
-    /// Whether a block of a packet has to be hidden.
-    pub(crate) fn hide(self, command: Command, field: Option<&FieldInfo>) -> bool {
-        let hidden = || field.map_or_else(|| may_hold(command), |field| field.secret);
-        self == Self::Masked && hidden()
+    /// Whether a block of a packet has to be hidden: a secret, what may be one, and a block that may have taken in a
+    /// secret behind it because its length is wrong.
+    pub(crate) fn hide(self, command: Command, field: Option<&FieldInfo>, content: &[u8]) -> bool {
+        let hidden = || match field {
+            Some(field) => field.secret || may_hold(command) && takes_in(field.kind, content),
+            None => may_hold(command),
+        };
+        self == Self::Masked && !content.is_empty() && hidden()
+    }
+}
+
+/// Whether a content can have another block within it: the header of one has a zero byte.
+fn takes_in(kind: FieldKind, content: &[u8]) -> bool {
+    match kind.width() {
+        Some(_) => kind.integer(content).is_err(),
+        None => content.contains(&0),
     }
 }
 
@@ -48,7 +60,7 @@ mod tests {
     fn passwords_are_hidden_and_names_are_not() {
         let fields = Command::SLIM_LOGIN.info().map_or(&[][..], |packet| packet.fields);
         let hidden = |secrets: Secrets| -> Vec<&str> {
-            let hide = |field: &&FieldInfo| secrets.hide(Command::SLIM_LOGIN, Some(field));
+            let hide = |field: &&FieldInfo| secrets.hide(Command::SLIM_LOGIN, Some(field), b"x");
             fields.iter().filter(hide).map(|field| field.name).collect()
         };
         assert_eq!(hidden(Secrets::Masked), ["password_hash", "password"]);
@@ -58,7 +70,7 @@ mod tests {
     #[test]
     fn blocks_without_a_name_are_hidden_where_a_password_may_be() {
         let packets = ["LOGIN", "NEW_REGISTRATION", "RECHARGE", "FORGOT_PASSWORD", "MESSAGE", "OK"];
-        let hidden = |name: &&&str| Secrets::Masked.hide(Command::named(name).unwrap(), None);
+        let hidden = |name: &&&str| Secrets::Masked.hide(Command::named(name).unwrap(), None, b"x");
         assert_eq!(packets.iter().filter(hidden).count(), 4);
     }
 
@@ -78,8 +90,8 @@ mod tests {
         for name in OPAQUE {
             let command = Command::named(name).unwrap();
             assert!(command.info().is_none(), "{name} has fields now: mark them instead");
-            assert!(Secrets::Masked.hide(command, None));
+            assert!(Secrets::Masked.hide(command, None, b"x"));
         }
-        assert!(!Secrets::Masked.hide(Command(55_555), None));
+        assert!(!Secrets::Masked.hide(Command(55_555), None, b"x"));
     }
 }

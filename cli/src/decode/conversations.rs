@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::link::TcpRecord;
 use super::tcp::{Half, Piece};
 use crate::print::{Note, Origin, Printer, Side};
-use crate::stream::{Event, Reader};
+use crate::stream::{Broken, Event, Reader};
 
 /// The port that the service has always had.
 const SERVICE_PORT: u16 = 9119;
@@ -233,11 +233,13 @@ impl Conversation {
             || held.iter().flat_map(|(from, _, events)| events.iter().map(move |e| (*from, e)));
         let first = all().find_map(|(from, event)| match event {
             Event::Packet { frame, .. } => Some((from, frame.command)),
-            Event::Problem(_) | Event::Unread { .. } | Event::Missing { .. } => None,
+            Event::Broken(_) | Event::Problem(_) | Event::Unread { .. } | Event::Missing { .. } => {
+                None
+            }
         });
         let bytes: usize = all()
             .map(|(_, event)| match event {
-                Event::Unread { bytes, .. } => bytes.len(),
+                Event::Broken(Broken { bytes, .. }) | Event::Unread { bytes, .. } => bytes.len(),
                 Event::Packet { .. } | Event::Problem(_) | Event::Missing { .. } => 0,
             })
             .sum();

@@ -30,6 +30,11 @@ pub(super) struct Line {
     // these have no bytes of their own
     problem: Option<IgnoredAny>,
     note: Option<IgnoredAny>,
+    /// What could be read of bytes that are in `unread`.
+    #[serde(rename = "broken")]
+    _broken: Option<IgnoredAny>,
+    #[serde(rename = "rest")]
+    _rest: Option<IgnoredAny>,
     #[serde(rename = "client")]
     _client: Option<IgnoredAny>,
     #[serde(rename = "server")]

@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use etherparse::{PacketBuilder, TcpHeader};
-use mig33_codec::{BLOCK_HEADER_LEN, Frame, HEADER_LEN};
+use mig33_codec::BLOCK_HEADER_LEN;
 use pcap_parser::pcapng::{EnhancedPacketBlock, InterfaceDescriptionBlock, SectionHeaderBlock};
 use pcap_parser::{Linktype, ToVec as _};
 
 use crate::error::Failure;
 use crate::print::Side;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, may_hold};
 use crate::stream::Event;
+use crate::view::{PacketView, Value};
 
 /// Bytes of a made-up segment: less than an IP packet can have.
 const SEGMENT: usize = 16 * 1024;
@@ -118,7 +119,12 @@ impl Recorder {
     ) -> Result<(), Failure> {
         for event in events {
             let bytes = match event {
-                Event::Packet { frame, .. } => masked(frame, self.secrets),
+                Event::Packet { offset, frame } => {
+                    masked(&PacketView::new(*offset, frame, self.secrets), self.secrets)
+                }
+                Event::Broken(broken) => {
+                    masked(&PacketView::of_broken(broken, self.secrets), self.secrets)
+                }
                 Event::Unread { bytes, .. } if self.secrets == Secrets::Shown => bytes.to_vec(),
                 Event::Unread { bytes, .. } => vec![MASK; bytes.len()],
                 Event::Problem(_) | Event::Missing { .. } => Vec::new(),
@@ -239,20 +245,24 @@ impl Connection {
     }
 }
 
-/// The bytes of a packet, its secrets masked.
-fn masked(frame: &Frame, secrets: Secrets) -> Vec<u8> {
-    let mut bytes = frame.to_bytes().to_vec();
-    let known = frame.command.info().map_or(&[][..], |packet| packet.fields);
-    let mut at = HEADER_LEN;
-    for block in frame.blocks() {
-        let info = known.iter().find(|field| field.id == block.id);
-        let end = at + block.wire_len();
-        if secrets.hide(frame.command, info)
-            && let Some(content) = bytes.get_mut(at + BLOCK_HEADER_LEN..end)
-        {
+/// The bytes of a packet, its secrets masked. What of a broken one is no block stays broken in the same way.
+fn masked(packet: &PacketView, secrets: Secrets) -> Vec<u8> {
+    let mut bytes = packet.bytes();
+    let mut mask = |from: u64, to: usize| {
+        let from = usize::try_from(from - packet.offset).unwrap_or(to);
+        if let Some(content) = bytes.get_mut(from..to) {
             content.fill(MASK);
         }
-        at = end;
+    };
+    for field in packet.fields.iter().filter(|field| field.value == Value::Masked) {
+        let end = field.offset - packet.offset + field.block.wire_len() as u64;
+        mask(field.offset + BLOCK_HEADER_LEN as u64, usize::try_from(end).unwrap_or(0));
+    }
+    if let Some(rest) = packet.rest.as_ref().filter(|_| secrets == Secrets::Masked) {
+        // its header may be part of a secret only where there is one; masked, it is still that of a block that does
+        // not fit
+        let header = if may_hold(packet.command) { 0 } else { BLOCK_HEADER_LEN as u64 };
+        mask(rest.offset + header, packet.length);
     }
     bytes
 }
