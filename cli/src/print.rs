@@ -135,8 +135,11 @@ impl Printer {
                 self.broken += 1;
                 self.packet(origin, &PacketView::of_broken(broken, self.secrets()))
             }
-            Event::Problem(problem) => self.problem(origin, *problem),
-            Event::Unread { offset, bytes } => self.unread(origin, *offset, bytes),
+            Event::Problem(problem) => self.problem(origin, problem.clone()),
+            Event::Unread { offset, bytes, masked } => {
+                let shown = self.secrets() == Secrets::Shown && !masked;
+                self.unread(origin, *offset, bytes, shown)
+            }
             Event::Missing { offset, count } if self.show.json => {
                 json::missing(&mut self.out, origin, *offset, *count)
             }
@@ -168,7 +171,7 @@ impl Printer {
             Secrets::Masked => problem.masked(),
             Secrets::Shown => problem,
         };
-        if !matches!(problem, Problem::Passed { .. }) {
+        if problem.is_wrong() {
             self.problems += 1;
             self.first_problem.get_or_insert_with(|| match origin.connection {
                 Some(connection) => format!("connection {connection}, {problem}"),
@@ -182,8 +185,13 @@ impl Printer {
         }
     }
 
-    fn unread(&mut self, origin: Origin, offset: u64, bytes: &Bytes) -> io::Result<()> {
-        let shown = self.secrets() == Secrets::Shown;
+    fn unread(
+        &mut self,
+        origin: Origin,
+        offset: u64,
+        bytes: &Bytes,
+        shown: bool,
+    ) -> io::Result<()> {
         if self.show.json {
             json::unread(&mut self.out, origin, offset, bytes, shown)
         } else if shown {

@@ -26,6 +26,8 @@ pub(crate) enum Event {
         offset: u64,
         /// The bytes.
         bytes: Bytes,
+        /// Whether these are others in their place: the capture does not have those that were sent.
+        masked: bool,
     },
     /// Bytes that nobody has: they are missing in a capture.
     Missing {
@@ -66,7 +68,7 @@ impl Broken {
 }
 
 /// What can be wrong with a stream, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     /// Bytes that are no packet, or a stream that ends inside one.
     #[error("{0}")]
@@ -98,9 +100,17 @@ pub(crate) enum Problem {
     /// Where reading goes on, or the stream's end.
     #[error("at byte {offset}: {count} bytes before this belong to no whole packet")]
     Passed { offset: u64, count: u64 },
+    /// What who made the capture saw, and the capture does not show. Not `wrong` is what only says where reading goes on.
+    #[error("{text}")]
+    Recorded { text: String, wrong: bool },
 }
 
 impl Problem {
+    /// Whether something is wrong, and not only said.
+    pub(crate) const fn is_wrong(&self) -> bool {
+        !matches!(self, Self::Passed { .. } | Self::Recorded { wrong: false, .. })
+    }
+
     /// The same without what may be part of a secret: the id and the length of a block may be bytes of a password, if
     /// the length of a block before them is wrong.
     pub(crate) fn masked(self) -> Self {
@@ -168,6 +178,18 @@ impl Reader {
         self.pass(self.held.len(), events);
         events.push(Event::Missing { offset, count });
         self.offset += count;
+    }
+
+    /// Takes bytes that stand for others, which were no packet; what was begun before them is none either.
+    pub(crate) fn push_masked(&mut self, bytes: Bytes, events: &mut Vec<Event>) {
+        self.read(events, true);
+        if !self.held.is_empty() {
+            self.unread(self.held.len(), events);
+        }
+        let offset = self.offset;
+        self.offset += bytes.len() as u64;
+        self.state = State::Reading;
+        events.push(Event::Unread { offset, bytes, masked: true });
     }
 
     /// Tells what is wrong at the end of a stream.
@@ -275,7 +297,7 @@ impl Reader {
     fn unread(&mut self, count: usize, events: &mut Vec<Event>) {
         let offset = self.offset;
         let bytes = self.advance(count);
-        events.push(Event::Unread { offset, bytes });
+        events.push(Event::Unread { offset, bytes, masked: false });
     }
 
     fn advance(&mut self, count: usize) -> Bytes {

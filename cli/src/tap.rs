@@ -36,7 +36,7 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(listen)?;
     let printer = Printer::to_stdout(args.show);
     let recorder = match &args.write {
-        Some(path) => Some(Recorder::create(path, printer.secrets())?),
+        Some(path) => Some(Recorder::create(path, address.port(), printer.secrets())?),
         None => None,
     };
     let (seen, traffic) = mpsc::channel(WAITING);

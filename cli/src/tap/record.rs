@@ -11,13 +11,16 @@ use std::time::SystemTime;
 
 use etherparse::{PacketBuilder, TcpHeader};
 use mig33_codec::BLOCK_HEADER_LEN;
-use pcap_parser::pcapng::{EnhancedPacketBlock, InterfaceDescriptionBlock, SectionHeaderBlock};
+use pcap_parser::pcapng::{
+    EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, PcapNGOption, SectionHeaderBlock,
+};
 use pcap_parser::{Linktype, ToVec as _};
 
 use crate::error::Failure;
 use crate::print::Side;
+use crate::remark::Remark;
 use crate::secrets::{Secrets, may_hold};
-use crate::stream::Event;
+use crate::stream::{Event, Problem};
 use crate::view::{PacketView, Value};
 
 /// Bytes of a made-up segment: less than an IP packet can have.
@@ -42,6 +45,19 @@ struct Connection {
     ended: [bool; 2],
 }
 
+/// What a made-up segment carries.
+struct Made<'a> {
+    payload: &'a [u8],
+    /// What is said about it.
+    remark: Option<Remark>,
+}
+
+impl<'a> Made<'a> {
+    const fn of(payload: &'a [u8]) -> Self {
+        Self { payload, remark: None }
+    }
+}
+
 /// What a made-up segment says beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flag {
@@ -52,8 +68,8 @@ enum Flag {
 }
 
 impl Recorder {
-    /// Creates the file, for its owner only.
-    pub(super) fn create(path: &Path, secrets: Secrets) -> Result<Self, Failure> {
+    /// Creates the file, for its owner only. Connections with this port will be in it.
+    pub(super) fn create(path: &Path, port: u16, secrets: Secrets) -> Result<Self, Failure> {
         let failed = |error| Failure::File { path: path.to_owned(), error };
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -67,6 +83,7 @@ impl Recorder {
         let file = BufWriter::new(file);
         let mut recorder =
             Self { path: path.to_owned(), file, secrets, connections: BTreeMap::new() };
+        let port = Remark::Port(port).to_string();
         let mut section = SectionHeaderBlock {
             block_type: 0,
             block_len1: 0,
@@ -74,7 +91,7 @@ impl Recorder {
             major_version: 1,
             minor_version: 0,
             section_len: -1,
-            options: Vec::new(),
+            options: vec![comment(&port)],
             block_len2: 0,
         };
         let mut interface = InterfaceDescriptionBlock {
@@ -104,9 +121,9 @@ impl Recorder {
     ) -> Result<(), Failure> {
         let new = Connection { ends: [client, tap], next: [0, 0], ended: [false, false] };
         self.connections.insert(connection, new);
-        self.segment(connection, Side::Client, Flag::Syn, &[], time)?;
-        self.segment(connection, Side::Server, Flag::Syn, &[], time)?;
-        self.segment(connection, Side::Client, Flag::None, &[], time)
+        self.segment(connection, Side::Client, Flag::Syn, Made::of(&[]), time)?;
+        self.segment(connection, Side::Server, Flag::Syn, Made::of(&[]), time)?;
+        self.segment(connection, Side::Client, Flag::None, Made::of(&[]), time)
     }
 
     /// A side sent what these events tell of.
@@ -126,11 +143,24 @@ impl Recorder {
                     masked(&PacketView::of_broken(broken, self.secrets), self.secrets)
                 }
                 Event::Unread { bytes, .. } if self.secrets == Secrets::Shown => bytes.to_vec(),
-                Event::Unread { bytes, .. } => vec![MASK; bytes.len()],
-                Event::Problem(_) | Event::Missing { .. } => Vec::new(),
+                Event::Unread { bytes, .. } => {
+                    for part in vec![MASK; bytes.len()].chunks(SEGMENT) {
+                        let segment = Made { payload: part, remark: Some(Remark::Masked) };
+                        self.segment(connection, from, Flag::None, segment, time)?;
+                    }
+                    continue;
+                }
+                Event::Problem(problem) if self.secrets == Secrets::Masked => {
+                    if let Some(remark) = remark(problem) {
+                        let segment = Made { payload: &[], remark: Some(remark) };
+                        self.segment(connection, from, Flag::None, segment, time)?;
+                    }
+                    continue;
+                }
+                Event::Problem(_) | Event::Missing { .. } => continue,
             };
             for part in bytes.chunks(SEGMENT) {
-                self.segment(connection, from, Flag::None, part, time)?;
+                self.segment(connection, from, Flag::None, Made::of(part), time)?;
             }
         }
         Ok(())
@@ -149,7 +179,7 @@ impl Recorder {
         if std::mem::replace(&mut known.ended[from.index()], true) {
             return Ok(());
         }
-        self.segment(connection, from, Flag::Fin, &[], time)
+        self.segment(connection, from, Flag::Fin, Made::of(&[]), time)
     }
 
     /// The connection is closed, or was broken off.
@@ -160,7 +190,7 @@ impl Recorder {
         broken: bool,
     ) -> Result<(), Failure> {
         if broken {
-            self.segment(connection, Side::Server, Flag::Reset, &[], time)?;
+            self.segment(connection, Side::Server, Flag::Reset, Made::of(&[]), time)?;
         } else {
             self.end(connection, Side::Client, time)?;
             self.end(connection, Side::Server, time)?;
@@ -181,9 +211,11 @@ impl Recorder {
         connection: u64,
         from: Side,
         flag: Flag,
-        payload: &[u8],
+        segment: Made<'_>,
         time: SystemTime,
     ) -> Result<(), Failure> {
+        let Made { payload, remark } = segment;
+        let remark = remark.map(|remark| remark.to_string());
         let Some(known) = self.connections.get_mut(&connection) else {
             return Ok(());
         };
@@ -200,7 +232,7 @@ impl Recorder {
             caplen: packet.len() as u32,
             origlen: packet.len() as u32,
             data: &packet,
-            options: Vec::new(),
+            options: remark.iter().map(|remark| comment(remark)).collect(),
             block_len2: 0,
         };
         let block = record.to_vec().map_err(|_| self.failed(not_written()))?;
@@ -265,6 +297,27 @@ fn masked(packet: &PacketView, secrets: Secrets) -> Vec<u8> {
         mask(rest.offset + header, packet.length);
     }
     bytes
+}
+
+/// What has to be said of a problem that masked bytes do not show any more. The blocks of packets show it themselves.
+fn remark(problem: &Problem) -> Option<Remark> {
+    let text = problem.to_string();
+    match problem {
+        Problem::Frame(_)
+        | Problem::Begins
+        | Problem::Missing { .. }
+        | Problem::Recorded { wrong: true, .. } => Some(Remark::Problem(text)),
+        Problem::Passed { .. } | Problem::Recorded { wrong: false, .. } => {
+            Some(Remark::Passed(text))
+        }
+        Problem::Blocks { .. } | Problem::Overrun { .. } | Problem::Field { .. } => None,
+    }
+}
+
+fn comment(text: &str) -> PcapNGOption<'_> {
+    // remarks are a line
+    let length = text.len() as u16;
+    PcapNGOption { code: OptionCode::Comment, len: length, value: text.as_bytes().into() }
 }
 
 fn octets(address: SocketAddr) -> [u8; 16] {
