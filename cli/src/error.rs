@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::decode::capture::CaptureError;
 use crate::decode::hex::HexError;
 use crate::encode::EncodeError;
+use crate::tap::address::Address;
 
 /// Why a command could not do all that it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,10 @@ pub(crate) enum Failure {
     NoPacket(String),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
-    Listen { address: std::net::SocketAddr, error: io::Error },
+    Listen { address: Address, error: io::Error },
+    /// A file that would be lost.
+    #[error("{} is there already; `--force` overwrites it", .0.display())]
+    Exists(PathBuf),
 }
 
 impl Failure {
@@ -46,7 +50,8 @@ impl Failure {
             | Self::Capture { .. }
             | Self::Encode { .. }
             | Self::NoPacket(_)
-            | Self::Listen { .. } => false,
+            | Self::Listen { .. }
+            | Self::Exists(_) => false,
         }
     }
 }

@@ -79,7 +79,14 @@ pub(crate) struct Origin {
 #[derive(Clone, Debug)]
 pub(crate) enum Note {
     /// It was seen first.
-    Opened { client: SocketAddr, server: SocketAddr, begins: bool },
+    Opened {
+        client: SocketAddr,
+        /// What the client connected to.
+        server: SocketAddr,
+        /// What that passes everything on to, if it is a tap.
+        upstream: Option<SocketAddr>,
+        begins: bool,
+    },
     /// It ended.
     Closed,
     /// Something that has to be said about it.

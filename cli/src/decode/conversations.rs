@@ -320,6 +320,7 @@ impl Conversation {
         let note = Note::Opened {
             client: self.ends[client],
             server: self.ends[1 - client],
+            upstream: None,
             begins: self.client.is_some(),
         };
         printer.note(Origin { connection: Some(number), from: None, time }, &note)?;

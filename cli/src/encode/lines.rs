@@ -39,6 +39,8 @@ pub(super) struct Line {
     _client: Option<IgnoredAny>,
     #[serde(rename = "server")]
     _server: Option<IgnoredAny>,
+    #[serde(rename = "upstream")]
+    _upstream: Option<IgnoredAny>,
     #[serde(rename = "time")]
     _time: Option<IgnoredAny>,
     #[serde(rename = "offset")]

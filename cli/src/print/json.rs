@@ -128,15 +128,18 @@ pub(super) fn note(out: &mut dyn Write, origin: Origin, note: &Note) -> io::Resu
         client: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         server: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        upstream: Option<String>,
     }
     let what = match note {
-        Note::Opened { client, server, begins } => Said {
+        Note::Opened { client, server, upstream, begins } => Said {
             note: if *begins { "opened" } else { "open already" },
             client: Some(client.to_string()),
             server: Some(server.to_string()),
+            upstream: upstream.map(|upstream| upstream.to_string()),
         },
-        Note::Closed => Said { note: "closed", client: None, server: None },
-        Note::Said(text) => Said { note: text, client: None, server: None },
+        Note::Closed => Said { note: "closed", client: None, server: None, upstream: None },
+        Note::Said(text) => Said { note: text, client: None, server: None, upstream: None },
     };
     line(out, origin, &what)
 }

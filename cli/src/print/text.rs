@@ -202,11 +202,13 @@ pub(super) fn note(
 ) -> io::Result<()> {
     let before = prefix(paint, origin);
     match note {
-        Note::Opened { client, server, begins } => {
+        Note::Opened { client, server, upstream, begins } => {
             let day =
                 origin.time.map_or_else(String::new, |time| format!(" on {}", part(time, 0..10)));
             let after = if *begins { "" } else { "; the capture begins after it" };
-            writeln!(out, "{before}connection from {client} to {server}{day}{after}")
+            let upstream =
+                upstream.map_or_else(String::new, |upstream| format!(", passed on to {upstream}"));
+            writeln!(out, "{before}connection from {client} to {server}{upstream}{day}{after}")
         }
         Note::Closed => writeln!(out, "{before}connection closed"),
         Note::Said(text) => writeln!(out, "{before}{text}"),

@@ -69,17 +69,34 @@ enum Flag {
 
 impl Recorder {
     /// Creates the file, for its owner only. Connections with this port will be in it.
-    pub(super) fn create(path: &Path, port: u16, secrets: Secrets) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// If there is a file that has something in it, unless `force`; and if it cannot be written.
+    pub(super) fn create(
+        path: &Path,
+        force: bool,
+        port: u16,
+        secrets: Secrets,
+    ) -> Result<Self, Failure> {
         let failed = |error| Failure::File { path: path.to_owned(), error };
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(failed)?;
-        // one that was there keeps its mode otherwise
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-            .map_err(failed)?;
+        let there = file.metadata().map_err(failed)?;
+        // a device or a pipe is what somebody else has made: it stays as it is
+        if there.is_file() {
+            if there.len() > 0 && !force {
+                return Err(Failure::Exists(path.to_owned()));
+            }
+            file.set_len(0).map_err(failed)?;
+            // one that was there keeps its mode otherwise
+            #[cfg(unix)]
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .map_err(failed)?;
+        }
         let file = BufWriter::new(file);
         let mut recorder =
             Self { path: path.to_owned(), file, secrets, connections: BTreeMap::new() };
