@@ -17,11 +17,14 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// What has been printed already is not all right.
-    #[error("{input}: {first}{}", and_more(*more))]
-    Problems { input: String, first: String, more: u64 },
+    #[error("{input}: {first}{}{hint}", and_more(*more))]
+    Problems { input: String, first: String, more: u64, hint: &'static str },
     /// A hex dump that is none.
-    #[error("{input}: {error}")]
-    Hex { input: String, error: HexError },
+    #[error("{input}: {error}{}", if *is_guess { GUESSED_HEX } else { "" })]
+    Hex { input: String, error: HexError, is_guess: bool },
+    /// A file that has to be expanded first.
+    #[error("{input}: this is compressed: `{with} -dc FILE | mig33 decode` reads it")]
+    Compressed { input: String, with: &'static str },
     /// A capture that cannot be read to its end.
     #[error("{input}: {error}")]
     Capture { input: String, error: CaptureError },
@@ -47,6 +50,7 @@ impl Failure {
             Self::File { .. }
             | Self::Problems { .. }
             | Self::Hex { .. }
+            | Self::Compressed { .. }
             | Self::Capture { .. }
             | Self::Encode { .. }
             | Self::NoPacket(_)
@@ -55,6 +59,9 @@ impl Failure {
         }
     }
 }
+
+const GUESSED_HEX: &str =
+    "; by its first bytes it was taken for hex digits, and `--format` says otherwise";
 
 fn and_more(problems: u64) -> String {
     match problems {

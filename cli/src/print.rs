@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mig33_codec::{Command, Direction};
 use serde::{Deserialize, Serialize};
 
-use crate::args::Show;
+use crate::args::{Format, Show};
 use crate::error::Failure;
 use crate::secrets::Secrets;
 use crate::stream::{Event, Problem};
@@ -93,6 +93,8 @@ pub(crate) enum Note {
     Said(String),
 }
 
+const GUESSED_BINARY: &str = "; by its first bytes it is neither hex digits nor a capture, so it was read as the bytes of packets";
+
 /// Prints events, and counts what is wrong.
 pub(crate) struct Printer {
     out: Box<dyn Write + Send>,
@@ -105,6 +107,8 @@ pub(crate) struct Printer {
     packets: u64,
     /// Packets of which only some blocks could be read.
     broken: u64,
+    /// Whether the input is bytes only because it seems to be nothing else.
+    guessed_binary: bool,
     problems: u64,
     first_problem: Option<String>,
 }
@@ -122,6 +126,7 @@ impl Printer {
             columns: false,
             packets: 0,
             broken: 0,
+            guessed_binary: false,
             problems: 0,
             first_problem: None,
         }
@@ -228,6 +233,11 @@ impl Printer {
         self.out.flush()
     }
 
+    /// Notes what the input was taken for, since nobody said.
+    pub(crate) fn guessed(&mut self, format: Format) {
+        self.guessed_binary = format == Format::Binary;
+    }
+
     /// Prints a sum, and says whether everything was read.
     pub(crate) fn finish(mut self, input: &str) -> Result<(), Failure> {
         if !self.show.json {
@@ -240,6 +250,7 @@ impl Printer {
                 input: input.to_owned(),
                 first,
                 more: self.problems.saturating_sub(1),
+                hint: if self.guessed_binary && self.packets == 0 { GUESSED_BINARY } else { "" },
             }),
         }
     }

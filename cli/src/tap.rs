@@ -40,12 +40,12 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
         Some(path) => Some(Recorder::create(path, args.force, address.port(), printer.secrets())?),
         None => None,
     };
+    // before anybody is told that it listens, and may stop it
+    let mut stop = Stop::new()?;
     let (seen, traffic) = mpsc::channel(WAITING);
     let mut shown = tokio::task::spawn_blocking(move || show(address, traffic, printer, recorder));
     let mut relays = JoinSet::new();
     let mut connection = 0;
-    let stopped = stopped();
-    tokio::pin!(stopped);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -58,7 +58,7 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
             },
             Some(_) = relays.join_next() => {}
             done = &mut shown => return done.map_err(io::Error::from)?,
-            () = &mut stopped => break,
+            () = stop.heard() => break,
         }
     }
     relays.shutdown().await;
@@ -66,25 +66,40 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     // when nobody takes what is still to be printed, it takes telling twice
     tokio::select! {
         done = shown => done.map_err(io::Error::from)?,
-        () = self::stopped() => Ok(()),
+        () = stop.heard() => Ok(()),
     }
 }
 
-/// Waits until somebody wants the program to end.
-async fn stopped() {
+/// What a person, or the system, ends the program with. It is heard from when this is made.
+struct Stop {
     #[cfg(unix)]
-    if let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            #[cfg(unix)]
+            signals: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+        })
     }
-    // without a signal handler there is nothing to wait for, and the default ends the program
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    async fn heard(&mut self) {
+        #[cfg(unix)]
+        {
+            let [terminate, interrupt] = &mut self.signals;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // without a signal handler there is nothing to wait for, and the default ends the program
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

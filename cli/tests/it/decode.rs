@@ -38,7 +38,7 @@ fn hex_and_binary_come_from_standard_input_too() {
     let binary = run_with(&["encode"], &run(&["decode", "--json", LOGIN_HEX]).bytes);
     assert_eq!(binary.bytes.len(), 135);
     assert_eq!(run_with(&["decode"], &binary.bytes).well().text(), LOGIN_TEXT);
-    assert_eq!(run_with(&["decode"], b"").well().text(), "0 packets\n");
+    assert_eq!(run_with(&["decode"], b"").well().text(), "the input is empty\n0 packets\n");
 }
 
 #[test]
@@ -203,10 +203,44 @@ fn a_length_that_is_wrong_shows_no_secret() {
 
 #[test]
 fn bad_hex_is_told_with_its_line() {
-    run_with(&["decode"], b"# a dump\n02 00 0Z")
+    run_with(&["decode"], b"# a dump\n02 00 0Z").failed(
+        "mig33: standard input: line 2, column 8: 'Z' is no hex digit; by its \
+         first bytes it was taken for hex digits, and `--format` says otherwise\n",
+    );
+    run_with(&["decode", "--format", "hex"], b"# a dump\n02 00 0Z")
         .failed("mig33: standard input: line 2, column 8: 'Z' is no hex digit\n");
     run(&["decode", "no-such-file"])
         .failed("mig33: no-such-file: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn dumps_of_other_programs_are_read() {
+    let login = run_with(&["encode"], &run(&["decode", "--json", LOGIN_HEX]).bytes).bytes;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, &login).unwrap();
+    let mut tried = 0;
+    for command in
+        [&["xxd"][..], &["xxd", "-p"], &["hexdump", "-C"], &["od", "-A", "x", "-t", "x1"]]
+    {
+        let program =
+            std::process::Command::new(command[0]).args(&command[1..]).arg(file.path()).output();
+        // what is not installed is in the tables of the unit tests
+        let Ok(dump) = program else { continue };
+        assert_eq!(run_with(&["decode"], &dump.stdout).well().text(), LOGIN_TEXT, "{command:?}");
+        tried += 1;
+    }
+    assert!(tried > 0, "od is part of every system");
+}
+
+#[test]
+fn what_the_input_was_taken_for_is_told() {
+    run_with(&["decode"], &[0x1f, 0x8b, 8, 0]).failed(
+        "mig33: standard input: this is compressed: `gzip -dc FILE | mig33 decode` reads it\n",
+    );
+    run_with(&["decode"], b"GET / HTTP/1.1\r\n").failed(
+        "mig33: standard input: at byte 0: a packet starts with 02, not 47; by its first bytes it is \
+         neither hex digits nor a capture, so it was read as the bytes of packets\n",
+    );
 }
 
 #[test]
