@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::messages::destination_type;
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, History, Link, Membership, Message, Millis};
+use crate::state::{Body, ChatId, History, Membership, Message, Millis};
 use crate::whole::{PAGE, page};
 
 /// Messages that are loaded of a chat that is not shown, so that the list has its last one.
@@ -133,7 +133,7 @@ impl Session {
     pub(crate) fn can_ask_history(&self, chat: &ChatId) -> bool {
         let room = self.state.chats.get(chat).and_then(|chat| chat.room.as_ref());
         self.has_chat_sync
-            && self.state.link == Link::Online
+            && self.state.link.is_up()
             && room.is_none_or(|room| room.membership == Membership::Inside)
     }
 

@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::outbox;
 use crate::requests::{Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, Delivery, Link, Membership, Message, Millis};
+use crate::state::{Body, ChatId, Delivery, Membership, Message, Millis};
 use crate::transcript;
 
 /// The most bytes that a text may have (spec/wire.md section 10).
@@ -96,7 +96,7 @@ impl Session {
                 return self.message_failed(chat, guid, action, "You are not in this room.");
             }
         }
-        if self.state.link != Link::Online || self.is_under_way(guid) {
+        if !self.state.link.is_up() || self.is_under_way(guid) {
             return;
         }
         let Some(at) = transcript::position(&entry.messages, guid) else {
@@ -288,8 +288,8 @@ impl Session {
         let told = newest
             .map(|message| (message.guid.clone(), message.author.clone(), entry.name.clone()));
         self.change(Change::ChatRead(chat.clone()));
-        if let (Some((guid, author, name)), Link::Online, true) =
-            (told, &self.state.link, self.has_chat_sync)
+        if let (Some((guid, author, name)), true, true) =
+            (told, self.state.link.is_up(), self.has_chat_sync)
         {
             self.tell(now, chat, &guid, &author, &name, StatusEvent::READ);
         }

@@ -5,7 +5,7 @@ use crate::action::{Action, ActionId};
 use crate::change::Change;
 use crate::requests::{Purpose, Then};
 use crate::session::Session;
-use crate::state::{Link, Millis};
+use crate::state::Millis;
 
 /// What kind of address is asked for in GET_URL: one that takes a picture (spec/wire.md section 4).
 const PICTURE_UPLOAD: u8 = 20;
@@ -139,7 +139,7 @@ impl Session {
             page: Some(page),
             ..Default::default()
         };
-        if self.state.link == Link::Online {
+        if self.state.link.is_up() {
             self.change(Change::DirectoryAsked { search: search.into(), page });
         }
         self.ask_with(now, &packet, id, Purpose::Directory { action: id, page, found: Vec::new() });

@@ -1,6 +1,6 @@
 //! Registration and log-in: numbers, proofs, tokens, refusals.
 use bytes::Bytes;
-use mig33_client::{Config, Event, HashFunction, Link, NoticeKind, Output, Session};
+use mig33_client::{Close, Config, Event, HashFunction, Link, NoticeKind, Output, Session};
 use mig33_codec::hash::{javahash, javahash_lower, sha1fold};
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::{Command, Decoder, Secret};
@@ -88,7 +88,7 @@ fn a_refusal_at_any_step_is_told_in_the_servers_words_and_not_tried_again() {
 fn a_server_that_cannot_be_reached_is_told_at_the_first_try() {
     let mut stage = Stage::new();
     let action = stage.session.log_in(stage.now, "alice", "secret");
-    stage.session.disconnected(stage.now, Some("The chat server is down."));
+    stage.session.disconnected(stage.now, 1013, Some("The chat server is down."));
     stage.wait(0);
     assert_eq!(stage.session.state().link, Link::Idle);
     assert_eq!(stage.outcome(action), Some(Err("The chat server is down.".into())));
@@ -183,7 +183,9 @@ fn log_out_is_sent_before_the_end_and_forgets_everything() {
     let mut stage = Stage::online();
     stage.session.log_out(stage.now);
     let outputs: Vec<Output> = std::iter::from_fn(|| stage.session.poll_output()).collect();
-    let [Output::Send(bytes), Output::Close] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Send(bytes), Output::Close(Close::Done)] = &outputs[..] else {
+        panic!("{outputs:?}")
+    };
     let mut decoder = Decoder::new();
     decoder.push(bytes.clone());
     assert_eq!(decoder.next_frame().unwrap().unwrap().command, Command::LOGOUT);
