@@ -7,6 +7,7 @@ mod accept;
 mod admin;
 mod app;
 mod upgrade;
+mod websocket;
 
 pub mod address;
 pub mod bridge;
@@ -16,6 +17,7 @@ pub mod metrics;
 pub mod origin;
 pub mod page;
 pub mod pipe;
+pub mod resume;
 pub mod settings;
 pub mod tunnel;
 pub mod upstream;

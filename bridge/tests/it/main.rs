@@ -7,5 +7,6 @@ mod http;
 mod listeners;
 mod memory;
 mod program;
+mod resume;
 mod support;
 mod tunnel;
