@@ -198,12 +198,24 @@ impl Requests {
         self.pending.remove(&transaction).map(|pending| pending.purpose)
     }
 
+    /// What has been sent may take until then.
+    pub(crate) fn wait_until(&mut self, deadline: Millis) {
+        for (_, pending) in self.pending.iter_mut() {
+            pending.deadline = deadline;
+        }
+    }
+
     /// Takes out what was not answered in time. Nothing at all has come since one of them was sent, or one is a
-    /// keep-alive: then the connection is dead, whatever the socket says, and `None` comes and all of it stays.
+    /// keep-alive or a step of the log-in: then the connection is dead, whatever the socket says, and `None` comes and
+    /// all of it stays.
     pub(crate) fn overdue(&mut self, now: Millis, last_heard: Millis) -> Option<Vec<Purpose>> {
         let mut late = Vec::new();
         for (number, pending) in self.pending.iter().filter(|(_, p)| p.deadline <= now) {
-            if last_heard < pending.sent || matches!(pending.purpose, Purpose::KeepAlive) {
+            let is_vital = matches!(
+                pending.purpose,
+                Purpose::KeepAlive | Purpose::Register | Purpose::LogIn | Purpose::Prove
+            );
+            if is_vital || last_heard < pending.sent {
                 return None;
             }
             late.push(*number);

@@ -63,11 +63,11 @@ pub struct Session {
     pub(crate) resumed_at: Option<Millis>,
     pub(crate) last_heard: Millis,
     pub(crate) outputs: VecDeque<Output>,
+    /// When the connection has to be logged in, or else is given up.
+    pub(crate) give_up_at: Millis,
     decoder: Decoder,
     sending: BytesMut,
     events: VecDeque<Event>,
-    /// When the connection has to be logged in, or else is given up.
-    give_up_at: Millis,
     keep_alive_at: Millis,
     next_action: u32,
     next_notice: u32,

@@ -85,6 +85,40 @@ fn a_refusal_at_any_step_is_told_in_the_servers_words_and_not_tried_again() {
 }
 
 #[test]
+fn a_wrong_password_is_told_also_where_the_server_holds_its_answer_back() {
+    let mut stage = Stage::new();
+    let action = stage.session.log_in(stage.now, "alice", "wrong");
+    stage.accept();
+    stage.reply(1, challenge("x"));
+    stage.wait(10 * 60_000); // the longest that ours holds one (spec/wire.md section 3)
+    assert_eq!(stage.outcome(action), None);
+    stage.reply(2, error("Wrong username or password."));
+    assert_eq!(stage.outcome(action), Some(Err("Wrong username or password.".into())));
+
+    // there is an end to it
+    let action = stage.session.log_in(stage.now, "alice", "wrong");
+    stage.accept();
+    stage.reply(1, challenge("x"));
+    stage.wait(11 * 60_000);
+    assert_eq!(stage.outcome(action), Some(Err("The server did not answer in time.".into())));
+}
+
+#[test]
+fn a_proof_that_was_right_before_is_answered_at_once_or_never() {
+    let mut stage = Stage::new();
+    stage.session.log_in(stage.now, "alice", "secret");
+    stage.accept();
+    stage.reply(1, challenge("x"));
+    stage.reply(2, packets::LoginOk::default()); // without a token
+    stage.cut_and_wait();
+    stage.accept();
+    stage.now += 1; // what was heard last came before the proof
+    stage.reply(1, challenge("x"));
+    stage.wait(20_000);
+    assert!(matches!(stage.session.state().link, Link::Waiting { .. } | Link::Connecting));
+}
+
+#[test]
 fn a_server_that_cannot_be_reached_is_told_at_the_first_try() {
     let mut stage = Stage::new();
     let action = stage.session.log_in(stage.now, "alice", "secret");
