@@ -46,6 +46,8 @@ pub enum Action {
         /// Which.
         chat: ChatId,
     },
+    /// Shows no chat any more.
+    CloseChat,
     /// Loads what came before the oldest message.
     LoadOlder {
         /// Where.

@@ -23,9 +23,8 @@ const LIGHT_PAGE: usize = 64 * 1024;
 impl Session {
     /// The person looks at a chat.
     pub(crate) fn open_chat(&mut self, now: Millis, action: ActionId, chat: &ChatId) {
-        if let Some(before) = self.shown.replace(chat.clone()) {
-            self.forget_oldest(&before);
-        }
+        self.close_chat();
+        self.shown = Some(chat.clone());
         let name = self.contact_name(chat);
         self.change(Change::ChatKnown { chat: chat.clone(), name });
         self.catch_up(now, chat, PAGE, Urgency::Soon);
@@ -34,6 +33,13 @@ impl Session {
             self.load_older(now, chat);
         }
         self.answer(action, Ok(()));
+    }
+
+    /// The person looks at no chat.
+    pub(crate) fn close_chat(&mut self) {
+        if let Some(before) = self.shown.take() {
+            self.forget_oldest(&before);
+        }
     }
 
     /// Asks for the page before the oldest message.

@@ -62,6 +62,11 @@ pub(crate) enum Purpose {
     },
     /// Nobody waits for an answer.
     Tell,
+    /// Nor here, but until it has gone out the server does not know that a message of this time is here.
+    Receipt {
+        chat: ChatId,
+        time: Millis,
+    },
 }
 
 /// What follows when a request was done.
@@ -258,7 +263,7 @@ impl Requests {
         let number = self.number();
         frame.transaction = number;
         frame.write_to(out);
-        if !matches!(purpose, Purpose::Tell) {
+        if !matches!(purpose, Purpose::Tell | Purpose::Receipt { .. }) {
             self.pending.insert(number, Pending::new(now, purpose));
         }
     }

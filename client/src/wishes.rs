@@ -23,6 +23,10 @@ impl Session {
                 self.answer(id, Ok(()));
             }
             Action::OpenChat { chat } => self.open_chat(now, id, &chat),
+            Action::CloseChat => {
+                self.close_chat();
+                self.answer(id, Ok(()));
+            }
             Action::LoadOlder { chat } => {
                 self.load_older(now, &chat);
                 self.answer(id, Ok(()));

@@ -350,10 +350,9 @@ impl App {
             (None, Route::Chat(before)) => Some(Focus::Entry(before)),
             (None, Route::List) => None,
         };
-        if let Some(chat) = chat {
-            self.session.act(clock::now(), Action::OpenChat { chat });
-            self.pump(ctx);
-        }
+        let shows = chat.map_or(Action::CloseChat, |chat| Action::OpenChat { chat });
+        self.session.act(clock::now(), shows);
+        self.pump(ctx);
         self.refresh(ctx);
     }
 
