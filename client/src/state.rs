@@ -166,10 +166,7 @@ impl Chat {
     /// The newest message that is no notice.
     #[must_use]
     pub fn last_message(&self) -> Option<&Rc<Message>> {
-        self.messages
-            .iter()
-            .rev()
-            .find(|message| !matches!(message.body, Body::Joined | Body::Left))
+        self.messages.iter().rev().find(|message| !message.is_line())
     }
 }
 
@@ -234,6 +231,14 @@ pub struct Message {
     pub body: Body,
     /// How far it got.
     pub delivery: Delivery,
+}
+
+impl Message {
+    /// Whether it is a line of ours about who came into a room or left it, and nothing that was said.
+    #[must_use]
+    pub const fn is_line(&self) -> bool {
+        matches!(self.body, Body::Joined | Body::Left)
+    }
 }
 
 /// What a message says.

@@ -33,10 +33,14 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let mut counter = 0u8;
+        let mut counter = 0u64;
         let random = move || {
-            counter = counter.wrapping_add(1);
-            [counter; 16]
+            counter += 1;
+            // no two are the same
+            let [.., low] = counter.to_be_bytes();
+            let mut bytes = [low; 16];
+            bytes[8..].copy_from_slice(&counter.to_be_bytes());
+            bytes
         };
         Self {
             session: Session::new(Config::new("test", Box::new(random))),
