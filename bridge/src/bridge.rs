@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::accept::accept;
+use crate::accept::{Door, accept};
 use crate::address::Address;
+use crate::limits::Admission;
 use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::page::Page;
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) allow_origin: Vec<Origin>,
     /// What links start with, where it is set.
     pub(crate) public_url: Option<String>,
+    /// Counts the tunnels.
+    pub(crate) admission: Arc<Admission>,
     /// No new tunnels, and an end to the open ones.
     pub(crate) draining: CancellationToken,
     pub(crate) tunnels: TaskTracker,
@@ -147,6 +150,7 @@ impl Bridge {
             page,
             allow_origin: settings.allow_origin,
             public_url: opened.public_url,
+            admission: Admission::new(settings.limits.tunnels()),
             draining: CancellationToken::new(),
             tunnels: TaskTracker::new(),
             connections: AtomicU64::new(0),
@@ -155,13 +159,17 @@ impl Bridge {
             warn!("the page is not in this program: `cargo xtask build` makes one that has it");
         }
         let page_router = app::router(&shared, opened.pictures);
-        connections.spawn(accept(page_listener, page_router, stop.clone(), connections.clone()));
-        connections.spawn(accept(
-            admin_listener,
-            admin::router(&shared),
-            stop.clone(),
-            connections.clone(),
-        ));
+        let door = |router| Door {
+            router,
+            // each listener has its own: a full page keeps nobody from the figures
+            admission: Admission::new(settings.limits.requests()),
+            header_time: settings.limits.header_time(),
+            shared: Arc::clone(&shared),
+            stop: stop.clone(),
+            connections: connections.clone(),
+        };
+        connections.spawn(accept(page_listener, door(page_router)));
+        connections.spawn(accept(admin_listener, door(admin::router(&shared))));
         Ok(Self {
             shared,
             addresses: Addresses { page: page_address, tcp: opened.tcp, admin: admin_address },

@@ -29,7 +29,11 @@ impl Metrics {
         let refusals = Family::default();
         let own = registry.sub_registry_with_prefix("mig33_bridge");
         tunnel.register(own);
-        own.register("refusals", "Requests for a tunnel that were refused", refusals.clone());
+        own.register(
+            "refusals",
+            "Requests for a tunnel, and connections, that were refused",
+            refusals.clone(),
+        );
         Self { registry, tunnel, refusals }
     }
 
@@ -48,7 +52,7 @@ impl Metrics {
     }
 }
 
-/// Why a request for a tunnel got none.
+/// Why a request for a tunnel, or a connection, was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is no WebSocket handshake.
@@ -57,6 +61,16 @@ pub enum Refusal {
     Origin,
     /// The bridge is being stopped.
     Draining,
+    /// There are as many tunnels as there may be.
+    Full,
+    /// There are as many from its address.
+    Address,
+    /// There are as many from its /64 of IPv6.
+    Network,
+    /// They come too fast from its address.
+    Arrivals,
+    /// There are as many connections that are no tunnel as there may be, in all or from its address.
+    Requests,
 }
 
 impl Refusal {
@@ -67,6 +81,11 @@ impl Refusal {
             Self::NoHandshake => "no_handshake",
             Self::Origin => "origin",
             Self::Draining => "draining",
+            Self::Full => "full",
+            Self::Address => "address",
+            Self::Network => "network",
+            Self::Arrivals => "arrivals",
+            Self::Requests => "requests",
         }
     }
 }

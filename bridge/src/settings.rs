@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 
 use crate::address::{Address, BadAddress};
+use crate::limits::{LimitArguments, LimitSettings};
 use crate::origin::Origin;
 
 /// All that the bridge can be told. In the settings file these are the keys at the top; the chat service's stand in the
@@ -25,6 +26,8 @@ pub struct Settings {
     pub admin_listen: Address,
     /// Pages from elsewhere that may open tunnels.
     pub allow_origin: Vec<Origin>,
+    /// How many connections there may be, and how fast.
+    pub limits: LimitSettings,
     /// Seconds that open connections are given when the program is stopped.
     pub drain_timeout: u64,
     /// What is logged, in the notation of `tracing`: a level, or `target=level,…`.
@@ -45,6 +48,7 @@ impl Default for Settings {
             tcp_listen: address("127.0.0.1:9119"),
             admin_listen: address("127.0.0.1:8034"),
             allow_origin: Vec::new(),
+            limits: LimitSettings::default(),
             drain_timeout: 10,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
@@ -91,6 +95,7 @@ impl Settings {
             tcp_listen,
             admin_listen,
             allow_origin,
+            limits,
             drain_timeout,
             log,
             log_format,
@@ -103,6 +108,7 @@ impl Settings {
             tcp_listen: tcp_listen.unwrap_or(self.tcp_listen),
             admin_listen: admin_listen.unwrap_or(self.admin_listen),
             allow_origin: if allow_origin.is_empty() { self.allow_origin } else { allow_origin },
+            limits: self.limits.with_arguments(&limits),
             drain_timeout: drain_timeout.unwrap_or(self.drain_timeout),
             log: log.unwrap_or(self.log),
             log_format: log_format.unwrap_or(self.log_format),
@@ -149,6 +155,9 @@ pub struct Arguments {
     /// How it is logged [default: text]
     #[arg(long, env = "MIG33_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// How many connections, and how fast.
+    #[command(flatten, next_help_heading = "Limits (0: none)")]
+    pub limits: LimitArguments,
     /// The embedded chat service's.
     #[cfg(feature = "embedded")]
     #[command(flatten, next_help_heading = "Chat service")]

@@ -1,5 +1,6 @@
 //! `/ws`: the WebSocket handshake, and the task that becomes a tunnel.
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -9,12 +10,14 @@ use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, info};
 
 use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
+use crate::limits::{Admitted, Over};
 use crate::metrics::Refusal;
 use crate::origin;
 use crate::tunnel::{self, Tunnel};
@@ -22,6 +25,8 @@ use crate::upstream::Client;
 
 /// The subprotocol of a plain tunnel; asking for none means the same.
 const SUBPROTOCOL: &str = "mig33";
+/// After how long it makes sense to try again where somebody else has to leave first.
+const RETRY_FULL: Duration = Duration::from_secs(30);
 
 /// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
 pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
@@ -38,8 +43,13 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
         peer: request.extensions().get::<Peer>().map(|peer| peer.0),
         base_url: shared.public_url.clone().or_else(|| base_url(request.headers())),
     };
+    let admitted = match shared.admission.admit(client.peer, Instant::now()) {
+        Ok(admitted) => admitted,
+        Err(over) => return refuse_over(&shared, over),
+    };
     let asked = asks_for_subprotocol(request.headers());
-    shared.tunnels.spawn(tunnel(Arc::clone(&shared), hyper::upgrade::on(&mut request), client));
+    let upgrade = hyper::upgrade::on(&mut request);
+    shared.tunnels.spawn(tunnel(Arc::clone(&shared), upgrade, client, admitted));
 
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -53,7 +63,7 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
 }
 
 /// The life of one tunnel, from the handshake's end on.
-async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client) {
+async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client, _admitted: Admitted) {
     let Some((socket, early)) = upgraded(upgrade).await else { return };
     let connection = shared.next_connection();
     let metrics = Arc::clone(&shared.metrics.tunnel);
@@ -122,7 +132,34 @@ fn refuse(shared: &Shared, refusal: Refusal) -> Response {
             "The bridge is being restarted.\n",
         )
             .into_response(),
+        Refusal::Full | Refusal::Requests => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "There are as many connections here as there may be.\n",
+        )
+            .into_response(),
+        Refusal::Address | Refusal::Network => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "There are as many connections from this address as there may be.\n",
+        )
+            .into_response(),
+        Refusal::Arrivals => {
+            (StatusCode::TOO_MANY_REQUESTS, "This address connects too often.\n").into_response()
+        }
     }
+}
+
+/// The answer where a limit is reached, with the time after which trying again makes sense.
+fn refuse_over(shared: &Shared, over: Over) -> Response {
+    let (refusal, wait) = match over {
+        Over::InAll => (Refusal::Full, RETRY_FULL),
+        Over::Address => (Refusal::Address, RETRY_FULL),
+        Over::Network => (Refusal::Network, RETRY_FULL),
+        Over::Arrivals(wait) => (Refusal::Arrivals, wait),
+    };
+    let mut response = refuse(shared, refusal);
+    let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_s));
+    response
 }
 
 /// What a valid handshake (RFC 6455 section 4.2.1) is answered with.

@@ -4,6 +4,7 @@
 #[cfg(feature = "embedded")]
 mod embedded;
 mod http;
+mod limits;
 mod listeners;
 mod memory;
 mod program;

@@ -36,8 +36,13 @@ pub(crate) fn settings(upstream: SocketAddr) -> Settings {
 
 /// A bridge with a page of one file.
 pub(crate) async fn bridge(upstream: SocketAddr) -> Bridge {
+    bridge_with(settings(upstream)).await
+}
+
+/// The same, with these settings.
+pub(crate) async fn bridge_with(settings: Settings) -> Bridge {
     let page = Page::of([("index.html".to_owned(), "<title>mig33</title>".into())]);
-    Bridge::start_with(settings(upstream), page).await.unwrap()
+    Bridge::start_with(settings, page).await.unwrap()
 }
 
 /// Something to connect to, and its address.
@@ -61,6 +66,9 @@ pub(crate) async fn ends() -> Ends {
     let (client, accepted) = tokio::join!(client(&bridge), listener.accept());
     Ends { _bridge: bridge, client, upstream: accepted.unwrap().0 }
 }
+
+/// A WebSocket's client.
+pub(crate) type Client = WebSocketStream<TcpStream>;
 
 /// A WebSocket to a bridge.
 pub(crate) async fn client(bridge: &Bridge) -> WebSocketStream<TcpStream> {
