@@ -12,6 +12,7 @@ mod upgrade;
 pub mod address;
 pub mod bridge;
 pub mod close;
+pub mod forwarded;
 pub mod limits;
 pub mod log;
 pub mod metrics;

@@ -42,6 +42,11 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { reason: refusal.label() }).inc();
     }
 
+    /// Counts a connection that got no answer, or a short one.
+    pub fn unserved(&self, why: Unserved) {
+        self.refusals.get_or_create(&RefusalLabels { reason: why.label() }).inc();
+    }
+
     /// All figures, in the text format of OpenMetrics.
     #[must_use]
     pub fn text(&self) -> String {
@@ -52,7 +57,7 @@ impl Metrics {
     }
 }
 
-/// Why a request for a tunnel, or a connection, was refused.
+/// Why a request for a tunnel got none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is no WebSocket handshake.
@@ -69,8 +74,6 @@ pub enum Refusal {
     Network,
     /// They come too fast from its address.
     Arrivals,
-    /// There are as many connections that are no tunnel as there may be, in all or from its address.
-    Requests,
 }
 
 impl Refusal {
@@ -85,7 +88,26 @@ impl Refusal {
             Self::Address => "address",
             Self::Network => "network",
             Self::Arrivals => "arrivals",
+        }
+    }
+}
+
+/// Why a connection was closed before its first request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// There are as many that are no tunnel as there may be, in all or from its address.
+    Requests,
+    /// It comes from a proxy, and did not begin with the header that it has to begin with.
+    ProxyHeader,
+}
+
+impl Unserved {
+    /// Its name in metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
             Self::Requests => "requests",
+            Self::ProxyHeader => "proxy_header",
         }
     }
 }

@@ -17,6 +17,7 @@ use tracing::{debug, info};
 use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
+use crate::forwarded::{Arrival, arrival};
 use crate::limits::{Admitted, Over};
 use crate::metrics::Refusal;
 use crate::origin;
@@ -36,12 +37,16 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
     let Some(accept) = accept_key(request.method(), request.headers()) else {
         return refuse(&shared, Refusal::NoHandshake);
     };
-    if !origin::allowed(request.headers(), &shared.allow_origin) {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return refuse(&shared, Refusal::NoHandshake);
+    };
+    let arrival = arrival(peer, request.headers(), &shared.trusted, shared.forwarded_header);
+    if !origin::allowed(request.headers(), arrival.host.as_deref(), &shared.allow_origin) {
         return refuse(&shared, Refusal::Origin);
     }
     let client = Client {
-        peer: request.extensions().get::<Peer>().map(|peer| peer.0),
-        base_url: shared.public_url.clone().or_else(|| base_url(request.headers())),
+        peer: arrival.client,
+        base_url: shared.public_url.clone().or_else(|| base_url(&arrival)),
     };
     let admitted = match shared.admission.admit(client.peer, Instant::now()) {
         Ok(admitted) => admitted,
@@ -132,7 +137,7 @@ fn refuse(shared: &Shared, refusal: Refusal) -> Response {
             "The bridge is being restarted.\n",
         )
             .into_response(),
-        Refusal::Full | Refusal::Requests => (
+        Refusal::Full => (
             StatusCode::SERVICE_UNAVAILABLE,
             "There are as many connections here as there may be.\n",
         )
@@ -191,10 +196,11 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 /// What links for this client start with.
-fn base_url(headers: &HeaderMap) -> Option<String> {
-    let host = headers.get(header::HOST)?.to_str().ok()?;
+fn base_url(arrival: &Arrival) -> Option<String> {
+    let host = arrival.host.as_deref()?;
     let authority: axum::http::uri::Authority = host.parse().ok()?;
-    (!host.contains('@')).then(|| format!("http://{authority}"))
+    let scheme = if arrival.is_secure { "https" } else { "http" };
+    (!host.contains('@')).then(|| format!("{scheme}://{authority}"))
 }
 
 #[cfg(test)]
@@ -221,7 +227,18 @@ mod tests {
     fn the_example_of_the_specification_is_answered_as_there() {
         assert_eq!(accept_key(&Method::GET, &example()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert!(asks_for_subprotocol(&example()));
-        assert_eq!(base_url(&example()).unwrap(), "http://server.example.com:8033");
+    }
+
+    #[test]
+    fn links_begin_with_what_the_client_has_asked_for() {
+        let base = |host: &str, is_secure| {
+            base_url(&Arrival { client: None, is_secure, host: Some(host.to_owned()) })
+        };
+        assert_eq!(base("chat.example:8033", false).unwrap(), "http://chat.example:8033");
+        assert_eq!(base("chat.example", true).unwrap(), "https://chat.example");
+        assert_eq!(base("me@chat.example", true), None);
+        assert_eq!(base("chat.example/path", true), None);
+        assert_eq!(base_url(&Arrival { client: None, is_secure: true, host: None }), None);
     }
 
     #[test]

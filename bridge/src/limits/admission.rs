@@ -75,18 +75,13 @@ impl Admission {
         address: Option<IpAddr>,
         now: Instant,
     ) -> Result<Admitted, Over> {
-        let address = address.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_loopback());
+        let address = address.and_then(counted);
         let mut counts = self.lock();
         if is_reached(counts.in_all, self.most.in_all) {
             return Err(Over::InAll);
         }
         if let Some(ip) = address {
-            counts.check(ip, &self.most)?;
-            counts.arrivals.count(arriving(ip), now).map_err(Over::Arrivals)?;
-            *counts.by_address.entry(ip).or_default() += 1;
-            if let Some(network) = network(ip) {
-                *counts.by_network.entry(network).or_default() += 1;
-            }
+            counts.add(ip, &self.most, now)?;
         }
         counts.in_all += 1;
         Ok(Admitted { admission: Arc::clone(self), address })
@@ -97,8 +92,21 @@ impl Admission {
     }
 }
 
+impl Admitted {
+    /// Counts it for this address, unless it is counted for one already or there are too many.
+    pub(crate) fn come_from(&mut self, address: IpAddr, now: Instant) -> Result<(), Over> {
+        if self.address.is_none()
+            && let Some(ip) = counted(address)
+        {
+            self.admission.lock().add(ip, &self.admission.most, now)?;
+            self.address = Some(ip);
+        }
+        Ok(())
+    }
+}
+
 impl Counts {
-    fn check(&self, ip: IpAddr, most: &Most) -> Result<(), Over> {
+    fn add(&mut self, ip: IpAddr, most: &Most, now: Instant) -> Result<(), Over> {
         let here = self.by_address.get(&ip).copied().unwrap_or_default();
         if is_reached(here, most.per_address) {
             return Err(Over::Address);
@@ -106,6 +114,11 @@ impl Counts {
         let near = network(ip).and_then(|network| self.by_network.get(&network).copied());
         if is_reached(near.unwrap_or_default(), most.per_network) {
             return Err(Over::Network);
+        }
+        self.arrivals.count(arriving(ip), now).map_err(Over::Arrivals)?;
+        *self.by_address.entry(ip).or_default() += 1;
+        if let Some(network) = network(ip) {
+            *self.by_network.entry(network).or_default() += 1;
         }
         Ok(())
     }
@@ -122,6 +135,11 @@ impl Drop for Admitted {
             }
         }
     }
+}
+
+/// The address as it is counted; none for loopback.
+fn counted(address: IpAddr) -> Option<IpAddr> {
+    Some(address.to_canonical()).filter(|ip| !ip.is_loopback())
 }
 
 const fn is_reached(count: u32, most: u32) -> bool {
@@ -215,5 +233,22 @@ mod tests {
         assert_eq!(admission.lock().in_all, 0);
         assert!(admission.admit(ip("2001:db8::2"), now + Duration::from_millis(500)).is_ok());
         assert!(admission.admit(ip("127.0.0.1"), now).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_known_later_counts_from_then_on_and_once() {
+        let admission = Admission::new(MOST);
+        let now = Instant::now();
+        let mut held: Vec<_> = (0..3).map(|_| admission.admit(None, now).unwrap()).collect();
+        let client = ip("192.0.2.1").unwrap();
+        held[0].come_from(client, now).unwrap();
+        held[0].come_from(client, now).unwrap();
+        held[1].come_from(client, now).unwrap();
+        assert_eq!(held[2].come_from(client, now), Err(Over::Address));
+        held.truncate(1);
+        assert_eq!(admission.lock().by_address[&client], 1);
+        drop(held);
+        assert_eq!(admission.lock().in_all, 0);
+        assert!(admission.lock().by_address.is_empty());
     }
 }

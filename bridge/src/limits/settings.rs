@@ -33,7 +33,7 @@ macro_rules! limits {
             $(
                 $(#[doc = $doc])+
                 #[arg(long = $flag, env = $env, value_name = $unit,
-                    help = concat!($($doc,)+ " [default: ", $default, "]"))]
+                    help = concat!($($doc,)+ " [default: ", $default, "]").trim_start())]
                 pub $name: Option<u32>,
             )+
         }

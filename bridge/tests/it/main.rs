@@ -1,6 +1,7 @@
 //! The bridge against upstreams and clients that are written here.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod addresses;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod http;

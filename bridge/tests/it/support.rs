@@ -81,11 +81,20 @@ pub(crate) async fn handshake(
     headers: &[(&'static str, &str)],
 ) -> Result<(WebSocketStream<TcpStream>, Response), Error> {
     let address = bridge.addresses().page;
+    let stream = TcpStream::connect(address).await.unwrap();
+    handshake_on(address, stream, headers).await
+}
+
+/// The same on a stream that leads there.
+pub(crate) async fn handshake_on<S: AsyncRead + AsyncWrite + Unpin>(
+    address: SocketAddr,
+    stream: S,
+    headers: &[(&'static str, &str)],
+) -> Result<(WebSocketStream<S>, Response), Error> {
     let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
-    let stream = TcpStream::connect(address).await.unwrap();
     client_async(request, stream).await
 }
 
