@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mig33_peer::{Proxies, Trusted};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::limits::Admission;
 use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::page::Page;
+use crate::resume;
 use crate::settings::{Settings, UpstreamSetting};
 use crate::upstream::Upstream;
 use crate::{admin, app};
@@ -50,6 +51,8 @@ pub struct Addresses {
 pub(crate) struct Shared {
     pub(crate) upstream: Upstream,
     pub(crate) metrics: Metrics,
+    /// Sessions that can be gone on with.
+    pub(crate) sessions: Arc<resume::Registry<TcpStream>>,
     pub(crate) page: Page,
     pub(crate) allow_origin: Vec<Origin>,
     /// What links start with, where it is set.
@@ -150,9 +153,17 @@ impl Bridge {
         let opened = open(&settings, page_address, &mut registry, &connections).await?;
         let drain_time = settings.drain_time();
         let proxies = settings.proxies();
+        let metrics = Metrics::new(registry);
+        let tunnels = TaskTracker::new();
+        let sessions = resume::Registry::new(
+            settings.resume_limits(),
+            Arc::clone(&metrics.tunnel),
+            tunnels.clone(),
+        );
         let shared = Arc::new(Shared {
             upstream: opened.upstream,
-            metrics: Metrics::new(registry),
+            metrics,
+            sessions,
             page,
             allow_origin: settings.allow_origin,
             public_url: opened.public_url,
@@ -160,7 +171,7 @@ impl Bridge {
             forwarded_header: settings.forwarded_header,
             admission: Admission::new(settings.limits.tunnels()),
             draining: CancellationToken::new(),
-            tunnels: TaskTracker::new(),
+            tunnels,
             connections: AtomicU64::new(0),
         });
         if !shared.page.is_there() {

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use mig33_codec::FrameError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
+/// What stands for the code of a close that has none (RFC 6455 section 7.4.1).
+pub const NO_CODE: u16 = 1005;
+
 /// Why a tunnel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -18,13 +21,18 @@ pub enum End {
     /// No connection to the upstream could be made in time.
     UpstreamUnreachable,
     /// The client closed the WebSocket.
-    ClientClosed,
+    ClientClosed {
+        /// With which code; [`NO_CODE`] where it said none.
+        code: u16,
+    },
     /// The client's connection ended without a close.
     ClientGone,
     /// The client answered no ping.
     ClientDead,
     /// The client sent a text message.
     ClientText,
+    /// The client sent text that is no UTF-8.
+    ClientUtf8,
     /// The client sent bytes that are no packet.
     ClientFraming(FrameError),
     /// A client's message held no packet, or ended inside one.
@@ -33,6 +41,18 @@ pub enum End {
     ClientProtocol,
     /// A client's message was longer than the largest packet.
     ClientTooBig,
+    /// A control message is none of spec/resume.md's, or not the one that is due.
+    ClientControl,
+    /// The client acknowledged what it had not got, or less than before.
+    ClientAck,
+    /// The client sent no first message in time.
+    ClientSilent,
+    /// The client of a session came back on another connection.
+    Replaced,
+    /// The client of a session came back with an offset that is gone.
+    BadOffset,
+    /// The client of a session did not come back in time.
+    GraceOver,
     /// The bridge is being stopped.
     Shutdown,
 }
@@ -45,7 +65,9 @@ const MAX_REASON: usize = 123;
 
 impl End {
     const fn row(self) -> Row {
-        use CloseCode::{Again, Error, Normal, Protocol, Restart, Size, Unsupported};
+        use CloseCode::{
+            Again, Error, Invalid, Normal, Policy, Protocol, Restart, Size, Unsupported,
+        };
         match self {
             Self::UpstreamEnded => {
                 (Some(Normal), "upstream_ended", "The chat service closed the connection.")
@@ -64,12 +86,13 @@ impl End {
                 "upstream_unreachable",
                 "The chat service cannot be reached at the moment.",
             ),
-            Self::ClientClosed => (None, "client_closed", "closed by the client"),
+            Self::ClientClosed { .. } => (None, "client_closed", "closed by the client"),
             Self::ClientGone => (None, "client_gone", "gone without a close"),
             Self::ClientDead => (None, "client_dead", "no answer to a ping"),
             Self::ClientText => {
                 (Some(Unsupported), "client_text", "Packets go in binary messages.")
             }
+            Self::ClientUtf8 => (Some(Invalid), "client_utf8", "Text is UTF-8."),
             Self::ClientFraming(_) => (Some(Protocol), "client_framing", "No packet"),
             Self::ClientPartial => {
                 (Some(Protocol), "client_partial", "A message holds one or more whole packets.")
@@ -78,6 +101,22 @@ impl End {
                 (Some(Protocol), "client_protocol", "Against the WebSocket protocol.")
             }
             Self::ClientTooBig => (Some(Size), "client_too_big", "Larger than the largest packet."),
+            Self::ClientControl => {
+                (Some(Protocol), "client_control", "No control message, or not the one due.")
+            }
+            Self::ClientAck => {
+                (Some(Protocol), "client_ack", "An acknowledgement of what was not sent.")
+            }
+            Self::ClientSilent => {
+                (Some(Policy), "client_silent", "The first message did not come in time.")
+            }
+            Self::Replaced => (
+                Some(CloseCode::Library(4001)),
+                "replaced",
+                "The session goes on on another connection.",
+            ),
+            Self::BadOffset => (None, "bad_offset", "came back with an offset that is gone"),
+            Self::GraceOver => (None, "grace_over", "did not come back in time"),
             Self::Shutdown => (Some(Restart), "shutdown", "The bridge is being restarted."),
         }
     }
@@ -104,13 +143,20 @@ impl End {
             | Self::UpstreamCut
             | Self::UpstreamBroke
             | Self::UpstreamUnreachable
-            | Self::ClientClosed
+            | Self::ClientClosed { .. }
             | Self::ClientGone
             | Self::ClientDead
             | Self::ClientText
+            | Self::ClientUtf8
             | Self::ClientPartial
             | Self::ClientProtocol
             | Self::ClientTooBig
+            | Self::ClientControl
+            | Self::ClientAck
+            | Self::ClientSilent
+            | Self::Replaced
+            | Self::BadOffset
+            | Self::GraceOver
             | Self::Shutdown => return Cow::Borrowed(text),
         };
         let mut reason = format!("{text}: {framing}.");
@@ -128,7 +174,34 @@ impl End {
     /// Whether the client can still be told something, and read it.
     #[must_use]
     pub const fn client_is_there(self) -> bool {
-        !matches!(self, Self::ClientGone | Self::ClientDead)
+        !matches!(self, Self::ClientGone | Self::ClientDead | Self::BadOffset | Self::GraceOver)
+    }
+
+    /// Whether a session that can be gone on with waits for its client (spec/resume.md, "Ending and detaching").
+    #[must_use]
+    pub const fn may_come_back(self) -> bool {
+        match self {
+            Self::ClientGone | Self::ClientDead => true,
+            Self::ClientClosed { code } => !matches!(code, 1000 | 1001),
+            Self::UpstreamEnded
+            | Self::UpstreamCut
+            | Self::UpstreamBroke
+            | Self::UpstreamFraming(_)
+            | Self::UpstreamUnreachable
+            | Self::ClientText
+            | Self::ClientUtf8
+            | Self::ClientFraming(_)
+            | Self::ClientPartial
+            | Self::ClientProtocol
+            | Self::ClientTooBig
+            | Self::ClientControl
+            | Self::ClientAck
+            | Self::ClientSilent
+            | Self::Replaced
+            | Self::BadOffset
+            | Self::GraceOver
+            | Self::Shutdown => false,
+        }
     }
 
     /// Whether the upstream still takes what the client has sent.
@@ -158,14 +231,21 @@ mod tests {
             (End::UpstreamBroke, Some(1011)),
             (End::UpstreamFraming(framing), Some(1011)),
             (End::UpstreamUnreachable, Some(1013)),
-            (End::ClientClosed, None),
+            (End::ClientClosed { code: NO_CODE }, None),
             (End::ClientGone, None),
             (End::ClientDead, None),
             (End::ClientText, Some(1003)),
+            (End::ClientUtf8, Some(1007)),
             (End::ClientFraming(framing), Some(1002)),
             (End::ClientPartial, Some(1002)),
             (End::ClientProtocol, Some(1002)),
             (End::ClientTooBig, Some(1009)),
+            (End::ClientControl, Some(1002)),
+            (End::ClientAck, Some(1002)),
+            (End::ClientSilent, Some(1008)),
+            (End::Replaced, Some(4001)),
+            (End::BadOffset, None),
+            (End::GraceOver, None),
             (End::Shutdown, Some(1012)),
         ];
         for (end, code) in codes {

@@ -1,4 +1,4 @@
-//! `Arrival`: who asks, by which scheme and for which host, where trusted proxies may speak for a client.
+//! `Source`: who asks, by which scheme and for which host, where trusted proxies may speak for a client.
 //!
 //! Each proxy puts the address that it sees behind what it was sent, so the list is read from the right, as far as those
 //! who wrote it are trusted: the first address that is no trusted proxy's is the client. What stands left of it may be the
@@ -31,7 +31,7 @@ pub enum ForwardedHeader {
 
 /// A request's client, and what it has asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Arrival {
+pub(crate) struct Source {
     /// Where the client is; none where a trusted proxy does not name one, and so stands for everybody.
     pub(crate) client: Option<IpAddr>,
     /// Whether the client came by https.
@@ -41,13 +41,13 @@ pub(crate) struct Arrival {
 }
 
 /// What a connection, its headers and those whose word counts say about a request.
-pub(crate) fn arrival(
+pub(crate) fn source(
     peer: Peer,
     headers: &HeaderMap,
     trusted: &Trusted,
     by: ForwardedHeader,
-) -> Arrival {
-    let direct = Arrival {
+) -> Source {
+    let direct = Source {
         client: Some(peer.ip),
         is_secure: peer.is_secure,
         host: headers.get(header::HOST).and_then(text).map(str::to_owned),
@@ -59,7 +59,7 @@ pub(crate) fn arrival(
         ForwardedHeader::XForwarded => x_forwarded(headers, trusted),
         ForwardedHeader::Forwarded => forwarded(headers, trusted),
     };
-    Arrival {
+    Source {
         client: said.client,
         is_secure: said
             .scheme
@@ -177,7 +177,7 @@ mod tests {
                 all
             });
         let peer = Peer { ip: peer.parse().unwrap(), is_secure: false };
-        let Arrival { client, is_secure, host } = arrival(peer, &headers, &trusted(), by);
+        let Source { client, is_secure, host } = source(peer, &headers, &trusted(), by);
         (client.map(|ip| ip.to_string()), is_secure, host)
     }
 

@@ -8,6 +8,7 @@ mod accept;
 mod admin;
 mod app;
 mod upgrade;
+mod websocket;
 
 pub mod address;
 pub mod bridge;
@@ -19,6 +20,7 @@ pub mod metrics;
 pub mod origin;
 pub mod page;
 pub mod pipe;
+pub mod resume;
 pub mod settings;
 pub mod tunnel;
 pub mod upstream;

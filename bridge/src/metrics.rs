@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tracing::info;
 
 use crate::close::End;
 
@@ -123,6 +124,10 @@ pub struct TunnelMetrics {
     packets: Family<DirectionLabels, Counter>,
     to_upstream: Direction,
     to_client: Direction,
+    sessions_detached: Gauge,
+    resumes: Family<ResumeLabels, Counter>,
+    replayed_bytes: Counter,
+    detach_refusals: Counter,
 }
 
 /// The counters of one direction, held apart from their family so that counting needs no look-up.
@@ -151,6 +156,10 @@ impl Default for TunnelMetrics {
             to_client: direction("to_client"),
             bytes: bytes.clone(),
             packets: packets.clone(),
+            sessions_detached: Gauge::default(),
+            resumes: Family::default(),
+            replayed_bytes: Counter::default(),
+            detach_refusals: Counter::default(),
         }
     }
 }
@@ -171,6 +180,26 @@ impl TunnelMetrics {
         );
         registry.register("bytes", "Bytes read from one side for the other", self.bytes.clone());
         registry.register("packets", "Whole packets passed on", self.packets.clone());
+        registry.register(
+            "sessions_detached",
+            "Sessions that wait for their clients",
+            self.sessions_detached.clone(),
+        );
+        registry.register(
+            "resumes",
+            "Clients that came back, by outcome: resumed, or why not",
+            self.resumes.clone(),
+        );
+        registry.register(
+            "replayed_bytes",
+            "Bytes sent again to clients that came back",
+            self.replayed_bytes.clone(),
+        );
+        registry.register(
+            "detach_refusals",
+            "Sessions that ended because too many waited already, or none may",
+            self.detach_refusals.clone(),
+        );
     }
 
     /// A tunnel was opened.
@@ -189,6 +218,32 @@ impl TunnelMetrics {
         }
     }
 
+    /// A session waits for its client.
+    pub(crate) fn detached(&self) {
+        self.sessions_detached.inc();
+    }
+
+    /// It waits no more.
+    pub(crate) fn attached(&self) {
+        self.sessions_detached.dec();
+    }
+
+    /// A session may not wait for its client.
+    pub(crate) fn detach_refused(&self) {
+        self.detach_refusals.inc();
+    }
+
+    /// A client goes on with its session, and was sent so many bytes again.
+    pub(crate) fn resumed(&self, replayed: usize) {
+        self.resumes.get_or_create(&ResumeLabels { outcome: "resumed" }).inc();
+        self.replayed_bytes.inc_by(replayed as u64);
+    }
+
+    /// A client could not go on with its session.
+    pub(crate) fn not_resumed(&self, why: &'static str) {
+        self.resumes.get_or_create(&ResumeLabels { outcome: why }).inc();
+    }
+
     /// The client has sent packets.
     pub(crate) fn count_from_client(&self, bytes: usize, packets: usize) {
         self.to_upstream.count(bytes, packets);
@@ -198,6 +253,18 @@ impl TunnelMetrics {
     pub(crate) fn count_from_upstream(&self, bytes: usize, packets: usize) {
         self.to_client.count(bytes, packets);
     }
+}
+
+/// Counts and logs the end of a connection.
+pub(crate) fn closed(metrics: &TunnelMetrics, connection: u64, end: End) {
+    metrics.closed(end);
+    info!(
+        connection,
+        end = end.label(),
+        code = end.code(),
+        reason = %end.reason(),
+        "connection closed"
+    );
 }
 
 impl Direction {
@@ -211,6 +278,11 @@ impl Direction {
 struct CloseLabels {
     end: &'static str,
     code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResumeLabels {
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

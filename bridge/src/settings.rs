@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use mig33_peer::{Network, Proxies, Trusted};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::address::{Address, BadAddress};
 use crate::forwarded::ForwardedHeader;
 use crate::limits::{LimitArguments, LimitSettings};
 use crate::origin::Origin;
+use crate::resume;
 
 /// All that the bridge can be told. In the settings file these are the keys at the top; the chat service's stand in the
 /// table `[server]`.
@@ -42,6 +43,16 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Seconds that open connections are given when the program is stopped.
     pub drain_timeout: u64,
+    /// Seconds that a session of `mig33.resume` waits for its client; with 0 it ends with its connection.
+    pub resume_grace: u64,
+    /// Bytes that a session keeps for a client that has not acknowledged them, 4,096 to 16,777,216. While it is full
+    /// the chat service is not read.
+    #[serde(deserialize_with = "resume_buffer")]
+    pub resume_buffer: usize,
+    /// Sessions that may wait for their clients at once; beyond that they end with their connections.
+    pub resume_detached: usize,
+    /// The same, of clients from one address.
+    pub resume_detached_per_address: usize,
     /// What is logged, in the notation of `tracing`: a level, or `target=level,…`.
     pub log: String,
     /// How it is logged.
@@ -66,6 +77,10 @@ impl Default for Settings {
             upstream_proxy_protocol: false,
             limits: LimitSettings::default(),
             drain_timeout: 10,
+            resume_grace: 120,
+            resume_buffer: 65_536,
+            resume_detached: 10_000,
+            resume_detached_per_address: 100,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             #[cfg(feature = "embedded")]
@@ -117,6 +132,7 @@ impl Settings {
             upstream_proxy_protocol,
             limits,
             drain_timeout,
+            resume_grace,
             log,
             log_format,
             #[cfg(feature = "embedded")]
@@ -139,6 +155,10 @@ impl Settings {
                 .unwrap_or(self.upstream_proxy_protocol),
             limits: self.limits.with_arguments(&limits),
             drain_timeout: drain_timeout.unwrap_or(self.drain_timeout),
+            resume_grace: resume_grace.unwrap_or(self.resume_grace),
+            resume_buffer: self.resume_buffer,
+            resume_detached: self.resume_detached,
+            resume_detached_per_address: self.resume_detached_per_address,
             log: log.unwrap_or(self.log),
             log_format: log_format.unwrap_or(self.log_format),
             #[cfg(feature = "embedded")]
@@ -153,6 +173,17 @@ impl Settings {
             trusted: Trusted::new(self.trusted_proxy.clone()),
             proxy_protocol: self.proxy_protocol,
             header_time: self.limits.handshake_time(),
+        }
+    }
+
+    /// What sessions of `mig33.resume` may take.
+    #[must_use]
+    pub const fn resume_limits(&self) -> resume::Limits {
+        resume::Limits {
+            grace: Duration::from_secs(self.resume_grace),
+            buffer: self.resume_buffer,
+            detached: self.resume_detached,
+            detached_per_address: self.resume_detached_per_address,
         }
     }
 
@@ -188,6 +219,9 @@ pub struct Arguments {
     /// Seconds that open connections are given when the program is stopped [default: 10]
     #[arg(long, env = "MIG33_DRAIN_TIMEOUT", value_name = "SECONDS")]
     pub drain_timeout: Option<u64>,
+    /// Seconds that a client whose connection broke may take to come back to its session [default: 120]
+    #[arg(long, env = "MIG33_RESUME_GRACE", value_name = "SECONDS")]
+    pub resume_grace: Option<u64>,
     /// What is logged: error, warn, info, debug, trace, or TARGET=LEVEL,… [default: info]
     #[arg(long, env = "MIG33_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -251,6 +285,14 @@ impl TryFrom<String> for UpstreamSetting {
     fn try_from(text: String) -> Result<Self, BadAddress> {
         text.parse()
     }
+}
+
+fn resume_buffer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let bytes = usize::deserialize(deserializer)?;
+    if !(4_096..=16_777_216).contains(&bytes) {
+        return Err(serde::de::Error::custom("`resume_buffer` is 4096 to 16777216 bytes"));
+    }
+    Ok(bytes)
 }
 
 /// How a line of the log is written.
@@ -328,6 +370,7 @@ mod tests {
             ("\nlisen = \"127.0.0.1:1\"", 2, "lisen"),
             ("listen = \"nowhere\"", 1, "nowhere"),
             ("log_format = \"xml\"", 1, "xml"),
+            ("resume_buffer = 100", 1, "4096"),
             ("listen = ", 1, ""),
             ("allow_origin = [\"example.org\"]", 1, "origin"),
         ];

@@ -17,15 +17,33 @@ use tracing::{debug, info};
 use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
-use crate::forwarded::{Arrival, arrival};
+use crate::forwarded::{Source, source};
 use crate::limits::{Admitted, Over};
-use crate::metrics::Refusal;
+use crate::metrics::{Refusal, closed};
 use crate::origin;
-use crate::tunnel::{self, Tunnel};
-use crate::upstream::Client;
+use crate::resume::Arrival;
+use crate::tunnel::Tunnel;
+use crate::upstream::{Client, Link};
+use crate::websocket::{self, Reader};
 
-/// The subprotocol of a plain tunnel; asking for none means the same.
-const SUBPROTOCOL: &str = "mig33";
+/// What a client asks for, in `Sec-WebSocket-Protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subprotocol {
+    /// Whole packets in binary messages.
+    Plain,
+    /// The stream, with resume (spec/resume.md).
+    Resume,
+}
+
+impl Subprotocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "mig33",
+            Self::Resume => "mig33.resume",
+        }
+    }
+}
+
 /// After how long it makes sense to try again where somebody else has to leave first.
 const RETRY_FULL: Duration = Duration::from_secs(30);
 
@@ -40,48 +58,68 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
         return refuse(&shared, Refusal::NoHandshake);
     };
-    let arrival = arrival(peer, request.headers(), &shared.trusted, shared.forwarded_header);
-    if !origin::allowed(request.headers(), arrival.host.as_deref(), &shared.allow_origin) {
+    let source = source(peer, request.headers(), &shared.trusted, shared.forwarded_header);
+    if !origin::allowed(request.headers(), source.host.as_deref(), &shared.allow_origin) {
         return refuse(&shared, Refusal::Origin);
     }
     let client = Client {
-        peer: arrival.client,
-        base_url: shared.public_url.clone().or_else(|| base_url(&arrival)),
+        peer: source.client,
+        base_url: shared.public_url.clone().or_else(|| base_url(&source)),
     };
     let admitted = match shared.admission.admit(client.peer, Instant::now()) {
         Ok(admitted) => admitted,
         Err(over) => return refuse_over(&shared, over),
     };
-    let asked = asks_for_subprotocol(request.headers());
-    let upgrade = hyper::upgrade::on(&mut request);
-    shared.tunnels.spawn(tunnel(Arc::clone(&shared), upgrade, client, admitted));
+    let asked = subprotocol(request.headers());
+    let life = connection(
+        Arc::clone(&shared),
+        hyper::upgrade::on(&mut request),
+        client,
+        admitted,
+        asked.unwrap_or(Subprotocol::Plain),
+    );
+    shared.tunnels.spawn(life);
 
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    if asked {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    if let Some(asked) = asked {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(asked.name()));
     }
     response
 }
 
-/// The life of one tunnel, from the handshake's end on.
-async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client, _admitted: Admitted) {
+/// The life of one connection, from the handshake's end on.
+async fn connection(
+    shared: Arc<Shared>,
+    upgrade: OnUpgrade,
+    client: Client,
+    _admitted: Admitted,
+    subprotocol: Subprotocol,
+) {
     let Some((socket, early)) = upgraded(upgrade).await else { return };
     let connection = shared.next_connection();
+    shared.metrics.tunnel.opened();
+    debug!(connection, peer = ?client.peer, subprotocol = subprotocol.name(), "connection opened");
+    match subprotocol {
+        Subprotocol::Plain => plain(shared, socket, early, client, connection).await,
+        Subprotocol::Resume => resumable(shared, socket, early, client, connection).await,
+    }
+}
+
+/// A plain tunnel.
+async fn plain(
+    shared: Arc<Shared>,
+    socket: TcpStream,
+    early: Bytes,
+    client: Client,
+    connection: u64,
+) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
-    metrics.opened();
-    debug!(connection, peer = ?client.peer, "tunnel opened");
     let draining = shared.draining.child_token();
-    let upstream = tokio::select! {
-        upstream = shared.upstream.connect(client) => upstream.map_err(|error| {
-            info!(connection, %error, "the upstream cannot be reached");
-            End::UpstreamUnreachable
-        }),
-        () = draining.cancelled() => Err(End::Shutdown),
-    };
+    let upstream = connect(&shared, client, connection).await;
     drop(shared);
     let end = match upstream {
         Ok(upstream) => {
@@ -89,12 +127,38 @@ async fn tunnel(shared: Arc<Shared>, upgrade: OnUpgrade, client: Client, _admitt
             tunnel.run(draining.cancelled()).await
         }
         Err(end) => {
-            Box::pin(tunnel::refuse(socket, end)).await;
+            Box::pin(websocket::refuse(socket, Reader::default(), end)).await;
             end
         }
     };
-    metrics.closed(end);
-    info!(connection, end = end.label(), code = end.code(), reason = %end.reason(), "tunnel closed");
+    closed(&metrics, connection, end);
+}
+
+/// A connection that begins a session, or is handed to the one that it goes on with.
+async fn resumable(
+    shared: Arc<Shared>,
+    socket: TcpStream,
+    early: Bytes,
+    client: Client,
+    connection: u64,
+) {
+    let sessions = Arc::clone(&shared.sessions);
+    let draining = shared.draining.child_token();
+    let arrival = Arrival::new(socket, connection, client.peer);
+    // boxed, so that a session at rest has no room for its beginning
+    let connect = Box::pin(async move { connect(&shared, client, connection).await });
+    sessions.serve(arrival, &early, connect, draining).await;
+}
+
+/// A connection to the upstream for one client.
+async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Link, End> {
+    tokio::select! {
+        upstream = shared.upstream.connect(client) => upstream.map_err(|error| {
+            info!(connection, %error, "the upstream cannot be reached");
+            End::UpstreamUnreachable
+        }),
+        () = shared.draining.cancelled() => Err(End::Shutdown),
+    }
 }
 
 /// The socket itself, and what the client has sent behind its handshake.
@@ -181,8 +245,11 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-fn asks_for_subprotocol(headers: &HeaderMap) -> bool {
-    has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+/// The best that is asked for and known; none where nothing known is asked for.
+fn subprotocol(headers: &HeaderMap) -> Option<Subprotocol> {
+    [Subprotocol::Resume, Subprotocol::Plain]
+        .into_iter()
+        .find(|known| has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, known.name()))
 }
 
 /// Whether a header that is a list has this entry.
@@ -196,10 +263,10 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 /// What links for this client start with.
-fn base_url(arrival: &Arrival) -> Option<String> {
-    let host = arrival.host.as_deref()?;
+fn base_url(source: &Source) -> Option<String> {
+    let host = source.host.as_deref()?;
     let authority: axum::http::uri::Authority = host.parse().ok()?;
-    let scheme = if arrival.is_secure { "https" } else { "http" };
+    let scheme = if source.is_secure { "https" } else { "http" };
     (!host.contains('@')).then(|| format!("{scheme}://{authority}"))
 }
 
@@ -226,19 +293,31 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_answered_as_there() {
         assert_eq!(accept_key(&Method::GET, &example()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert!(asks_for_subprotocol(&example()));
+        assert_eq!(subprotocol(&example()), Some(Subprotocol::Plain));
     }
 
     #[test]
     fn links_begin_with_what_the_client_has_asked_for() {
         let base = |host: &str, is_secure| {
-            base_url(&Arrival { client: None, is_secure, host: Some(host.to_owned()) })
+            base_url(&Source { client: None, is_secure, host: Some(host.to_owned()) })
         };
         assert_eq!(base("chat.example:8033", false).unwrap(), "http://chat.example:8033");
         assert_eq!(base("chat.example", true).unwrap(), "https://chat.example");
         assert_eq!(base("me@chat.example", true), None);
         assert_eq!(base("chat.example/path", true), None);
-        assert_eq!(base_url(&Arrival { client: None, is_secure: true, host: None }), None);
+        assert_eq!(base_url(&Source { client: None, is_secure: true, host: None }), None);
+    }
+
+    #[test]
+    fn resume_is_preferred_and_what_is_not_known_is_not_answered() {
+        let mut headers = example();
+        let mut ask = |value: &'static str| {
+            headers.insert("sec-websocket-protocol", value.parse().unwrap());
+            subprotocol(&headers)
+        };
+        assert_eq!(ask("mig33, mig33.resume"), Some(Subprotocol::Resume));
+        assert_eq!(ask("mig33.resume.v2,mig33"), Some(Subprotocol::Plain));
+        assert_eq!(ask("chat"), None);
     }
 
     #[test]

@@ -1,18 +1,11 @@
 //! A tunnel: one WebSocket and one connection to the upstream, driven by one task until either ends.
 //!
 //! What comes in, what goes out and when it ends is decided by parts without I/O (`inbound`, `outbound`,
-//! `heartbeat`, [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
+//! [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
 //! before is still waiting: a side that is ahead is not read.
 
-mod backlog;
-mod finish;
-mod follower;
-mod heartbeat;
 mod inbound;
 mod outbound;
-mod scratch;
-
-pub(crate) use self::finish::refuse;
 
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -24,16 +17,14 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use self::backlog::Backlog;
-use self::heartbeat::{Beat, Heartbeat, PERIOD};
 use self::inbound::Inbound;
 use self::outbound::Outbound;
-use self::scratch::Scratch;
 use crate::close::End;
 use crate::metrics::TunnelMetrics;
-
-/// A client that does not read its answers to pings is not read any further once so many bytes of them wait.
-const MAX_ANSWERS: usize = 4096;
+use crate::websocket::{
+    Backlog, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, close_client, close_upstream, frames,
+    scratch,
+};
 
 /// Both connections, and what is on the way between them.
 #[derive(Debug)]
@@ -88,6 +79,21 @@ where
         end
     }
 
+    async fn finish(self, end: End) {
+        let client = async {
+            if end.client_is_there() {
+                let reader = self.inbound.into_reader();
+                close_client(self.client, self.to_client, reader, end).await;
+            }
+        };
+        let upstream = async {
+            if end.upstream_is_there() && !self.upstream_deaf {
+                close_upstream(self.upstream, self.to_upstream).await;
+            }
+        };
+        tokio::join!(client, upstream);
+    }
+
     async fn drive(&mut self, shutdown: impl Future<Output = ()>) -> End {
         let mut shutdown = pin!(shutdown);
         let mut period = pin!(sleep(PERIOD));
@@ -112,7 +118,7 @@ where
             period.as_mut().reset(Instant::now() + PERIOD);
             match self.heartbeat.period_over(self.to_upstream.is_empty()) {
                 Beat::Dead => return Err(End::ClientDead),
-                Beat::Ping => self.to_client.push(&outbound::ping()),
+                Beat::Ping => self.to_client.push(&frames::ping()),
             }
         }
         Ok(())

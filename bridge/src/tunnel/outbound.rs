@@ -1,16 +1,8 @@
 //! Server to client: any bytes in, messages of whole packets out. No I/O.
 use mig33_codec::{FrameError, MAX_PACKET, Scanner};
-use tokio_tungstenite::tungstenite::protocol::frame::{
-    CloseFrame, Frame, FrameHeader,
-    coding::{Data, OpCode},
-};
 
-/// Bytes of the longest frame header that a server writes (RFC 6455 section 5.2): two and a length of eight.
-const HEADER_ROOM: usize = 10;
-/// The most that is read from an upstream at once.
-const READ: usize = 64 * 1024;
-/// Bytes of the buffer that [`Outbound::take`] works in.
-pub(super) const BUFFER: usize = HEADER_ROOM + MAX_PACKET + READ;
+use crate::websocket::frames::{HEADER_ROOM, put_binary_header};
+use crate::websocket::scratch::READ;
 
 /// Puts together whole packets. It holds the beginning of one that has not come in full, and nothing else.
 #[derive(Debug, Default)]
@@ -58,11 +50,7 @@ impl Outbound {
             front.copy_from_slice(&self.partial);
         }
         self.partial = buffer.get(whole..end).unwrap_or_default().to_vec();
-        let (header, header_len) = binary_header(whole - HEADER_ROOM);
-        let message_start = HEADER_ROOM - header_len;
-        if let Some(front) = buffer.get_mut(message_start..HEADER_ROOM) {
-            front.copy_from_slice(header.get(..header_len).unwrap_or_default());
-        }
+        let message_start = put_binary_header(buffer, whole - HEADER_ROOM);
         Ok(Taken {
             packets: scan.packets,
             message: buffer.get(message_start..whole).unwrap_or_default(),
@@ -75,37 +63,19 @@ impl Outbound {
     }
 }
 
-/// The header of a binary message of `length` bytes, and how long it is.
-fn binary_header(length: usize) -> ([u8; HEADER_ROOM], usize) {
-    let header = FrameHeader { opcode: OpCode::Data(Data::Binary), ..FrameHeader::default() };
-    let mut bytes = [0; HEADER_ROOM];
-    let mut rest = bytes.as_mut_slice();
-    header.format(length as u64, &mut rest).expect("there is room for the longest header");
-    let left = rest.len();
-    (bytes, HEADER_ROOM - left)
-}
-
-/// A ping, ready to be sent.
-pub(super) fn ping() -> Vec<u8> {
-    bytes_of(Frame::ping(Vec::new()))
-}
-
-/// A close, ready to be sent.
-pub(super) fn close(frame: CloseFrame) -> Vec<u8> {
-    bytes_of(Frame::close(Some(frame)))
-}
-
-fn bytes_of(frame: Frame) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(frame.len());
-    frame.format(&mut bytes).expect("writing to memory does not fail");
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use tokio_tungstenite::tungstenite::protocol::frame::{
+        FrameHeader,
+        coding::{Data, OpCode},
+    };
+
     use super::*;
+
+    /// Bytes of the buffer that an upstream is read into.
+    const BUFFER: usize = HEADER_ROOM + MAX_PACKET + READ;
 
     fn packet(length: usize) -> Vec<u8> {
         let mut packet = vec![2, 1, 244, 0, 0];

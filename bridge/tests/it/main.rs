@@ -9,5 +9,6 @@ mod limits;
 mod listeners;
 mod memory;
 mod program;
+mod resume;
 mod support;
 mod tunnel;

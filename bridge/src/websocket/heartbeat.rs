@@ -2,11 +2,11 @@
 use std::time::Duration;
 
 /// How often a client is pinged; one that has given no sign of life for a whole period after a ping is dead.
-pub(super) const PERIOD: Duration = Duration::from_secs(25);
+pub(crate) const PERIOD: Duration = Duration::from_secs(25);
 
 /// What is due at the end of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beat {
+pub(crate) enum Beat {
     /// Send a ping.
     Ping,
     /// End the tunnel.
@@ -15,20 +15,20 @@ pub(super) enum Beat {
 
 /// Signs of life in the present period.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Heartbeat {
+pub(crate) struct Heartbeat {
     seen: bool,
     pinged: bool,
 }
 
 impl Heartbeat {
     /// The client has sent bytes, or has taken some that had been waiting for it.
-    pub(super) const fn alive(&mut self) {
+    pub(crate) const fn alive(&mut self) {
         self.seen = true;
     }
 
     /// A period is over. `listening` says whether the client was read: while its bytes are left in the socket, because
     /// the upstream is slow, its silence means nothing.
-    pub(super) const fn period_over(&mut self, listening: bool) -> Beat {
+    pub(crate) const fn period_over(&mut self, listening: bool) -> Beat {
         if self.pinged && !self.seen && listening {
             return Beat::Dead;
         }

@@ -7,9 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use super::backlog::Backlog;
-use super::inbound::Inbound;
-use super::{Tunnel, outbound, scratch};
+use super::{Backlog, Reader, frames, scratch};
 use crate::close::End;
 
 /// How long a side that takes nothing is waited for while something is left to be delivered.
@@ -18,59 +16,42 @@ const STALL: Duration = Duration::from_secs(10);
 /// reset the connection, and the other end would lose what we sent last: a browser would see 1006 in place of our code.
 const LINGER: Duration = Duration::from_secs(3);
 
-impl<C, U> Tunnel<C, U>
-where
-    C: AsyncRead + AsyncWrite + Unpin,
-    U: AsyncRead + AsyncWrite + Unpin,
-{
-    pub(super) async fn finish(self, end: End) {
-        let client = async {
-            if end.client_is_there() {
-                close_client(self.client, self.to_client, self.inbound, end).await;
-            }
-        };
-        let upstream = async {
-            if end.upstream_is_there() && !self.upstream_deaf {
-                close_upstream(self.upstream, self.to_upstream).await;
-            }
-        };
-        tokio::join!(client, upstream);
+/// Tells a client that it gets no tunnel; nothing, where it is gone.
+pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, reader: Reader, end: End) {
+    if end.client_is_there() {
+        close_client(client, Backlog::default(), reader, end).await;
     }
 }
 
-/// Tells a client that it gets no tunnel.
-pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, end: End) {
-    close_client(client, Backlog::default(), Inbound::default(), end).await;
-}
-
 /// Delivers what is left and the close, then waits for the client's.
-async fn close_client<C>(mut client: C, mut left: Backlog, mut inbound: Inbound, end: End)
+pub(crate) async fn close_client<C>(mut client: C, mut left: Backlog, mut reader: Reader, end: End)
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
     if let Some(frame) = end.frame() {
-        left.push(&outbound::close(frame));
+        left.push(&frames::close(frame));
     }
     let delivered = deliver(&mut client, left).await;
     // a client that has sent its own close sends nothing behind it
-    if delivered && end != End::ClientClosed {
+    if delivered && !matches!(end, End::ClientClosed { .. }) {
         // behind bytes that are no WebSocket, or a message that is not read, there is no close to be found
-        let mut is_lost = matches!(end, End::ClientTooBig | End::ClientProtocol);
-        discard(&mut client, |bytes, thrown_away| {
+        let mut is_lost = matches!(end, End::ClientTooBig | End::ClientUtf8 | End::ClientProtocol);
+        discard(&mut client, |bytes, answers| {
             if is_lost {
                 return false;
             }
-            thrown_away.clear();
-            let taken = inbound.take(bytes, thrown_away, &mut Vec::new());
-            is_lost = matches!(taken, Err(End::ClientTooBig | End::ClientProtocol));
-            taken == Err(End::ClientClosed)
+            answers.clear();
+            let taken = reader.take(bytes, answers, |_| Ok(()));
+            is_lost =
+                matches!(taken, Err(End::ClientTooBig | End::ClientUtf8 | End::ClientProtocol));
+            matches!(taken, Err(End::ClientClosed { .. }))
         })
         .await;
     }
 }
 
 /// Delivers what is left and ends the stream, then waits for its other direction to end.
-async fn close_upstream<U>(mut upstream: U, left: Backlog)
+pub(crate) async fn close_upstream<U>(mut upstream: U, left: Backlog)
 where
     U: AsyncRead + AsyncWrite + Unpin,
 {
@@ -82,7 +63,7 @@ where
 /// Writes what is left and ends our direction; whether that could be done.
 async fn deliver<S: AsyncWrite + Unpin>(socket: &mut S, mut left: Backlog) -> bool {
     while !left.is_empty() {
-        let step = timeout(STALL, poll_fn(|cx| left.poll_write_some(socket, cx)));
+        let step = timeout(STALL, poll_fn(|cx| left.poll_write_some(socket, cx, |_| {})));
         if !matches!(step.await, Ok(Ok(()))) {
             return false;
         }
@@ -106,7 +87,7 @@ async fn discard<S: AsyncRead + Unpin>(
                     Poll::Ready(Ok(())) => {}
                 }
                 let bytes = into.filled();
-                if bytes.is_empty() || last(bytes, &mut scratch.packets) {
+                if bytes.is_empty() || last(bytes, &mut scratch.answers) {
                     return Poll::Ready(());
                 }
             }

@@ -7,44 +7,63 @@ use tokio::io::AsyncWrite;
 
 /// Bytes in the order in which they have to go out.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(crate) struct Backlog {
     bytes: Vec<u8>,
     /// How many of them have gone out.
     sent: usize,
 }
 
 impl Backlog {
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Puts bytes behind the others.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Puts what is left of another behind.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.push(other.bytes.get(other.sent..).unwrap_or_default());
+    }
+
     /// Writes what is here until all is out or the socket takes no more; the socket's waker is set when it does not.
-    pub(super) fn poll_write<W: AsyncWrite + Unpin>(
+    pub(crate) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         socket: &mut W,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        self.poll_write_with(socket, cx, |_| {})
+    }
+
+    /// As [`poll_write`](Self::poll_write), and shows the bytes that the socket has taken, also where an error follows.
+    pub(crate) fn poll_write_with<W: AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut W,
+        cx: &mut Context<'_>,
+        mut written: impl FnMut(&[u8]),
+    ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
-            ready!(self.poll_write_some(socket, cx))?;
+            ready!(self.poll_write_some(socket, cx, &mut written))?;
         }
         Poll::Ready(Ok(()))
     }
 
     /// Writes as much as the socket takes at once.
-    pub(super) fn poll_write_some<W: AsyncWrite + Unpin>(
+    pub(crate) fn poll_write_some<W: AsyncWrite + Unpin>(
         &mut self,
         socket: &mut W,
         cx: &mut Context<'_>,
+        mut written: impl FnMut(&[u8]),
     ) -> Poll<io::Result<()>> {
         let rest = self.bytes.get(self.sent..).unwrap_or_default();
         match ready!(Pin::new(socket).poll_write(cx, rest))? {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            count => self.sent += count,
+            count => {
+                written(rest.get(..count).unwrap_or_default());
+                self.sent += count;
+            }
         }
         if self.sent >= self.bytes.len() {
             self.clear();
@@ -53,16 +72,31 @@ impl Backlog {
     }
 
     /// Writes `bytes` at once, behind what is here, and keeps what the socket does not take.
-    pub(super) fn write_or_keep<W: AsyncWrite + Unpin>(
+    pub(crate) fn write_or_keep<W: AsyncWrite + Unpin>(
+        &mut self,
+        bytes: &[u8],
+        socket: &mut W,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        self.write_or_keep_with(bytes, socket, cx, |_| {})
+    }
+
+    /// As [`write_or_keep`](Self::write_or_keep), and shows the bytes that the socket has taken.
+    pub(crate) fn write_or_keep_with<W: AsyncWrite + Unpin>(
         &mut self,
         mut bytes: &[u8],
         socket: &mut W,
         cx: &mut Context<'_>,
+        mut written: impl FnMut(&[u8]),
     ) -> io::Result<()> {
         while self.is_empty() && !bytes.is_empty() {
             match Pin::new(&mut *socket).poll_write(cx, bytes) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => bytes = bytes.get(count..).unwrap_or_default(),
+                Poll::Ready(Ok(count)) => {
+                    let (taken, rest) = bytes.split_at(count);
+                    written(taken);
+                    bytes = rest;
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => break,
             }
@@ -72,7 +106,7 @@ impl Backlog {
     }
 
     /// Forgets what is here, since nobody will take it.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }

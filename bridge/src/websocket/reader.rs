@@ -1,0 +1,192 @@
+//! Bytes from a client in, messages and answers to control frames out. No I/O.
+use std::io::{self, Read, Write};
+
+use mig33_codec::MAX_PACKET;
+use tokio_tungstenite::tungstenite::{
+    self, Error,
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+
+use super::follower::Follower;
+use crate::close::{End, NO_CODE};
+
+/// A message of a client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Message<'a> {
+    Binary(&'a [u8]),
+    Text(&'a str),
+}
+
+/// What reads a client's stream. At rest, which is between two messages, it holds no buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    websocket: Option<Box<WebSocketContext>>,
+    follower: Follower,
+}
+
+impl Reader {
+    /// Takes the stream's next bytes: shows each message in them to `seen`, and appends what the client has to be
+    /// answered (pongs, the answer to its close) to `answers`.
+    ///
+    /// # Errors
+    /// Why the tunnel has to end: the client closed, or broke the rules, or `seen` says so.
+    pub(crate) fn take(
+        &mut self,
+        bytes: &[u8],
+        answers: &mut Vec<u8>,
+        mut seen: impl FnMut(Message<'_>) -> Result<(), End>,
+    ) -> Result<(), End> {
+        self.follower.advance(bytes);
+        let websocket = self
+            .websocket
+            .get_or_insert_with(|| Box::new(WebSocketContext::new(Role::Server, Some(config()))));
+        let mut memory = Memory { input: bytes, output: answers };
+        loop {
+            match websocket.read(&mut memory) {
+                Ok(tungstenite::Message::Binary(message)) => seen(Message::Binary(&message))?,
+                Ok(tungstenite::Message::Text(text)) => seen(Message::Text(&text))?,
+                Ok(tungstenite::Message::Close(frame)) => {
+                    // the answer is queued: this writes it
+                    let _ = websocket.flush(&mut memory);
+                    let code = frame.map_or(NO_CODE, |frame| frame.code.into());
+                    return Err(End::ClientClosed { code });
+                }
+                Ok(
+                    tungstenite::Message::Ping(_)
+                    | tungstenite::Message::Pong(_)
+                    | tungstenite::Message::Frame(_),
+                ) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(Error::Capacity(_)) => return Err(End::ClientTooBig),
+                Err(Error::Utf8(_)) => return Err(End::ClientUtf8),
+                Err(_) => return Err(End::ClientProtocol),
+            }
+        }
+        if self.follower.at_rest() {
+            self.websocket = None;
+        }
+        Ok(())
+    }
+
+    /// Whether it holds nothing.
+    #[cfg(test)]
+    pub(crate) const fn at_rest(&self) -> bool {
+        self.websocket.is_none()
+    }
+}
+
+/// Small buffers; a message is at most as long as the longest packet.
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_write_buffer_size(4096)
+        .max_message_size(Some(MAX_PACKET))
+        .max_frame_size(Some(MAX_PACKET))
+}
+
+/// The socket as the codec sees it: bytes that have arrived, and a place for what it answers.
+struct Memory<'a> {
+    input: &'a [u8],
+    output: &'a mut Vec<u8>,
+}
+
+impl Read for Memory<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(into)
+    }
+}
+
+impl Write for Memory<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [9, 8, 7, 6];
+        let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap()];
+        frame.extend(mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        frame
+    }
+
+    /// What a reader makes of the bytes: the end, its messages, its answers.
+    fn take(reader: &mut Reader, bytes: &[u8]) -> (Result<(), End>, Vec<String>, Vec<u8>) {
+        let (mut messages, mut answers) = (Vec::new(), Vec::new());
+        let taken = reader.take(bytes, &mut answers, |message| {
+            messages.push(format!("{message:?}"));
+            Ok(())
+        });
+        (taken, messages, answers)
+    }
+
+    #[test]
+    fn every_cut_gives_the_same_messages() {
+        // a text, then a message in two frames with a ping between them
+        let stream = [
+            masked(0x81, "é".as_bytes()),
+            masked(0x02, b"ab"),
+            masked(0x89, b"hi"),
+            masked(0x80, b"c"),
+        ]
+        .concat();
+        for cut in 0..=stream.len() {
+            let mut reader = Reader::default();
+            let first = take(&mut reader, &stream[..cut]);
+            let second = take(&mut reader, &stream[cut..]);
+            assert_eq!((first.0, second.0), (Ok(()), Ok(())));
+            assert_eq!(
+                [first.1, second.1].concat(),
+                ["Text(\"é\")", "Binary([97, 98, 99])"],
+                "cut at {cut}"
+            );
+            assert_eq!([first.2, second.2].concat(), b"\x8a\x02hi", "the ping is answered");
+            assert!(reader.at_rest());
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_rules_ends_the_tunnel_and_keeps_what_came_before() {
+        let cases = [
+            (masked(0x81, b"\xff\xff"), End::ClientUtf8),
+            (vec![0x82, 2, 2, 0], End::ClientProtocol),
+            (masked(0x83, b""), End::ClientProtocol),
+            (masked(0xc2, b"abc"), End::ClientProtocol),
+            (vec![0x82, 0xff, 0, 0, 0, 0, 0, 0xff, 0, 0, 1, 2, 3, 4], End::ClientTooBig),
+        ];
+        for (bad, end) in cases {
+            let (taken, messages, _) =
+                take(&mut Reader::default(), &[masked(0x82, b"a"), bad].concat());
+            assert_eq!((taken, messages.len()), (Err(end), 1));
+        }
+    }
+
+    #[test]
+    fn a_close_is_answered_with_its_code() {
+        for (content, code) in [(&[3, 233][..], 1001), (&[0x0f, 0xa0], 4000), (&[], NO_CODE)] {
+            let (taken, _, answers) = take(&mut Reader::default(), &masked(0x88, content));
+            assert_eq!(taken, Err(End::ClientClosed { code }));
+            assert_eq!(answers, [&[0x88, content.len() as u8], content].concat());
+        }
+    }
+
+    #[test]
+    fn a_declared_length_alone_is_no_message() {
+        let mut reader = Reader::default();
+        let header = [0x82, 0xff, 0, 0, 0, 0, 0, 5, 0, 0, 1, 2, 3, 4];
+        assert_eq!(take(&mut reader, &header), (Ok(()), vec![], vec![]));
+        assert!(!reader.at_rest(), "a frame that has begun is waited for");
+    }
+}

@@ -1,0 +1,239 @@
+//! Acknowledgements, tokens, first messages: what each side may say, and when.
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{Client, Sessions, pass};
+use crate::support::packet;
+use futures_util::SinkExt;
+
+#[tokio::test(start_paused = true)]
+async fn the_streams_go_both_ways_in_any_cut() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let stream = [packet(3), packet(0), packet(200)].concat();
+    for piece in stream.chunks(7) {
+        client.send(piece).await.unwrap();
+    }
+    client.send(b"").await.unwrap();
+    let mut got = vec![0; stream.len()];
+    server.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, stream);
+
+    server.write_all(&stream[..10]).await.unwrap();
+    client.receive(10).await.unwrap();
+    assert_eq!(client.received, stream[..10], "half a packet goes on at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_is_acknowledged_by_bytes_or_time() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let begin = Instant::now();
+    client.send(&packet(100)).await.unwrap();
+    client.take().await.unwrap();
+    assert_eq!((client.acknowledged, begin.elapsed()), (109, Duration::from_secs(1)));
+    // at rest there is nothing to be said
+    assert!(timeout(Duration::from_secs(20), client.take()).await.is_err());
+
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 20_009];
+        server.read_exact(&mut got).await.unwrap();
+        server
+    });
+    let begin = Instant::now();
+    client.send(&packet(20_000)).await.unwrap();
+    client.take().await.unwrap();
+    assert!(client.acknowledged >= 16 * 1024 && begin.elapsed() < Duration::from_secs(1));
+    let _server = reading.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_only_read_is_not_acknowledged() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    // more than the server's stream holds, and the server does not read
+    client.send(&packet(900)).await.unwrap();
+    client.send(&packet(900)).await.unwrap();
+    client.take().await.unwrap();
+    assert_eq!(client.acknowledged, super::STREAM);
+    let mut got = vec![0; 2 * 909];
+    server.read_exact(&mut got).await.unwrap();
+    client.take().await.unwrap();
+    assert_eq!(client.acknowledged, got.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_acknowledge_stops_the_server_from_being_read() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let writing = tokio::spawn(async move {
+        // longer than may be kept: it goes in pieces
+        server.write_all(&packet(200_000)).await.unwrap();
+        server
+    });
+    while timeout(Duration::from_secs(5), client.take()).await.is_ok_and(|taken| taken.is_ok()) {}
+    assert_eq!(client.received.len(), 65_536);
+    client.acknowledge().await.unwrap();
+    client.receive(200_009).await.unwrap();
+    assert_eq!(client.received, packet(200_000));
+    writing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_behind_or_ahead_is_1002() {
+    for (first, second) in [(10, 9), (0, 110), (0, u64::MAX)] {
+        let mut sessions = Sessions::new();
+        let (mut client, mut server) = sessions.begin().await;
+        server.write_all(&packet(100)).await.unwrap();
+        client.receive(109).await.unwrap();
+        client.say(&json!({ "ack": first })).await.unwrap();
+        client.say(&json!({ "ack": first })).await.unwrap();
+        client.say(&json!({ "ack": second })).await.unwrap();
+        assert_eq!(client.ended().await, Some(1002), "{first}, {second}");
+        // the session is over with it
+        let answer = client.resume(sessions.connection()).await.unwrap();
+        assert_eq!(answer["reason"], "unknown");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_but_a_first_message_may_come_first() {
+    let mut sessions = Sessions::new();
+    for bad in ["", "hello", "{}", r#"{"ack":0}"#, r#"{"resume":"abc"}"#] {
+        let mut client = Client::on(sessions.connection()).await;
+        client.socket.send(Message::text(bad)).await.unwrap();
+        assert_eq!(client.ended().await, Some(1002), "{bad}");
+    }
+    let mut client = Client::on(sessions.connection()).await;
+    client.socket.send(Message::binary(packet(0))).await.unwrap();
+    assert_eq!(client.ended().await, Some(1002));
+
+    let begin = Instant::now();
+    let mut client = Client::on(sessions.connection()).await;
+    assert_eq!(client.ended().await, Some(1008));
+    assert_eq!(begin.elapsed(), Duration::from_secs(5));
+    assert!(sessions.no_server());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_before_the_first_message_is_answered() {
+    let mut sessions = Sessions::new();
+    let mut client = Client::on(sessions.connection()).await;
+    client.socket.send(Message::Ping("there?".into())).await.unwrap();
+    let pong = futures_util::StreamExt::next(&mut client.socket).await.unwrap().unwrap();
+    assert_eq!(pong, Message::Pong("there?".into()));
+    client.open().await.unwrap();
+    sessions.server().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_good_once_and_that_before_it_until_the_next_has_come() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let first = client.token.clone();
+    // the answer is lost: the client has nothing but its first token
+    client.resume(sessions.connection()).await.unwrap();
+    let lost = std::mem::replace(&mut client.token, first.clone());
+    let answer = client.resume(sessions.connection()).await.unwrap();
+    assert_eq!(answer["resumed"], true);
+    assert!(![&first, &lost].contains(&&client.token));
+    // now something comes on the new connection
+    client.send(&packet(0)).await.unwrap();
+    server.read_exact(&mut [0; 9]).await.unwrap();
+    let good = client.token.clone();
+    for bad in [first, lost, "x".to_owned(), good.to_lowercase()] {
+        let mut other = Client::on(sessions.connection()).await;
+        other.token = bad;
+        let answer = other.open().await.unwrap();
+        assert_eq!(
+            (&answer["resumed"], &answer["reason"], &answer["received"]),
+            (&json!(false), &json!("unknown"), &json!(0))
+        );
+        sessions.server().await;
+    }
+    client.send(&packet(1)).await.unwrap();
+    server.read_exact(&mut [0; 10]).await.unwrap();
+    assert_eq!(client.resume(sessions.connection()).await.unwrap()["resumed"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offset_that_is_gone_begins_anew_and_ends_the_old_session() {
+    for behind in [false, true] {
+        let mut sessions = Sessions::new();
+        let (mut client, mut server) = sessions.begin().await;
+        server.write_all(&packet(100)).await.unwrap();
+        client.receive(109).await.unwrap();
+        client.acknowledge().await.unwrap();
+        client.send(&packet(0)).await.unwrap();
+        server.read_exact(&mut [0; 9]).await.unwrap();
+        client.received.resize(if behind { 108 } else { 110 }, 0);
+        let answer = client.resume(sessions.connection()).await.unwrap();
+        assert_eq!((&answer["resumed"], &answer["reason"]), (&json!(false), &json!("offset")));
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 0, "the old session's server is told");
+        let mut server = sessions.server().await;
+        client.send(&packet(2)).await.unwrap();
+        server.read_exact(&mut [0; 11]).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_are_no_packet_end_the_session() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    client.send(&packet(0)).await.unwrap();
+    client.send(b"GET /").await.unwrap();
+    assert_eq!(client.ended().await, Some(1002));
+    let mut got = Vec::new();
+    server.read_to_end(&mut got).await.unwrap();
+    assert_eq!(got, packet(0), "what came before is delivered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_of_a_detached_session_is_kept_awake_and_the_client_sees_nothing_of_it() {
+    const PING: [u8; 9] = [2, 0, 2, 0, 0, 0, 0, 0, 0];
+    const PONG: [u8; 9] = [2, 0, 3, 0, 0, 0, 0, 0, 0];
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let begin = Instant::now();
+    client.send(&packet(0)).await.unwrap();
+    server.read_exact(&mut [0; 9]).await.unwrap();
+    pass(20).await;
+    let mut got = [0; 9];
+    drop(std::mem::replace(&mut client.socket, Client::on(sessions.connection()).await.socket));
+    server.read_exact(&mut got).await.unwrap();
+    assert_eq!((got, begin.elapsed()), (PING, Duration::from_secs(60)));
+    // its answer comes after the client has come back, between other packets and in two pieces
+    client.resume(sessions.connection()).await.unwrap();
+    server.write_all(&[&packet(4), &PONG[..5]].concat()).await.unwrap();
+    client.receive(13).await.unwrap();
+    server.write_all(&[&PONG[5..], &packet(6)].concat()).await.unwrap();
+    client.receive(28).await.unwrap();
+    assert_eq!(client.received, [packet(4), packet(6)].concat());
+    // and the client's own answers come as they do
+    client.send(&PING).await.unwrap();
+    server.read_exact(&mut got).await.unwrap();
+    server.write_all(&PONG).await.unwrap();
+    client.receive(37).await.unwrap();
+    assert_eq!(client.received[28..], PONG);
+    drop(client.socket.close(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_ping_goes_into_the_middle_of_a_packet() {
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let whole = packet(30);
+    client.send(&whole[..20]).await.unwrap();
+    server.read_exact(&mut [0; 20]).await.unwrap();
+    drop(std::mem::replace(&mut client.socket, Client::on(sessions.connection()).await.socket));
+    assert!(timeout(Duration::from_secs(100), server.read(&mut [0])).await.is_err());
+    client.resume(sessions.connection()).await.unwrap();
+    client.send(&whole[20..]).await.unwrap();
+    let mut got = [0; 19];
+    server.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, whole[20..]);
+}
