@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,40 +15,81 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use mig33_peer::Proxies;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-/// How long a request's header may take, and how long a connection may stay between two requests.
-const HEADER_TIME: Duration = Duration::from_secs(5);
+use crate::bridge::Shared;
+use crate::limits::{Admission, Admitted, Over};
+use crate::metrics::Unserved;
+
 /// The most bytes that a request's header may have.
 const HEADER_SIZE: usize = 16 * 1024;
+/// What somebody is told who is not even asked what they want.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
+    Connection: close\r\n\r\n";
 /// How long an answer that is under way may take when the program is stopped.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
 /// The pause after accepting has failed for want of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Where a request comes from; every request carries it as an extension.
+/// Where a request's connection comes from; every request carries it as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer {
+    /// The other end of the socket, or who it speaks for by a PROXY header.
+    pub(crate) ip: IpAddr,
+    /// Whether the connection is TLS.
+    pub(crate) is_secure: bool,
+}
 
-/// Accepts until `stop`; each connection is a task in `connections`.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    router: Router,
-    stop: CancellationToken,
-    connections: TaskTracker,
-) {
+/// What a listener does with those who come.
+pub(crate) struct Door {
+    pub(crate) router: Router,
+    /// Counts the connections that are no tunnel.
+    pub(crate) admission: Arc<Admission>,
+    /// Whom it believes about others.
+    pub(crate) proxies: Proxies,
+    /// How long a request's header may take, and how long a connection may stay between two requests.
+    pub(crate) header_time: Option<Duration>,
+    pub(crate) shared: Arc<Shared>,
+    /// Nobody is accepted any more, and requests under way are the last of their connection.
+    pub(crate) stop: CancellationToken,
+    pub(crate) connections: TaskTracker,
+}
+
+impl Door {
+    /// Closes a connection that is one too many, and says so where that can be done at once: the answer fits into the
+    /// empty buffer of a new socket. Who has sent much already may not get to see it.
+    fn turn_away(&self, stream: &TcpStream, peer: SocketAddr, over: Over) {
+        debug!(%peer, ?over, "a connection too many was turned away");
+        self.shared.metrics.unserved(Unserved::Requests);
+        let _ = stream.try_write(TOO_MANY);
+    }
+}
+
+/// Accepts until told to stop; each connection is a task.
+pub(crate) async fn accept(listener: TcpListener, door: Door) {
+    let door = Arc::new(door);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = door.stop.cancelled() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                connections.spawn(serve(stream, peer, router.clone(), stop.clone()));
+                // a proxy stands for many, and is counted in all only
+                let ip = peer.ip();
+                let counted = (!door.proxies.trusted.contains(ip)).then_some(ip);
+                match door.admission.admit(counted, Instant::now()) {
+                    Ok(admitted) => {
+                        door.connections.spawn(serve(stream, peer, Arc::clone(&door), admitted));
+                    }
+                    Err(over) => door.turn_away(&stream, peer, over),
+                }
             }
             // the client is gone again
             Err(error) if is_of_one_connection(&error) => {
@@ -61,23 +103,37 @@ pub(crate) async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+/// Answers one connection's requests. It is counted until it ends or becomes a tunnel, which counts by itself.
+async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut admitted: Admitted) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection was lost at once");
         return;
     }
-    let service =
-        WithPeer { peer: Peer(peer.ip().to_canonical()), inner: TowerToHyperService::new(router) };
+    let peer = match Box::pin(door.proxies.client(&mut stream, peer)).await {
+        Ok(client) => client,
+        Err(error) => {
+            door.shared.metrics.unserved(Unserved::ProxyHeader);
+            debug!(%peer, %error, "a proxy's connection was closed");
+            return;
+        }
+    };
+    if !door.proxies.trusted.contains(peer.ip())
+        && let Err(over) = admitted.come_from(peer.ip(), Instant::now())
+    {
+        return door.turn_away(&stream, peer, over);
+    }
+    let peer = Peer { ip: peer.ip(), is_secure: false };
+    let service = WithPeer { peer, inner: TowerToHyperService::new(door.router.clone()) };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(door.header_time)
         .max_buf_size(HEADER_SIZE)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = door.stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             match timeout(LAST_ANSWER_TIME, connection).await {
                 Ok(ended) => ended,

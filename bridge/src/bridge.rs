@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use mig33_peer::{Proxies, Trusted};
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -12,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::accept::accept;
+use crate::accept::{Door, accept};
 use crate::address::Address;
+use crate::forwarded::ForwardedHeader;
+use crate::limits::Admission;
 use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::page::Page;
@@ -54,6 +57,11 @@ pub(crate) struct Shared {
     pub(crate) allow_origin: Vec<Origin>,
     /// What links start with, where it is set.
     pub(crate) public_url: Option<String>,
+    /// Whose word about a client counts.
+    pub(crate) trusted: Trusted,
+    pub(crate) forwarded_header: ForwardedHeader,
+    /// Counts the tunnels.
+    pub(crate) admission: Arc<Admission>,
     /// No new tunnels, and an end to the open ones.
     pub(crate) draining: CancellationToken,
     pub(crate) tunnels: TaskTracker,
@@ -144,6 +152,7 @@ impl Bridge {
         let mut registry = Registry::default();
         let opened = open(&settings, page_address, &mut registry, &connections).await?;
         let drain_time = settings.drain_time();
+        let proxies = settings.proxies();
         let metrics = Metrics::new(registry);
         let tunnels = TaskTracker::new();
         let sessions = resume::Registry::new(
@@ -158,6 +167,9 @@ impl Bridge {
             page,
             allow_origin: settings.allow_origin,
             public_url: opened.public_url,
+            trusted: proxies.trusted.clone(),
+            forwarded_header: settings.forwarded_header,
+            admission: Admission::new(settings.limits.tunnels()),
             draining: CancellationToken::new(),
             tunnels,
             connections: AtomicU64::new(0),
@@ -166,13 +178,18 @@ impl Bridge {
             warn!("the page is not in this program: `cargo xtask build` makes one that has it");
         }
         let page_router = app::router(&shared, opened.pictures);
-        connections.spawn(accept(page_listener, page_router, stop.clone(), connections.clone()));
-        connections.spawn(accept(
-            admin_listener,
-            admin::router(&shared),
-            stop.clone(),
-            connections.clone(),
-        ));
+        let door = |router, proxies| Door {
+            router,
+            proxies,
+            // each listener has its own: a full page keeps nobody from the figures
+            admission: Admission::new(settings.limits.requests()),
+            header_time: settings.limits.header_time(),
+            shared: Arc::clone(&shared),
+            stop: stop.clone(),
+            connections: connections.clone(),
+        };
+        connections.spawn(accept(page_listener, door(page_router, proxies.clone())));
+        connections.spawn(accept(admin_listener, door(admin::router(&shared), Proxies::default())));
         Ok(Self {
             shared,
             addresses: Addresses { page: page_address, tcp: opened.tcp, admin: admin_address },
@@ -238,7 +255,7 @@ async fn open(
     let mut server = settings.server.clone();
     let public_url = server.public_url.clone();
     if let UpstreamSetting::Tcp(address) = &settings.upstream {
-        let upstream = Upstream::tcp(address.clone());
+        let upstream = Upstream::tcp(address.clone(), settings.upstream_proxy_protocol);
         return Ok(Opened { upstream, public_url, tcp: None, pictures: None, service: None });
     }
     let (tcp_listener, tcp) = bind(Listener::Tcp, &settings.tcp_listen).await?;
@@ -247,7 +264,8 @@ async fn open(
     let service = mig33_server::Service::start(server).await?;
     service.register_metrics(registry);
     let listening = service.clone();
-    connections.spawn(async move { listening.listen(tcp_listener).await });
+    let proxies = settings.proxies();
+    connections.spawn(async move { listening.listen_behind(tcp_listener, proxies).await });
     Ok(Opened {
         upstream: Upstream::Embedded(crate::upstream::Embedded::new(
             service.clone(),
@@ -269,7 +287,7 @@ async fn open(
 ) -> Result<Opened, StartError> {
     match &settings.upstream {
         UpstreamSetting::Tcp(address) => {
-            let upstream = Upstream::tcp(address.clone());
+            let upstream = Upstream::tcp(address.clone(), settings.upstream_proxy_protocol);
             Ok(Opened { upstream, public_url: None, tcp: None, pictures: None })
         }
         UpstreamSetting::Embedded => Err(StartError::NotEmbedded),

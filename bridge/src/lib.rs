@@ -1,7 +1,8 @@
 //! WebSocket to mig33 TCP, the page, and the chat service in one program.
 //!
 //! [`Bridge`] starts and stops everything; [`tunnel::Tunnel`] is its heart: one WebSocket, one connection to the upstream.
-//! Everything that decides is without I/O: [`close`] is the table of close codes, [`origin`] the rule of who may connect.
+//! Everything that decides is without I/O: [`close`] is the table of close codes, [`origin`] the rule of who may connect,
+//! [`limits`] the table of how many and how fast.
 
 mod accept;
 mod admin;
@@ -12,6 +13,8 @@ mod websocket;
 pub mod address;
 pub mod bridge;
 pub mod close;
+pub mod forwarded;
+pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod origin;

@@ -30,13 +30,22 @@ impl Metrics {
         let refusals = Family::default();
         let own = registry.sub_registry_with_prefix("mig33_bridge");
         tunnel.register(own);
-        own.register("refusals", "Requests for a tunnel that were refused", refusals.clone());
+        own.register(
+            "refusals",
+            "Requests for a tunnel, and connections, that were refused",
+            refusals.clone(),
+        );
         Self { registry, tunnel, refusals }
     }
 
     /// Counts a request that got no tunnel.
     pub fn refused(&self, refusal: Refusal) {
         self.refusals.get_or_create(&RefusalLabels { reason: refusal.label() }).inc();
+    }
+
+    /// Counts a connection that got no answer, or a short one.
+    pub fn unserved(&self, why: Unserved) {
+        self.refusals.get_or_create(&RefusalLabels { reason: why.label() }).inc();
     }
 
     /// All figures, in the text format of OpenMetrics.
@@ -58,6 +67,14 @@ pub enum Refusal {
     Origin,
     /// The bridge is being stopped.
     Draining,
+    /// There are as many tunnels as there may be.
+    Full,
+    /// There are as many from its address.
+    Address,
+    /// There are as many from its /64 of IPv6.
+    Network,
+    /// They come too fast from its address.
+    Arrivals,
 }
 
 impl Refusal {
@@ -68,6 +85,30 @@ impl Refusal {
             Self::NoHandshake => "no_handshake",
             Self::Origin => "origin",
             Self::Draining => "draining",
+            Self::Full => "full",
+            Self::Address => "address",
+            Self::Network => "network",
+            Self::Arrivals => "arrivals",
+        }
+    }
+}
+
+/// Why a connection was closed before its first request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// There are as many that are no tunnel as there may be, in all or from its address.
+    Requests,
+    /// It comes from a proxy, and did not begin with the header that it has to begin with.
+    ProxyHeader,
+}
+
+impl Unserved {
+    /// Its name in metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::ProxyHeader => "proxy_header",
         }
     }
 }

@@ -5,9 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use mig33_peer::{Network, Proxies, Trusted};
 use serde::{Deserialize, Deserializer};
 
 use crate::address::{Address, BadAddress};
+use crate::forwarded::ForwardedHeader;
+use crate::limits::{LimitArguments, LimitSettings};
 use crate::origin::Origin;
 use crate::resume;
 
@@ -26,6 +29,18 @@ pub struct Settings {
     pub admin_listen: Address,
     /// Pages from elsewhere that may open tunnels.
     pub allow_origin: Vec<Origin>,
+    /// Networks of proxies whose word about a client's address, scheme and host counts; none by default. Limits by address
+    /// count what they name, and the proxies themselves are not counted.
+    pub trusted_proxy: Vec<Network>,
+    /// Where these proxies name the client of a request: `x-forwarded` (default) or `forwarded`.
+    pub forwarded_header: ForwardedHeader,
+    /// Whether connections from these proxies begin with a PROXY header (version 1 or 2), on the page's listener and on
+    /// the embedded service's; one that does not is closed. Off by default.
+    pub proxy_protocol: bool,
+    /// Whether the upstream is told the client's address in a PROXY header (version 2). It has to expect one. Off by default.
+    pub upstream_proxy_protocol: bool,
+    /// How many connections there may be, and how fast.
+    pub limits: LimitSettings,
     /// Seconds that open connections are given when the program is stopped.
     pub drain_timeout: u64,
     /// Seconds that a session of `mig33.resume` waits for its client; with 0 it ends with its connection.
@@ -56,6 +71,11 @@ impl Default for Settings {
             tcp_listen: address("127.0.0.1:9119"),
             admin_listen: address("127.0.0.1:8034"),
             allow_origin: Vec::new(),
+            trusted_proxy: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
+            proxy_protocol: false,
+            upstream_proxy_protocol: false,
+            limits: LimitSettings::default(),
             drain_timeout: 10,
             resume_grace: 120,
             resume_buffer: 65_536,
@@ -106,6 +126,11 @@ impl Settings {
             tcp_listen,
             admin_listen,
             allow_origin,
+            trusted_proxy,
+            forwarded_header,
+            proxy_protocol,
+            upstream_proxy_protocol,
+            limits,
             drain_timeout,
             resume_grace,
             log,
@@ -119,6 +144,16 @@ impl Settings {
             tcp_listen: tcp_listen.unwrap_or(self.tcp_listen),
             admin_listen: admin_listen.unwrap_or(self.admin_listen),
             allow_origin: if allow_origin.is_empty() { self.allow_origin } else { allow_origin },
+            trusted_proxy: if trusted_proxy.is_empty() {
+                self.trusted_proxy
+            } else {
+                trusted_proxy
+            },
+            forwarded_header: forwarded_header.unwrap_or(self.forwarded_header),
+            proxy_protocol: proxy_protocol.unwrap_or(self.proxy_protocol),
+            upstream_proxy_protocol: upstream_proxy_protocol
+                .unwrap_or(self.upstream_proxy_protocol),
+            limits: self.limits.with_arguments(&limits),
             drain_timeout: drain_timeout.unwrap_or(self.drain_timeout),
             resume_grace: resume_grace.unwrap_or(self.resume_grace),
             resume_buffer: self.resume_buffer,
@@ -128,6 +163,16 @@ impl Settings {
             log_format: log_format.unwrap_or(self.log_format),
             #[cfg(feature = "embedded")]
             server: self.server.with_args(server),
+        }
+    }
+
+    /// Whom the listeners for clients believe.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        Proxies {
+            trusted: Trusted::new(self.trusted_proxy.clone()),
+            proxy_protocol: self.proxy_protocol,
+            header_time: self.limits.handshake_time(),
         }
     }
 
@@ -183,6 +228,33 @@ pub struct Arguments {
     /// How it is logged [default: text]
     #[arg(long, env = "MIG33_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// A proxy whose word about a client counts, as ADDRESS or ADDRESS/BITS; may be given again
+    #[arg(long, env = "MIG33_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
+    /// Where these proxies name the client of a request [default: x-forwarded]
+    #[arg(long, env = "MIG33_FORWARDED_HEADER")]
+    pub forwarded_header: Option<ForwardedHeader>,
+    /// Connections from these proxies begin with a PROXY header, version 1 or 2
+    #[arg(
+        long,
+        env = "MIG33_PROXY_PROTOCOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub proxy_protocol: Option<bool>,
+    /// Tell the upstream a client's address in a PROXY header, version 2
+    #[arg(
+        long,
+        env = "MIG33_UPSTREAM_PROXY_PROTOCOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub upstream_proxy_protocol: Option<bool>,
+    /// How many connections, and how fast.
+    #[command(flatten, next_help_heading = "Limits (0: none)")]
+    pub limits: LimitArguments,
     /// The embedded chat service's.
     #[cfg(feature = "embedded")]
     #[command(flatten, next_help_heading = "Chat service")]

@@ -1,5 +1,6 @@
 //! `/ws`: the WebSocket handshake, and the task that becomes a tunnel.
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -9,12 +10,15 @@ use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, info};
 
 use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
+use crate::forwarded::{Source, source};
+use crate::limits::{Admitted, Over};
 use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
@@ -40,6 +44,9 @@ impl Subprotocol {
     }
 }
 
+/// After how long it makes sense to try again where somebody else has to leave first.
+const RETRY_FULL: Duration = Duration::from_secs(30);
+
 /// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
 pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
     if shared.draining.is_cancelled() {
@@ -48,18 +55,27 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
     let Some(accept) = accept_key(request.method(), request.headers()) else {
         return refuse(&shared, Refusal::NoHandshake);
     };
-    if !origin::allowed(request.headers(), &shared.allow_origin) {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return refuse(&shared, Refusal::NoHandshake);
+    };
+    let source = source(peer, request.headers(), &shared.trusted, shared.forwarded_header);
+    if !origin::allowed(request.headers(), source.host.as_deref(), &shared.allow_origin) {
         return refuse(&shared, Refusal::Origin);
     }
     let client = Client {
-        peer: request.extensions().get::<Peer>().map(|peer| peer.0),
-        base_url: shared.public_url.clone().or_else(|| base_url(request.headers())),
+        peer: source.client,
+        base_url: shared.public_url.clone().or_else(|| base_url(&source)),
+    };
+    let admitted = match shared.admission.admit(client.peer, Instant::now()) {
+        Ok(admitted) => admitted,
+        Err(over) => return refuse_over(&shared, over),
     };
     let asked = subprotocol(request.headers());
     let life = connection(
         Arc::clone(&shared),
         hyper::upgrade::on(&mut request),
         client,
+        admitted,
         asked.unwrap_or(Subprotocol::Plain),
     );
     shared.tunnels.spawn(life);
@@ -80,6 +96,7 @@ async fn connection(
     shared: Arc<Shared>,
     upgrade: OnUpgrade,
     client: Client,
+    _admitted: Admitted,
     subprotocol: Subprotocol,
 ) {
     let Some((socket, early)) = upgraded(upgrade).await else { return };
@@ -184,7 +201,34 @@ fn refuse(shared: &Shared, refusal: Refusal) -> Response {
             "The bridge is being restarted.\n",
         )
             .into_response(),
+        Refusal::Full => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "There are as many connections here as there may be.\n",
+        )
+            .into_response(),
+        Refusal::Address | Refusal::Network => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "There are as many connections from this address as there may be.\n",
+        )
+            .into_response(),
+        Refusal::Arrivals => {
+            (StatusCode::TOO_MANY_REQUESTS, "This address connects too often.\n").into_response()
+        }
     }
+}
+
+/// The answer where a limit is reached, with the time after which trying again makes sense.
+fn refuse_over(shared: &Shared, over: Over) -> Response {
+    let (refusal, wait) = match over {
+        Over::InAll => (Refusal::Full, RETRY_FULL),
+        Over::Address => (Refusal::Address, RETRY_FULL),
+        Over::Network => (Refusal::Network, RETRY_FULL),
+        Over::Arrivals(wait) => (Refusal::Arrivals, wait),
+    };
+    let mut response = refuse(shared, refusal);
+    let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_s));
+    response
 }
 
 /// What a valid handshake (RFC 6455 section 4.2.1) is answered with.
@@ -219,10 +263,11 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
 }
 
 /// What links for this client start with.
-fn base_url(headers: &HeaderMap) -> Option<String> {
-    let host = headers.get(header::HOST)?.to_str().ok()?;
+fn base_url(source: &Source) -> Option<String> {
+    let host = source.host.as_deref()?;
     let authority: axum::http::uri::Authority = host.parse().ok()?;
-    (!host.contains('@')).then(|| format!("http://{authority}"))
+    let scheme = if source.is_secure { "https" } else { "http" };
+    (!host.contains('@')).then(|| format!("{scheme}://{authority}"))
 }
 
 #[cfg(test)]
@@ -249,7 +294,18 @@ mod tests {
     fn the_example_of_the_specification_is_answered_as_there() {
         assert_eq!(accept_key(&Method::GET, &example()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(subprotocol(&example()), Some(Subprotocol::Plain));
-        assert_eq!(base_url(&example()).unwrap(), "http://server.example.com:8033");
+    }
+
+    #[test]
+    fn links_begin_with_what_the_client_has_asked_for() {
+        let base = |host: &str, is_secure| {
+            base_url(&Source { client: None, is_secure, host: Some(host.to_owned()) })
+        };
+        assert_eq!(base("chat.example:8033", false).unwrap(), "http://chat.example:8033");
+        assert_eq!(base("chat.example", true).unwrap(), "https://chat.example");
+        assert_eq!(base("me@chat.example", true), None);
+        assert_eq!(base("chat.example/path", true), None);
+        assert_eq!(base_url(&Source { client: None, is_secure: true, host: None }), None);
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Upstream: where the chat service is, and how a tunnel gets to it.
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use mig33_peer::proxy_header;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::address::Address;
 use crate::pipe::PipeEnd;
 
+/// A proxy that forwards HTTP does not say which port its client has.
+const UNKNOWN_PORT: u16 = 0;
 /// How long connecting may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long the answer to [`Upstream::reachable`] is good: asking often costs the upstream nothing.
@@ -41,10 +44,10 @@ pub struct Client {
 }
 
 impl Upstream {
-    /// A server on TCP.
+    /// A server on TCP. With `proxy_protocol` it is told each client's address in a PROXY header.
     #[must_use]
-    pub const fn tcp(address: Address) -> Self {
-        Self::Tcp(TcpUpstream { address, reachable: Mutex::new(None) })
+    pub const fn tcp(address: Address, proxy_protocol: bool) -> Self {
+        Self::Tcp(TcpUpstream { address, proxy_protocol, reachable: Mutex::new(None) })
     }
 
     /// A connection for one client.
@@ -53,11 +56,7 @@ impl Upstream {
     /// Nobody listens there, or the time is over.
     pub async fn connect(&self, client: Client) -> io::Result<Link> {
         match self {
-            Self::Tcp(upstream) => {
-                // an address on TCP is told nothing of the client
-                let Client { peer: _, base_url: _ } = client;
-                upstream.connect().await.map(Link::Tcp)
-            }
+            Self::Tcp(upstream) => upstream.connect(client.peer).await.map(Link::Tcp),
             #[cfg(feature = "embedded")]
             Self::Embedded(upstream) => Ok(Link::Pipe(upstream.connect(client))),
         }
@@ -77,13 +76,24 @@ impl Upstream {
 #[derive(Debug)]
 pub struct TcpUpstream {
     address: Address,
+    /// Whether each connection begins with a PROXY header.
+    proxy_protocol: bool,
     /// When it was last asked whether it is reachable, and the answer.
     reachable: Mutex<Option<(Instant, bool)>>,
 }
 
 impl TcpUpstream {
-    async fn connect(&self) -> io::Result<TcpStream> {
-        let stream = timeout(CONNECT_TIME, TcpStream::connect(self.address.as_str()))
+    async fn connect(&self, client: Option<IpAddr>) -> io::Result<TcpStream> {
+        let connect = async {
+            let mut stream = TcpStream::connect(self.address.as_str()).await?;
+            if self.proxy_protocol {
+                let client = client.map(|ip| SocketAddr::new(ip, UNKNOWN_PORT));
+                let header = proxy_header::version_2(client, stream.peer_addr()?);
+                stream.write_all(&header).await?;
+            }
+            Ok::<_, io::Error>(stream)
+        };
+        let stream = timeout(CONNECT_TIME, connect)
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         // it fails only where the connection is gone again, which reading tells better
@@ -97,7 +107,7 @@ impl TcpUpstream {
         {
             return answer;
         }
-        let answer = self.connect().await.is_ok();
+        let answer = self.connect(None).await.is_ok();
         *self.last_answer() = Some((Instant::now(), answer));
         answer
     }

@@ -1,10 +1,13 @@
 //! The listeners: take connections as they come, and go on when the system has none to give for a while.
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use mig33_peer::Proxies;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,10 +21,27 @@ const REFUSED: Duration = Duration::from_millis(100);
 const HEADERS: Duration = Duration::from_secs(15);
 
 /// Serves mig33 clients until the service stops.
-pub(crate) async fn listen(service: &Service, listener: TcpListener, stopping: &CancellationToken) {
-    while let Some((stream, client)) = accept(&listener, stopping).await {
-        let service = service.clone();
-        tokio::spawn(async move { service.serve_connection(stream, client).await });
+pub(crate) async fn listen(
+    service: &Service,
+    listener: TcpListener,
+    proxies: Proxies,
+    stopping: &CancellationToken,
+) {
+    let proxies = Arc::new(proxies);
+    while let Some((stream, peer)) = accept(&listener, stopping).await {
+        tokio::spawn(serve(service.clone(), stream, peer, Arc::clone(&proxies)));
+    }
+}
+
+/// Serves one client, once it is known who that is.
+async fn serve(service: Service, mut stream: TcpStream, peer: SocketAddr, proxies: Arc<Proxies>) {
+    match Box::pin(proxies.client(&mut stream, peer)).await {
+        Ok(client) => {
+            // a proxy that names nobody stands for everybody
+            let peer = Some(client.ip()).filter(|ip| !proxies.trusted.contains(*ip));
+            service.serve_connection(stream, ClientInfo { peer, base_url: None }).await;
+        }
+        Err(error) => tracing::debug!(%peer, %error, "a proxy's connection was closed"),
     }
 }
 
@@ -61,7 +81,7 @@ pub(crate) async fn listen_http(
 async fn accept(
     listener: &TcpListener,
     stopping: &CancellationToken,
-) -> Option<(TcpStream, ClientInfo)> {
+) -> Option<(TcpStream, SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -69,9 +89,7 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => match stream.set_nodelay(true) {
-                Ok(()) => {
-                    return Some((stream, ClientInfo { peer: Some(address.ip()), base_url: None }));
-                }
+                Ok(()) => return Some((stream, address)),
                 Err(error) => tracing::debug!(%error, "the connection was gone at once"),
             },
             Err(error) => {

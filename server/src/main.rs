@@ -3,8 +3,10 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use mig33_peer::{Network, Proxies, Trusted};
 use mig33_server::{Service, Settings, SettingsArgs, StartError};
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -24,6 +26,18 @@ struct Args {
     /// Settings file (TOML); its table [server] has the service's settings
     #[arg(long, env = "MIG33_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A proxy whose PROXY header counts, as ADDRESS or ADDRESS/BITS; may be given again
+    #[arg(long, env = "MIG33_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxy: Vec<Network>,
+    /// Connections from these proxies begin with a PROXY header, version 1 or 2
+    #[arg(
+        long,
+        env = "MIG33_PROXY_PROTOCOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    proxy_protocol: Option<bool>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -34,6 +48,8 @@ struct Args {
 struct ConfigFile {
     listen: Option<SocketAddr>,
     http_listen: Option<SocketAddr>,
+    trusted_proxy: Vec<Network>,
+    proxy_protocol: bool,
     server: Settings,
 }
 
@@ -54,6 +70,8 @@ enum Failure {
     Io(#[from] io::Error),
 }
 
+/// How long a proxy's header may take.
+const PROXY_HEADER: Duration = Duration::from_secs(5);
 const LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 9119);
 const HTTP_LISTEN: SocketAddr =
@@ -84,12 +102,19 @@ async fn run(args: Args) -> Result<(), Failure> {
     let http =
         bind(args.http_listen.or(file.http_listen).unwrap_or(HTTP_LISTEN), "--http-listen").await?;
     let (tcp_address, http_address) = (tcp.local_addr()?, http.local_addr()?);
+    let trusted =
+        if args.trusted_proxy.is_empty() { file.trusted_proxy } else { args.trusted_proxy };
+    let proxies = Proxies {
+        trusted: Trusted::new(trusted),
+        proxy_protocol: args.proxy_protocol.unwrap_or(file.proxy_protocol),
+        header_time: Some(PROXY_HEADER),
+    };
     let mut settings = file.server.with_args(args.settings);
     settings.public_url.get_or_insert_with(|| format!("http://{http_address}"));
     let service = Service::start(settings).await?;
     let listening = service.clone();
     let listening_http = service.clone();
-    let tcp_task = tokio::spawn(async move { listening.listen(tcp).await });
+    let tcp_task = tokio::spawn(async move { listening.listen_behind(tcp, proxies).await });
     let http_task = tokio::spawn(async move { listening_http.listen_http(http).await });
     if let Err(error) = announce(tcp_address, http_address) {
         tracing::warn!(%error, "nobody reads where this program listens");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mig33_peer::Proxies;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -191,7 +192,12 @@ impl Service {
 
     /// Serves the clients that come to this listener, until [`shutdown`](Self::shutdown).
     pub async fn listen(&self, listener: TcpListener) {
-        listener::listen(self, listener, &self.stopping).await;
+        self.listen_behind(listener, Proxies::default()).await;
+    }
+
+    /// The same, where proxies may stand between: what they say of a client's address counts for the limits by address.
+    pub async fn listen_behind(&self, listener: TcpListener, proxies: Proxies) {
+        listener::listen(self, listener, proxies, &self.stopping).await;
     }
 
     /// Serves [`http_router`](Self::http_router) on this listener, until [`shutdown`](Self::shutdown).

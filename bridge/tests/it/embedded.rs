@@ -5,11 +5,14 @@ use mig33_bridge::settings::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings, StartError};
 use mig33_codec::packets::{Login, NewRegistration, SessionTerminated};
 use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Secret};
+use mig33_peer::{Proxies, Trusted};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{client, close_code, free_port, get, receive, send};
+use crate::support::{
+    client, close_code, free_port, get, handshake, receive, send, settings, upstream,
+};
 
 fn embedded(data: &TempDir) -> Settings {
     let mut settings = Settings {
@@ -33,6 +36,10 @@ fn registration() -> Vec<u8> {
     registration.encode(2).unwrap().to_bytes().to_vec()
 }
 
+fn login() -> Login {
+    Login { username: Some("alice".into()), ..Login::default() }
+}
+
 fn frame(bytes: Vec<u8>) -> Frame {
     let mut decoder = Decoder::new();
     decoder.push(bytes.into());
@@ -49,9 +56,7 @@ async fn a_browser_registers_and_a_handset_logs_in_and_both_are_told_of_the_end(
     assert_eq!((answer.command, answer.transaction), (Command::OK, 2));
 
     let mut handset = Handset::connect(bridge.addresses().tcp.unwrap()).await;
-    let login = Login { username: Some("alice".into()), ..Login::default() };
-    handset.stream.write_all(&login.encode(1).unwrap().to_bytes()).await.unwrap();
-    assert_eq!(handset.next().await.command, Command::LOGIN_CHALLENGE);
+    assert!(handset.is_let_in().await);
 
     let handset_ends = async {
         let last = handset.next().await;
@@ -72,6 +77,20 @@ struct Handset {
 impl Handset {
     async fn connect(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), decoder: Decoder::new() }
+    }
+
+    /// One that a proxy stands before.
+    async fn behind_a_proxy(proxy: SocketAddr, ip: &str) -> Self {
+        let mut handset = Self::connect(proxy).await;
+        let header = format!("PROXY TCP4 {ip} 127.0.0.1 4000 9119\r\n");
+        handset.stream.write_all(header.as_bytes()).await.unwrap();
+        handset
+    }
+
+    /// Whether the service lets it in, as far as one does who has not logged in.
+    async fn is_let_in(&mut self) -> bool {
+        self.stream.write_all(&login().encode(1).unwrap().to_bytes()).await.unwrap();
+        self.next().await.command == Command::LOGIN_CHALLENGE
     }
 
     async fn next(&mut self) -> Frame {
@@ -112,4 +131,58 @@ async fn a_data_folder_that_is_in_use_is_said() {
     assert!(error.to_string().contains(data.path().to_str().unwrap()), "{error}");
     first.stop().await;
     Bridge::start(embedded(&data)).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn the_embedded_service_counts_the_handsets_behind_a_proxy() {
+    let data = tempfile::tempdir().unwrap();
+    let mut settings = embedded(&data);
+    settings.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
+    settings.proxy_protocol = true;
+    settings.server.limits.connections_per_address = 1;
+    let bridge = Bridge::start(settings).await.unwrap();
+    let tcp = bridge.addresses().tcp.unwrap();
+    let mut first = Handset::behind_a_proxy(tcp, "203.0.113.7").await;
+    assert!(first.is_let_in().await);
+    let mut second = Handset::behind_a_proxy(tcp, "203.0.113.7").await;
+    assert_eq!(second.next().await.command, Command::ERROR, "there are too many from there");
+    assert!(Handset::behind_a_proxy(tcp, "203.0.113.8").await.is_let_in().await);
+    bridge.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_elsewhere_counts_the_clients_of_a_bridge_that_tells_it() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = mig33_server::Settings {
+        data_dir: data.path().to_owned(),
+        ..mig33_server::Settings::default()
+    };
+    server.limits.connections_per_address = 1;
+    let service = mig33_server::Service::start(server).await.unwrap();
+    let (listener, address) = upstream().await;
+    let trusted = Trusted::new(vec!["127.0.0.1".parse().unwrap()]);
+    let proxies = Proxies { trusted, proxy_protocol: true, header_time: None };
+    let listening = service.clone();
+    tokio::spawn(async move { listening.listen_behind(listener, proxies).await });
+
+    let mut settings = settings(address);
+    settings.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
+    settings.upstream_proxy_protocol = true;
+    let bridge = Bridge::start(settings).await.unwrap();
+    let connect = async |ip| handshake(&bridge, &[("x-forwarded-for", ip)]).await.unwrap().0;
+    let login = login().encode(1).unwrap().to_bytes();
+    let mut first = connect("203.0.113.7").await;
+    send(&mut first, &login).await;
+    assert_eq!(frame(receive(&mut first).await).command, Command::LOGIN_CHALLENGE);
+    let mut second = connect("203.0.113.7").await;
+    assert_eq!(
+        frame(receive(&mut second).await).command,
+        Command::ERROR,
+        "there are too many from there"
+    );
+    let mut third = connect("203.0.113.8").await;
+    send(&mut third, &login).await;
+    assert_eq!(frame(receive(&mut third).await).command, Command::LOGIN_CHALLENGE);
+    bridge.stop().await;
+    service.shutdown().await;
 }

@@ -89,13 +89,14 @@ async fn silent_and_half_header_connections_are_closed_and_tunnels_are_not() {
     let (mut tunnel, accepted) = tokio::join!(client(&bridge), listener.accept());
     let mut accepted = accepted.unwrap().0;
     let mut silent = TcpStream::connect(bridge.addresses().page).await.unwrap();
+    let mut admin = TcpStream::connect(bridge.addresses().admin).await.unwrap();
     let mut half = TcpStream::connect(bridge.addresses().page).await.unwrap();
     half.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
     // both are there when time begins to jump to whatever is waited for next
     tokio::task::yield_now().await;
     tokio::time::pause();
     let begin = Instant::now();
-    for stream in [&mut silent, &mut half] {
+    for stream in [&mut silent, &mut half, &mut admin] {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         assert!(!answer.starts_with(b"HTTP/1.1 200"));

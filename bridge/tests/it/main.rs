@@ -1,9 +1,11 @@
 //! The bridge against upstreams and clients that are written here.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod addresses;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod http;
+mod limits;
 mod listeners;
 mod memory;
 mod program;

@@ -36,8 +36,13 @@ pub(crate) fn settings(upstream: SocketAddr) -> Settings {
 
 /// A bridge with a page of one file.
 pub(crate) async fn bridge(upstream: SocketAddr) -> Bridge {
+    bridge_with(settings(upstream)).await
+}
+
+/// The same, with these settings.
+pub(crate) async fn bridge_with(settings: Settings) -> Bridge {
     let page = Page::of([("index.html".to_owned(), "<title>mig33</title>".into())]);
-    Bridge::start_with(settings(upstream), page).await.unwrap()
+    Bridge::start_with(settings, page).await.unwrap()
 }
 
 /// Something to connect to, and its address.
@@ -62,6 +67,9 @@ pub(crate) async fn ends() -> Ends {
     Ends { _bridge: bridge, client, upstream: accepted.unwrap().0 }
 }
 
+/// A WebSocket's client.
+pub(crate) type Client = WebSocketStream<TcpStream>;
+
 /// A WebSocket to a bridge.
 pub(crate) async fn client(bridge: &Bridge) -> WebSocketStream<TcpStream> {
     handshake(bridge, &[]).await.unwrap().0
@@ -73,11 +81,20 @@ pub(crate) async fn handshake(
     headers: &[(&'static str, &str)],
 ) -> Result<(WebSocketStream<TcpStream>, Response), Error> {
     let address = bridge.addresses().page;
+    let stream = TcpStream::connect(address).await.unwrap();
+    handshake_on(address, stream, headers).await
+}
+
+/// The same on a stream that leads there.
+pub(crate) async fn handshake_on<S: AsyncRead + AsyncWrite + Unpin>(
+    address: SocketAddr,
+    stream: S,
+    headers: &[(&'static str, &str)],
+) -> Result<(WebSocketStream<S>, Response), Error> {
     let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
-    let stream = TcpStream::connect(address).await.unwrap();
     client_async(request, stream).await
 }
 

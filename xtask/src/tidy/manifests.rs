@@ -9,8 +9,9 @@ use super::tree::{File, Problem, Tree};
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("codec", &[], &[]),
     ("client", &["codec"], &[]),
-    ("server", &["codec"], &["client"]),
-    ("bridge", &["codec", "server"], &["client"]),
+    ("peer", &[], &[]),
+    ("server", &["codec", "peer"], &["client"]),
+    ("bridge", &["codec", "peer", "server"], &["client"]),
     ("web", &["client", "codec"], &[]),
     ("bench", &["client", "codec"], &[]),
     ("bench/codec", &["codec"], &[]),

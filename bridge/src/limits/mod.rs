@@ -1,0 +1,12 @@
+//! Limits: how many connections there may be, how fast they may come, and how fast each of them may send.
+//!
+//! All of it is without I/O; time comes in as a parameter. [`LimitSettings`] is the table of what can be set.
+
+mod admission;
+mod arrivals;
+mod pace;
+mod settings;
+
+pub(crate) use self::admission::{Admission, Admitted, Over};
+pub use self::pace::{Pace, Rate};
+pub use self::settings::{LimitArguments, LimitSettings};
