@@ -7,6 +7,8 @@
 mod accept;
 mod admin;
 mod app;
+mod drain;
+mod timer;
 mod upgrade;
 mod websocket;
 

@@ -18,7 +18,7 @@ use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
 use crate::forwarded::{Source, source};
-use crate::limits::{Admitted, Over};
+use crate::limits::{Admitted, Idle, Over, Throttle};
 use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
@@ -49,7 +49,7 @@ const RETRY_FULL: Duration = Duration::from_secs(30);
 
 /// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
 pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
-    if shared.draining.is_cancelled() {
+    if shared.drain.has_begun() {
         return refuse(&shared, Refusal::Draining);
     }
     let Some(accept) = accept_key(request.method(), request.headers()) else {
@@ -96,7 +96,7 @@ async fn connection(
     shared: Arc<Shared>,
     upgrade: OnUpgrade,
     client: Client,
-    _admitted: Admitted,
+    admitted: Admitted,
     subprotocol: Subprotocol,
 ) {
     let Some((socket, early)) = upgraded(upgrade).await else { return };
@@ -104,8 +104,14 @@ async fn connection(
     shared.metrics.tunnel.opened();
     debug!(connection, peer = ?client.peer, subprotocol = subprotocol.name(), "connection opened");
     match subprotocol {
-        Subprotocol::Plain => plain(shared, socket, early, client, connection).await,
-        Subprotocol::Resume => resumable(shared, socket, early, client, connection).await,
+        Subprotocol::Plain => {
+            plain(shared, socket, early, client, connection).await;
+            drop(admitted);
+        }
+        Subprotocol::Resume => {
+            let arrival = Arrival::new(socket, connection, client.peer).counted(admitted);
+            resumable(shared, arrival, early, client, connection).await;
+        }
     }
 }
 
@@ -118,13 +124,15 @@ async fn plain(
     connection: u64,
 ) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
-    let draining = shared.draining.child_token();
+    let drain = Arc::clone(&shared.drain);
+    let throttle = Throttle::new(&shared.limits, client.peer);
+    let idle = Idle::new(shared.limits.idle_time());
     let upstream = connect(&shared, client, connection).await;
     drop(shared);
     let end = match upstream {
         Ok(upstream) => {
             let tunnel = Tunnel::new(socket, early, upstream, Arc::clone(&metrics));
-            tunnel.run(draining.cancelled()).await
+            tunnel.limited(throttle, idle).run(drain.end()).await
         }
         Err(end) => {
             Box::pin(websocket::refuse(socket, Reader::default(), end)).await;
@@ -137,17 +145,16 @@ async fn plain(
 /// A connection that begins a session, or is handed to the one that it goes on with.
 async fn resumable(
     shared: Arc<Shared>,
-    socket: TcpStream,
+    arrival: Arrival<TcpStream>,
     early: Bytes,
     client: Client,
     connection: u64,
 ) {
     let sessions = Arc::clone(&shared.sessions);
-    let draining = shared.draining.child_token();
-    let arrival = Arrival::new(socket, connection, client.peer);
+    let drain = Arc::clone(&shared.drain);
     // boxed, so that a session at rest has no room for its beginning
     let connect = Box::pin(async move { connect(&shared, client, connection).await });
-    sessions.serve(arrival, &early, connect, draining).await;
+    sessions.serve(arrival, &early, connect, drain.end()).await;
 }
 
 /// A connection to the upstream for one client.
@@ -157,7 +164,7 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
             info!(connection, %error, "the upstream cannot be reached");
             End::UpstreamUnreachable
         }),
-        () = shared.draining.cancelled() => Err(End::Shutdown),
+        end = shared.drain.end() => Err(end),
     }
 }
 

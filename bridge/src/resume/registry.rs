@@ -11,11 +11,12 @@ use tokio_util::task::TaskTracker;
 use super::control::Reason;
 use super::token::Token;
 use crate::close::End;
+use crate::limits::{Admitted, LimitSettings};
 use crate::metrics::TunnelMetrics;
 use crate::websocket::Reader;
 
 /// What sessions may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How long a session waits for its client.
     pub grace: Duration,
@@ -25,6 +26,8 @@ pub struct Limits {
     pub detached: usize,
     /// Sessions that wait for clients from one address.
     pub detached_per_address: usize,
+    /// What one client may.
+    pub client: LimitSettings,
 }
 
 /// All sessions of a bridge; `C` is what clients' sockets are.
@@ -78,13 +81,21 @@ pub struct Arrival<C> {
     pub(super) connection: u64,
     /// Where it comes from.
     pub(super) peer: Option<IpAddr>,
+    /// Counts as long as it lives.
+    pub(super) admitted: Option<Admitted>,
 }
 
 impl<C> Arrival<C> {
     /// A WebSocket whose handshake is done; its number in the log, and where it comes from.
     #[must_use]
     pub fn new(socket: C, connection: u64, peer: Option<IpAddr>) -> Self {
-        Self { socket, reader: Reader::default(), connection, peer }
+        Self { socket, reader: Reader::default(), connection, peer, admitted: None }
+    }
+
+    /// What counts it; it goes where the connection goes.
+    #[must_use]
+    pub(crate) fn counted(self, admitted: Admitted) -> Self {
+        Self { admitted: Some(admitted), ..self }
     }
 }
 
@@ -317,6 +328,7 @@ mod tests {
             buffer: 10,
             detached: 3,
             detached_per_address: 2,
+            client: LimitSettings::default(),
         };
         Registry::new(limits, Arc::default(), TaskTracker::new())
     }
