@@ -7,6 +7,7 @@
 mod accept;
 mod admin;
 mod app;
+mod socket;
 mod upgrade;
 mod websocket;
 
@@ -22,6 +23,7 @@ pub mod page;
 pub mod pipe;
 pub mod resume;
 pub mod settings;
+pub mod tls;
 pub mod tunnel;
 pub mod upstream;
 

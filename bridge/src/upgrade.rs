@@ -9,7 +9,6 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, info};
@@ -22,6 +21,7 @@ use crate::limits::{Admitted, Over};
 use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
+use crate::socket::Socket;
 use crate::tunnel::Tunnel;
 use crate::upstream::{Client, Link};
 use crate::websocket::{self, Reader};
@@ -96,10 +96,11 @@ async fn connection(
     shared: Arc<Shared>,
     upgrade: OnUpgrade,
     client: Client,
-    _admitted: Admitted,
+    place: Admitted,
     subprotocol: Subprotocol,
 ) {
-    let Some((socket, early)) = upgraded(upgrade).await else { return };
+    let Some((mut socket, early)) = upgraded(upgrade).await else { return };
+    socket.take_place(place);
     let connection = shared.next_connection();
     shared.metrics.tunnel.opened();
     debug!(connection, peer = ?client.peer, subprotocol = subprotocol.name(), "connection opened");
@@ -110,13 +111,7 @@ async fn connection(
 }
 
 /// A plain tunnel.
-async fn plain(
-    shared: Arc<Shared>,
-    socket: TcpStream,
-    early: Bytes,
-    client: Client,
-    connection: u64,
-) {
+async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client, connection: u64) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
     let draining = shared.draining.child_token();
     let upstream = connect(&shared, client, connection).await;
@@ -137,7 +132,7 @@ async fn plain(
 /// A connection that begins a session, or is handed to the one that it goes on with.
 async fn resumable(
     shared: Arc<Shared>,
-    socket: TcpStream,
+    socket: Socket,
     early: Bytes,
     client: Client,
     connection: u64,
@@ -162,7 +157,7 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
 }
 
 /// The socket itself, and what the client has sent behind its handshake.
-async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Bytes)> {
+async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Bytes)> {
     let upgraded: Upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -170,7 +165,7 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Bytes)> {
             return None;
         }
     };
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
+    match upgraded.downcast::<TokioIo<Socket>>() {
         // a copy, so that the buffer of the handshake is let go of
         Ok(parts) => Some((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf))),
         Err(_) => {
