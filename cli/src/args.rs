@@ -1,10 +1,10 @@
 //! The command line.
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::print::Side;
+use crate::tap::address::{Address, Upstream};
 
 /// See, write and tap the mig33 wire.
 #[derive(Debug, Parser)]
@@ -100,14 +100,17 @@ pub(crate) struct Encode {
 #[derive(Debug, Args)]
 pub(crate) struct Tap {
     /// Where clients connect to; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Address,
     /// The server
     #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) upstream: String,
+    pub(crate) upstream: Upstream,
     /// Also write a capture (pcapng); secrets and bytes that cannot be read become `*` in it, unless they are shown
     #[arg(long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
+    /// Write it also where there is a file already
+    #[arg(long, requires = "write")]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) show: Show,
 }

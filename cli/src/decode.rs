@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::args::{Decode, Format};
 use crate::decode::hex::HexReader;
 use crate::error::Failure;
-use crate::print::{Origin, Printer};
+use crate::print::{Note, Origin, Printer};
 use crate::stream::Reader;
 
 /// Bytes that are read at once.
@@ -21,30 +21,38 @@ const CHUNK: usize = 64 * 1024;
 /// Runs the command.
 pub(crate) fn run(args: &Decode) -> Result<(), Failure> {
     let mut input = Input::open(args.file.as_deref())?;
-    let format = match args.format {
-        Format::Auto => input.guess()?,
-        Format::Hex | Format::Binary | Format::Capture => args.format,
-    };
-    let printer = Printer::to_stdout(args.show);
+    let is_guess = args.format == Format::Auto;
+    let format = if is_guess { input.guess()? } else { args.format };
+    let mut printer = Printer::to_stdout(args.show);
+    if is_guess {
+        printer.guessed(format);
+    }
     if format == Format::Capture {
         return capture::run(input, args, printer);
     }
-    dump(input, format == Format::Hex, printer)
+    dump(input, format, is_guess, printer)
 }
 
 /// Prints the packets of one direction.
-fn dump(mut input: Input, is_hex: bool, mut printer: Printer) -> Result<(), Failure> {
+fn dump(
+    mut input: Input,
+    format: Format,
+    is_guess: bool,
+    mut printer: Printer,
+) -> Result<(), Failure> {
+    let is_hex = format == Format::Hex;
     let (mut reader, mut hex) = (Reader::new(), HexReader::new());
     let mut chunk = vec![0; CHUNK];
-    let mut bad_hex = Ok(());
+    let (mut bad_hex, mut is_empty) = (Ok(()), true);
     while bad_hex.is_ok() {
         let length = input.read(&mut chunk)?;
         let read = chunk.get(..length).unwrap_or_default();
+        is_empty &= length == 0;
         let mut bytes = Vec::new();
         if !is_hex {
             bytes.extend_from_slice(read);
         } else if length == 0 {
-            bad_hex = hex.finish();
+            bad_hex = hex.finish(&mut bytes);
         } else {
             bad_hex = hex.push(read, &mut bytes);
         }
@@ -59,10 +67,21 @@ fn dump(mut input: Input, is_hex: bool, mut printer: Printer) -> Result<(), Fail
             break;
         }
     }
+    if is_empty {
+        printer.note(Origin::default(), &Note::Said("the input is empty".to_owned()))?;
+    }
     let name = input.name;
-    bad_hex.map_err(|error| Failure::Hex { input: name.clone(), error })?;
+    bad_hex.map_err(|error| Failure::Hex { input: name.clone(), error, is_guess })?;
     printer.finish(&name)
 }
+
+/// What compressed files begin with, and what expands them.
+const COMPRESSED: [(&[u8], &str); 4] = [
+    (&[0x1f, 0x8b], "gzip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+    (b"BZh", "bzip2"),
+];
 
 /// What a command reads from.
 pub(crate) struct Input {
@@ -91,7 +110,11 @@ impl Input {
 
     /// What it holds, seen by its first bytes.
     fn guess(&mut self) -> Result<Format, Failure> {
-        let start = self.look(4)?;
+        let start = self.look(6)?;
+        let compressed = COMPRESSED.iter().find(|(magic, _)| start.starts_with(magic));
+        if let Some((_, with)) = compressed {
+            return Err(Failure::Compressed { input: self.name.clone(), with });
+        }
         Ok(match start {
             _ if capture::seems_capture(start) => Format::Capture,
             _ if hex::seems_hex(start) => Format::Hex,

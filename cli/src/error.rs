@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::decode::capture::CaptureError;
 use crate::decode::hex::HexError;
 use crate::encode::EncodeError;
+use crate::tap::address::Address;
 
 /// Why a command could not do all that it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +17,14 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// What has been printed already is not all right.
-    #[error("{input}: {first}{}", and_more(*more))]
-    Problems { input: String, first: String, more: u64 },
+    #[error("{input}: {first}{}{hint}", and_more(*more))]
+    Problems { input: String, first: String, more: u64, hint: &'static str },
     /// A hex dump that is none.
-    #[error("{input}: {error}")]
-    Hex { input: String, error: HexError },
+    #[error("{input}: {error}{}", if *is_guess { GUESSED_HEX } else { "" })]
+    Hex { input: String, error: HexError, is_guess: bool },
+    /// A file that has to be expanded first.
+    #[error("{input}: this is compressed: `{with} -dc FILE | mig33 decode` reads it")]
+    Compressed { input: String, with: &'static str },
     /// A capture that cannot be read to its end.
     #[error("{input}: {error}")]
     Capture { input: String, error: CaptureError },
@@ -32,7 +36,10 @@ pub(crate) enum Failure {
     NoPacket(String),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
-    Listen { address: std::net::SocketAddr, error: io::Error },
+    Listen { address: Address, error: io::Error },
+    /// A file that would be lost.
+    #[error("{} is there already; `--force` overwrites it", .0.display())]
+    Exists(PathBuf),
 }
 
 impl Failure {
@@ -43,13 +50,18 @@ impl Failure {
             Self::File { .. }
             | Self::Problems { .. }
             | Self::Hex { .. }
+            | Self::Compressed { .. }
             | Self::Capture { .. }
             | Self::Encode { .. }
             | Self::NoPacket(_)
-            | Self::Listen { .. } => false,
+            | Self::Listen { .. }
+            | Self::Exists(_) => false,
         }
     }
 }
+
+const GUESSED_HEX: &str =
+    "; by its first bytes it was taken for hex digits, and `--format` says otherwise";
 
 fn and_more(problems: u64) -> String {
     match problems {

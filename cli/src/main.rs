@@ -6,6 +6,7 @@ mod encode;
 mod error;
 mod print;
 mod reference;
+mod remark;
 mod secrets;
 mod stream;
 mod tap;

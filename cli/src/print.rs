@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mig33_codec::{Command, Direction};
 use serde::{Deserialize, Serialize};
 
-use crate::args::Show;
+use crate::args::{Format, Show};
 use crate::error::Failure;
 use crate::secrets::Secrets;
 use crate::stream::{Event, Problem};
@@ -79,12 +79,21 @@ pub(crate) struct Origin {
 #[derive(Clone, Debug)]
 pub(crate) enum Note {
     /// It was seen first.
-    Opened { client: SocketAddr, server: SocketAddr, begins: bool },
+    Opened {
+        client: SocketAddr,
+        /// What the client connected to.
+        server: SocketAddr,
+        /// What that passes everything on to, if it is a tap.
+        upstream: Option<SocketAddr>,
+        begins: bool,
+    },
     /// It ended.
     Closed,
     /// Something that has to be said about it.
     Said(String),
 }
+
+const GUESSED_BINARY: &str = "; by its first bytes it is neither hex digits nor a capture, so it was read as the bytes of packets";
 
 /// Prints events, and counts what is wrong.
 pub(crate) struct Printer {
@@ -93,7 +102,13 @@ pub(crate) struct Printer {
     paint: text::Paint,
     /// Kinds of packets that were explained already.
     explained: BTreeSet<Command>,
+    /// Whether it was said what the columns are.
+    columns: bool,
     packets: u64,
+    /// Packets of which only some blocks could be read.
+    broken: u64,
+    /// Whether the input is bytes only because it seems to be nothing else.
+    guessed_binary: bool,
     problems: u64,
     first_problem: Option<String>,
 }
@@ -108,7 +123,10 @@ impl Printer {
             show,
             paint: text::Paint(color),
             explained: BTreeSet::new(),
+            columns: false,
             packets: 0,
+            broken: 0,
+            guessed_binary: false,
             problems: 0,
             first_problem: None,
         }
@@ -123,23 +141,17 @@ impl Printer {
         match event {
             Event::Packet { offset, frame } => {
                 self.packets += 1;
-                let packet = PacketView::new(*offset, frame, self.secrets());
-                if self.show.json {
-                    json::packet(&mut self.out, origin, &packet)?;
-                } else {
-                    let is_first = self.explained.insert(frame.command);
-                    let page = text::Page {
-                        paint: self.paint,
-                        full: self.show.full,
-                        columns: self.explained.len() == 1 && is_first,
-                        explain: is_first,
-                    };
-                    page.packet(&mut self.out, origin, &packet)?;
-                }
-                packet.problems().try_for_each(|problem| self.problem(origin, problem))
+                self.packet(origin, &PacketView::new(*offset, frame, self.secrets()))
             }
-            Event::Problem(problem) => self.problem(origin, *problem),
-            Event::Unread { offset, bytes } => self.unread(origin, *offset, bytes),
+            Event::Broken(broken) => {
+                self.broken += 1;
+                self.packet(origin, &PacketView::of_broken(broken, self.secrets()))
+            }
+            Event::Problem(problem) => self.problem(origin, problem.clone()),
+            Event::Unread { offset, bytes, masked } => {
+                let shown = self.secrets() == Secrets::Shown && !masked;
+                self.unread(origin, *offset, bytes, shown)
+            }
             Event::Missing { offset, count } if self.show.json => {
                 json::missing(&mut self.out, origin, *offset, *count)
             }
@@ -147,8 +159,31 @@ impl Printer {
         }
     }
 
+    fn packet(&mut self, origin: Origin, packet: &PacketView) -> io::Result<()> {
+        let secrets = self.secrets();
+        if self.show.json {
+            json::packet(&mut self.out, origin, packet, secrets == Secrets::Shown)?;
+        } else {
+            let is_first = self.explained.insert(packet.command);
+            let page = text::Page {
+                paint: self.paint,
+                full: self.show.full,
+                columns: !self.columns,
+                explain: is_first,
+                secrets,
+            };
+            page.packet(&mut self.out, origin, packet)?;
+            self.columns |= !packet.fields.is_empty();
+        }
+        packet.problems().try_for_each(|problem| self.problem(origin, problem))
+    }
+
     fn problem(&mut self, origin: Origin, problem: Problem) -> io::Result<()> {
-        if !matches!(problem, Problem::Passed { .. }) {
+        let problem = match self.secrets() {
+            Secrets::Masked => problem.masked(),
+            Secrets::Shown => problem,
+        };
+        if problem.is_wrong() {
             self.problems += 1;
             self.first_problem.get_or_insert_with(|| match origin.connection {
                 Some(connection) => format!("connection {connection}, {problem}"),
@@ -162,8 +197,13 @@ impl Printer {
         }
     }
 
-    fn unread(&mut self, origin: Origin, offset: u64, bytes: &Bytes) -> io::Result<()> {
-        let shown = self.secrets() == Secrets::Shown;
+    fn unread(
+        &mut self,
+        origin: Origin,
+        offset: u64,
+        bytes: &Bytes,
+        shown: bool,
+    ) -> io::Result<()> {
         if self.show.json {
             json::unread(&mut self.out, origin, offset, bytes, shown)
         } else if shown {
@@ -193,10 +233,15 @@ impl Printer {
         self.out.flush()
     }
 
+    /// Notes what the input was taken for, since nobody said.
+    pub(crate) fn guessed(&mut self, format: Format) {
+        self.guessed_binary = format == Format::Binary;
+    }
+
     /// Prints a sum, and says whether everything was read.
     pub(crate) fn finish(mut self, input: &str) -> Result<(), Failure> {
         if !self.show.json {
-            text::sum(&mut self.out, self.paint, self.packets)?;
+            text::sum(&mut self.out, self.paint, self.packets, self.broken)?;
         }
         self.flush()?;
         match self.first_problem {
@@ -205,6 +250,7 @@ impl Printer {
                 input: input.to_owned(),
                 first,
                 more: self.problems.saturating_sub(1),
+                hint: if self.guessed_binary && self.packets == 0 { GUESSED_BINARY } else { "" },
             }),
         }
     }

@@ -1,8 +1,10 @@
 //! `Reader`: bytes of one direction in, packets and what is wrong out. After bytes that are no packet it finds the next.
 use bytes::{Bytes, BytesMut};
 use mig33_codec::{
-    BLOCK_HEADER_LEN, Command, FieldProblem, Frame, FrameError, HEADER_LEN, Header, MAGIC,
+    BLOCK_HEADER_LEN, Block, Command, FieldProblem, Frame, FrameError, HEADER_LEN, Header, MAGIC,
 };
+
+use crate::secrets::may_hold;
 
 /// What came along in a stream. Every offset counts bytes from the start of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) enum Event {
         /// The packet.
         frame: Frame,
     },
+    /// A packet whose blocks are broken; what is wrong with it follows.
+    Broken(Broken),
     /// Something is wrong.
     Problem(Problem),
     /// Bytes that belong to no whole packet.
@@ -22,6 +26,8 @@ pub(crate) enum Event {
         offset: u64,
         /// The bytes.
         bytes: Bytes,
+        /// Whether these are others in their place: the capture does not have those that were sent.
+        masked: bool,
     },
     /// Bytes that nobody has: they are missing in a capture.
     Missing {
@@ -32,8 +38,37 @@ pub(crate) enum Event {
     },
 }
 
+/// A packet whose header says where it ends, but whose blocks do not fit into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// Where its first byte stands.
+    pub(crate) offset: u64,
+    pub(crate) command: Command,
+    pub(crate) transaction: u16,
+    /// All of it.
+    pub(crate) bytes: Bytes,
+}
+
+impl Broken {
+    /// The blocks that fit, and the bytes after them.
+    pub(crate) fn parts(&self) -> (Vec<Block>, Bytes) {
+        let mut rest = self.bytes.slice(HEADER_LEN.min(self.bytes.len())..);
+        let mut blocks = Vec::new();
+        while let Some((header, _)) = rest.split_first_chunk::<BLOCK_HEADER_LEN>() {
+            let [i1, i2, l1, l2, l3, l4] = *header;
+            let end = BLOCK_HEADER_LEN + u32::from_be_bytes([l1, l2, l3, l4]) as usize;
+            if end > rest.len() {
+                break;
+            }
+            let content = rest.split_to(end).slice(BLOCK_HEADER_LEN..);
+            blocks.push(Block { id: u16::from_be_bytes([i1, i2]), content });
+        }
+        (blocks, rest)
+    }
+}
+
 /// What can be wrong with a stream, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     /// Bytes that are no packet, or a stream that ends inside one.
     #[error("{0}")]
@@ -41,6 +76,11 @@ pub(crate) enum Problem {
     /// The packet's blocks are broken, but its header says where it ends.
     #[error("{error}; in {command}, which starts at byte {start}")]
     Blocks { command: Command, start: u64, error: FrameError },
+    /// The same, without what may be part of a secret.
+    #[error(
+        "at byte {offset}: a block runs past its packet; in {command}, which starts at byte {start}"
+    )]
+    Overrun { offset: u64, command: Command, start: u64 },
     /// A block's content does not fit its type.
     #[error("at byte {offset}: {command}, block {block} ({field}) of {length} bytes: {problem}")]
     Field {
@@ -60,6 +100,29 @@ pub(crate) enum Problem {
     /// Where reading goes on, or the stream's end.
     #[error("at byte {offset}: {count} bytes before this belong to no whole packet")]
     Passed { offset: u64, count: u64 },
+    /// What who made the capture saw, and the capture does not show. Not `wrong` is what only says where reading goes on.
+    #[error("{text}")]
+    Recorded { text: String, wrong: bool },
+}
+
+impl Problem {
+    /// Whether something is wrong, and not only said.
+    pub(crate) const fn is_wrong(&self) -> bool {
+        !matches!(self, Self::Passed { .. } | Self::Recorded { wrong: false, .. })
+    }
+
+    /// The same without what may be part of a secret: the id and the length of a block may be bytes of a password, if
+    /// the length of a block before them is wrong.
+    pub(crate) fn masked(self) -> Self {
+        match self {
+            Self::Blocks { command, start, error: FrameError::BlockOverrun { offset, .. } }
+                if may_hold(command) =>
+            {
+                Self::Overrun { offset, command, start }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Reads one direction of a connection.
@@ -117,6 +180,18 @@ impl Reader {
         self.offset += count;
     }
 
+    /// Takes bytes that stand for others, which were no packet; what was begun before them is none either.
+    pub(crate) fn push_masked(&mut self, bytes: Bytes, events: &mut Vec<Event>) {
+        self.read(events, true);
+        if !self.held.is_empty() {
+            self.unread(self.held.len(), events);
+        }
+        let offset = self.offset;
+        self.offset += bytes.len() as u64;
+        self.state = State::Reading;
+        events.push(Event::Unread { offset, bytes, masked: true });
+    }
+
     /// Tells what is wrong at the end of a stream.
     pub(crate) fn finish(&mut self, events: &mut Vec<Event>) {
         self.read(events, true);
@@ -171,9 +246,10 @@ impl Reader {
         match Frame::new(header.command, header.transaction, bytes.slice(HEADER_LEN..)) {
             Ok(frame) => events.push(Event::Packet { offset, frame }),
             Err(error) => {
-                let (command, error) = (header.command, in_stream(error, offset));
+                let Header { command, transaction, .. } = header;
+                let error = in_stream(error, offset);
+                events.push(Event::Broken(Broken { offset, command, transaction, bytes }));
                 events.push(Event::Problem(Problem::Blocks { command, start: offset, error }));
-                events.push(Event::Unread { offset, bytes });
             }
         }
     }
@@ -221,7 +297,7 @@ impl Reader {
     fn unread(&mut self, count: usize, events: &mut Vec<Event>) {
         let offset = self.offset;
         let bytes = self.advance(count);
-        events.push(Event::Unread { offset, bytes });
+        events.push(Event::Unread { offset, bytes, masked: false });
     }
 
     fn advance(&mut self, count: usize) -> Bytes {
@@ -325,7 +401,7 @@ mod tests {
         match event {
             Event::Packet { offset, frame } => Some(format!("{offset} {}", frame.command)),
             Event::Problem(problem) => Some(problem.to_string()),
-            Event::Unread { .. } | Event::Missing { .. } => None,
+            Event::Broken(_) | Event::Unread { .. } | Event::Missing { .. } => None,
         }
     }
 
@@ -410,7 +486,7 @@ mod tests {
             .iter()
             .map(|event| match event {
                 Event::Packet { frame, .. } => frame.wire_len(),
-                Event::Unread { bytes, .. } => bytes.len(),
+                Event::Broken(Broken { bytes, .. }) | Event::Unread { bytes, .. } => bytes.len(),
                 Event::Missing { count, .. } => *count as usize,
                 Event::Problem(_) => 0,
             })

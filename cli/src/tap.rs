@@ -1,4 +1,5 @@
 //! `mig33 tap`: between clients and a server. Bytes are passed on as they are, and a copy is printed.
+pub(crate) mod address;
 mod record;
 mod relay;
 
@@ -22,7 +23,7 @@ const WAITING: usize = 64;
 /// How long no connection is accepted after accepting one has failed, as when there are no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs the command until it is told to stop, or nobody reads its output.
+/// Runs the command until it is told to stop.
 pub(crate) fn run(args: &Tap) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(tap(args));
@@ -31,33 +32,33 @@ pub(crate) fn run(args: &Tap) -> Result<(), Failure> {
 }
 
 async fn tap(args: &Tap) -> Result<(), Failure> {
-    let listen = |error| Failure::Listen { address: args.listen, error };
-    let listener = TcpListener::bind(args.listen).await.map_err(listen)?;
+    let listen = |error| Failure::Listen { address: args.listen.clone(), error };
+    let listener = TcpListener::bind(args.listen.as_str()).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let printer = Printer::to_stdout(args.show);
     let recorder = match &args.write {
-        Some(path) => Some(Recorder::create(path, printer.secrets())?),
+        Some(path) => Some(Recorder::create(path, args.force, address.port(), printer.secrets())?),
         None => None,
     };
+    // before anybody is told that it listens, and may stop it
+    let mut stop = Stop::new()?;
     let (seen, traffic) = mpsc::channel(WAITING);
     let mut shown = tokio::task::spawn_blocking(move || show(address, traffic, printer, recorder));
     let mut relays = JoinSet::new();
     let mut connection = 0;
-    let stopped = stopped();
-    tokio::pin!(stopped);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => {
                     connection += 1;
-                    let relay = Relay::new(connection, args.upstream.clone(), seen.clone());
+                    let relay = Relay::new(connection, args.upstream.0.clone(), seen.clone());
                     relays.spawn(relay.run(client));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
             Some(_) = relays.join_next() => {}
             done = &mut shown => return done.map_err(io::Error::from)?,
-            () = &mut stopped => break,
+            () = stop.heard() => break,
         }
     }
     relays.shutdown().await;
@@ -65,25 +66,40 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     // when nobody takes what is still to be printed, it takes telling twice
     tokio::select! {
         done = shown => done.map_err(io::Error::from)?,
-        () = self::stopped() => Ok(()),
+        () = stop.heard() => Ok(()),
     }
 }
 
-/// Waits until somebody wants the program to end.
-async fn stopped() {
+/// What a person, or the system, ends the program with. It is heard from when this is made.
+struct Stop {
     #[cfg(unix)]
-    if let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        #[cfg(unix)]
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            #[cfg(unix)]
+            signals: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+        })
     }
-    // without a signal handler there is nothing to wait for, and the default ends the program
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    async fn heard(&mut self) {
+        #[cfg(unix)]
+        {
+            let [terminate, interrupt] = &mut self.signals;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // without a signal handler there is nothing to wait for, and the default ends the program
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -94,8 +110,8 @@ fn show(
     printer: Printer,
     recorder: Option<Recorder>,
 ) -> Result<(), Failure> {
-    let mut show = Show { printer, recorder, connections: Default::default() };
-    show.printer.note(Origin::default(), &Note::Said(format!("listening tcp {address}")))?;
+    let mut show = Show { printer, is_read: true, recorder, connections: Default::default() };
+    show.note(Origin::default(), &Note::Said(format!("listening tcp {address}")))?;
     loop {
         let next = match traffic.try_recv() {
             Ok(next) => Some(next),
@@ -120,6 +136,8 @@ fn show(
 
 struct Show {
     printer: Printer,
+    /// Whether anybody reads what is printed.
+    is_read: bool,
     recorder: Option<Recorder>,
     /// What each side of an open connection is in the middle of.
     connections: std::collections::BTreeMap<u64, [Reader; 2]>,
@@ -131,7 +149,9 @@ impl Show {
             Seen::Opened { connection, time, client, tap, server } => {
                 self.connections.insert(connection, [Reader::new(), Reader::new()]);
                 let origin = Origin { connection: Some(connection), from: None, time: Some(time) };
-                self.printer.note(origin, &Note::Opened { client, server, begins: true })?;
+                let upstream = Some(server);
+                let note = Note::Opened { client, server: tap, upstream, begins: true };
+                self.note(origin, &note)?;
                 if let Some(recorder) = &mut self.recorder {
                     recorder.open(connection, client, tap, time)?;
                 }
@@ -168,7 +188,7 @@ impl Show {
             recorder.events(connection, from, time, &events)?;
         }
         let origin = Origin { connection: Some(connection), from: Some(from), time: Some(time) };
-        Ok(self.printer.events(origin, &events)?)
+        self.print(|printer| printer.events(origin, &events))
     }
 
     fn close(
@@ -186,11 +206,29 @@ impl Show {
         }
         let origin = Origin { connection: Some(connection), from: None, time: Some(time) };
         let note = why.map_or(Note::Closed, Note::Said);
-        Ok(self.printer.note(origin, &note)?)
+        self.note(origin, &note)
+    }
+
+    fn note(&mut self, origin: Origin, note: &Note) -> Result<(), Failure> {
+        self.print(|printer| printer.note(origin, note))
+    }
+
+    /// Prints as long as somebody reads it. The clients are not to notice when nobody does.
+    fn print(&mut self, step: impl FnOnce(&mut Printer) -> io::Result<()>) -> Result<(), Failure> {
+        if !self.is_read {
+            return Ok(());
+        }
+        match step(&mut self.printer) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_read = false;
+                Ok(())
+            }
+            done => Ok(done?),
+        }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        self.printer.flush()?;
+        self.print(Printer::flush)?;
         match &mut self.recorder {
             Some(recorder) => recorder.flush(),
             None => Ok(()),

@@ -1,21 +1,34 @@
 //! `PacketView`: a packet with what the catalogue says of each of its blocks, for every way to show it.
+use bytes::Bytes;
 use mig33_codec::{
     BLOCK_HEADER_LEN, Block, Command, Direction, FieldInfo, FieldKind, FieldProblem, Frame,
-    HEADER_LEN, value_sets,
+    HEADER_LEN, MAGIC, value_sets,
 };
 
 use crate::secrets::Secrets;
-use crate::stream::Problem;
+use crate::stream::{Broken, Problem};
 
 /// A packet, and where it stands in its stream.
 #[derive(Debug)]
-pub(crate) struct PacketView<'a> {
+pub(crate) struct PacketView {
     /// Where its first byte stands.
     pub(crate) offset: u64,
-    /// The packet.
-    pub(crate) frame: &'a Frame,
-    /// Its blocks in wire order.
+    pub(crate) command: Command,
+    pub(crate) transaction: u16,
+    /// How many bytes it has.
+    pub(crate) length: usize,
+    /// Its blocks in wire order; of a broken packet those that can be read.
     pub(crate) fields: Vec<FieldView>,
+    /// The end of a broken packet, which is no block.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// What follows the blocks of a broken packet that can be read.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) offset: u64,
+    /// The bytes. They may hold a secret.
+    pub(crate) bytes: Bytes,
 }
 
 /// One block, and what it means.
@@ -54,27 +67,73 @@ pub(crate) enum Value {
     Misfit(FieldProblem),
 }
 
-impl<'a> PacketView<'a> {
+impl PacketView {
     /// Looks at a packet.
-    pub(crate) fn new(offset: u64, frame: &'a Frame, secrets: Secrets) -> Self {
-        let known = frame.command.info().map_or(&[][..], |packet| packet.fields);
-        let mut at = offset + HEADER_LEN as u64;
-        let mut fields: Vec<FieldView> = Vec::new();
-        for block in frame.blocks() {
+    pub(crate) fn new(offset: u64, frame: &Frame, secrets: Secrets) -> Self {
+        let mut view = Self {
+            offset,
+            command: frame.command,
+            transaction: frame.transaction,
+            length: frame.wire_len(),
+            fields: Vec::new(),
+            rest: None,
+        };
+        view.read(frame.blocks(), secrets);
+        view
+    }
+
+    /// Looks at a packet of which only the first blocks can be read.
+    pub(crate) fn of_broken(broken: &Broken, secrets: Secrets) -> Self {
+        let (blocks, rest) = broken.parts();
+        let mut view = Self {
+            offset: broken.offset,
+            command: broken.command,
+            transaction: broken.transaction,
+            length: broken.bytes.len(),
+            fields: Vec::new(),
+            rest: None,
+        };
+        view.read(blocks, secrets);
+        let at = broken.bytes.len() - rest.len();
+        view.rest = Some(Rest { offset: broken.offset + at as u64, bytes: rest });
+        view
+    }
+
+    fn read(&mut self, blocks: impl IntoIterator<Item = Block>, secrets: Secrets) {
+        let known = self.command.info().map_or(&[][..], |packet| packet.fields);
+        let mut at = self.offset + HEADER_LEN as u64;
+        for block in blocks {
             let info = known.iter().find(|field| field.id == block.id);
-            let masked = secrets.hide(frame.command, info) && !block.content.is_empty();
-            fields.push(FieldView {
+            let masked = secrets.hide(self.command, info, &block.content);
+            let length = block.wire_len() as u64;
+            self.fields.push(FieldView {
                 offset: at,
                 info,
-                repeated: fields.iter().any(|before| before.block.id == block.id),
+                repeated: self.fields.iter().any(|before| before.block.id == block.id),
                 value: if masked { Value::Masked } else { Value::read(info, &block.content) },
                 block,
             });
-            if let Some(added) = fields.last() {
-                at += added.block.wire_len() as u64;
-            }
+            at += length;
         }
-        Self { offset, frame, fields }
+    }
+
+    /// All its bytes, secrets included.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let rest = self.rest.as_ref().map_or(&[][..], |rest| &rest.bytes);
+        let params: usize = self.fields.iter().map(|field| field.block.wire_len()).sum();
+        let mut bytes = Vec::with_capacity(HEADER_LEN + params + rest.len());
+        bytes.push(MAGIC);
+        bytes.extend(self.command.0.to_be_bytes());
+        bytes.extend(self.transaction.to_be_bytes());
+        // PARAMS are below their limit of 358,400 bytes
+        bytes.extend(((params + rest.len()) as u32).to_be_bytes());
+        for FieldView { block, .. } in &self.fields {
+            bytes.extend(block.id.to_be_bytes());
+            bytes.extend((block.content.len() as u32).to_be_bytes());
+            bytes.extend(&block.content);
+        }
+        bytes.extend(rest);
+        bytes
     }
 
     /// What the blocks hold that they may not.
@@ -82,7 +141,7 @@ impl<'a> PacketView<'a> {
         self.fields.iter().filter_map(|field| match (&field.value, field.info) {
             (Value::Misfit(problem), Some(info)) => Some(Problem::Field {
                 offset: field.offset + BLOCK_HEADER_LEN as u64,
-                command: self.frame.command,
+                command: self.command,
                 block: info.id,
                 field: info.name,
                 length: field.block.content.len(),

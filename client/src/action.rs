@@ -46,6 +46,8 @@ pub enum Action {
         /// Which.
         chat: ChatId,
     },
+    /// Shows no chat any more.
+    CloseChat,
     /// Loads what came before the oldest message.
     LoadOlder {
         /// Where.
@@ -151,12 +153,35 @@ pub struct ActionId(pub(crate) u32);
 /// Something to be carried out on the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Open a new connection, and drop any other.
+    /// Open a new connection. There is no other, or it was told to close before.
     Connect,
-    /// Send these bytes: whole packets.
+    /// Send these bytes of packets. What cannot be sent any more may be dropped: the session knows.
     Send(Bytes),
+    /// Send this as a text message; on a [`Tunnel::Resume`](crate::Tunnel) only. A secret, since it may let somebody else
+    /// go on with the session.
+    SendText(Secret<String>),
     /// Close the connection once everything is sent; nothing more will be read from it.
-    Close,
+    Close(Close),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The session is over, also for the bridge.
+    Done,
+    /// The connection is given up, and the session goes on with another one.
+    Dead,
+}
+
+impl Close {
+    /// The code of WebSocket's close (spec/resume.md, "Ending and detaching").
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Done => 1000,
+            Self::Dead => 4000,
+        }
+    }
 }
 
 /// Something that happened once, besides what is seen in the state.

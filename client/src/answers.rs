@@ -165,7 +165,8 @@ impl Session {
             | Purpose::LogIn
             | Purpose::Prove
             | Purpose::Join { .. }
-            | Purpose::Tell => {}
+            | Purpose::Tell
+            | Purpose::Receipt { .. } => {}
         }
     }
 
@@ -214,7 +215,8 @@ impl Session {
             Purpose::ContactRequests { .. }
             | Purpose::Chats { .. }
             | Purpose::KeepAlive
-            | Purpose::Tell => {}
+            | Purpose::Tell
+            | Purpose::Receipt { .. } => {}
         }
     }
 
@@ -239,7 +241,8 @@ impl Session {
             | Purpose::Chats { .. }
             | Purpose::Send { .. }
             | Purpose::KeepAlive
-            | Purpose::Tell => {}
+            | Purpose::Tell
+            | Purpose::Receipt { .. } => {}
         }
     }
 }

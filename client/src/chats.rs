@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::messages::destination_type;
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, History, Link, Membership, Message, Millis};
+use crate::state::{Body, ChatId, History, Membership, Message, Millis};
 use crate::whole::{PAGE, page};
 
 /// Messages that are loaded of a chat that is not shown, so that the list has its last one.
@@ -23,9 +23,8 @@ const LIGHT_PAGE: usize = 64 * 1024;
 impl Session {
     /// The person looks at a chat.
     pub(crate) fn open_chat(&mut self, now: Millis, action: ActionId, chat: &ChatId) {
-        if let Some(before) = self.shown.replace(chat.clone()) {
-            self.forget_oldest(&before);
-        }
+        self.close_chat();
+        self.shown = Some(chat.clone());
         let name = self.contact_name(chat);
         self.change(Change::ChatKnown { chat: chat.clone(), name });
         self.catch_up(now, chat, PAGE, Urgency::Soon);
@@ -34,6 +33,13 @@ impl Session {
             self.load_older(now, chat);
         }
         self.answer(action, Ok(()));
+    }
+
+    /// The person looks at no chat.
+    pub(crate) fn close_chat(&mut self) {
+        if let Some(before) = self.shown.take() {
+            self.forget_oldest(&before);
+        }
     }
 
     /// Asks for the page before the oldest message.
@@ -133,7 +139,7 @@ impl Session {
     pub(crate) fn can_ask_history(&self, chat: &ChatId) -> bool {
         let room = self.state.chats.get(chat).and_then(|chat| chat.room.as_ref());
         self.has_chat_sync
-            && self.state.link == Link::Online
+            && self.state.link.is_up()
             && room.is_none_or(|room| room.membership == Membership::Inside)
     }
 

@@ -16,6 +16,9 @@ use crate::state::{Account, Link, Millis, NoticeKind};
 const PROTOCOL_VERSION: u16 = 1;
 /// The number of REGISTER on a fresh connection (spec/wire.md section 1).
 const REGISTER_NUMBER: u16 = 2;
+/// Milliseconds that the answer to a person's own proof may take: a server holds what it says of wrong ones back, ours
+/// for up to ten minutes (spec/wire.md section 3).
+const PROVEN_WITHIN: Millis = 11 * 60_000;
 /// How many chats are asked for after a log-in.
 const CHATS: u32 = 100;
 
@@ -137,7 +140,12 @@ impl Session {
         let hash = (self.config.hash)(&text.as_str(), password.expose());
         let packet =
             packets::LoginResponse { password_hash: Some(hash.into()), ..Default::default() };
+        let is_first = login.action.is_some();
         self.request(now, &packet, Purpose::Prove, Urgency::AtOnce);
+        if is_first {
+            self.give_up_at = now + PROVEN_WITHIN;
+            self.requests.wait_until(self.give_up_at);
+        }
     }
 
     /// Logged in: asks for what the server knows.

@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::outbox;
 use crate::requests::{Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, Delivery, Link, Membership, Message, Millis};
+use crate::state::{Body, ChatId, Delivery, Membership, Message, Millis};
 use crate::transcript;
 
 /// The most bytes that a text may have (spec/wire.md section 10).
@@ -96,7 +96,7 @@ impl Session {
                 return self.message_failed(chat, guid, action, "You are not in this room.");
             }
         }
-        if self.state.link != Link::Online || self.is_under_way(guid) {
+        if !self.state.link.is_up() || self.is_under_way(guid) {
             return;
         }
         let Some(at) = transcript::position(&entry.messages, guid) else {
@@ -185,7 +185,9 @@ impl Session {
         let (guid, time, own) = (message.guid.clone(), message.time, message.own);
 
         self.change(Change::ChatKnown { chat: chat.clone(), name });
-        self.acknowledge(now, &chat, packet, own);
+        if packet.guid.is_some() {
+            self.acknowledge(now, &chat, &message);
+        }
         self.change(Change::Message { chat: chat.clone(), message, unread: is_news });
         if is_new && self.has_chat_sync {
             self.continue_chat(now, &chat, time, is_first, follows);
@@ -260,20 +262,18 @@ impl Session {
         }
     }
 
-    /// We have read, in another session, a chat whose messages are not loaded here.
+    /// We have read, in another session, a chat whose messages are not loaded here. Where it is not ourselves who have,
+    /// it is one of our own messages that was read.
     fn read_elsewhere(&mut self, packet: &MessageStatusEvent, event: StatusEvent) {
-        let (Some(account), Some(author), StatusEvent::READ) =
-            (&self.state.account, &packet.message_source, event)
+        let (Some(account), Some(reader), Some(author), StatusEvent::READ) =
+            (&self.state.account, &packet.message_source, &packet.message_destination, event)
         else {
             return;
         };
-        let us = account.username.clone();
-        let author = author.as_str();
-        let chat = match &packet.message_destination {
-            Some(to) if author.eq_ignore_ascii_case(&us) => ChatId::private(&to.as_str()),
-            _ => ChatId::private(&author),
-        };
-        if self.state.chats.contains_key(&chat) {
+        let chat = ChatId::private(&author.as_str());
+        if reader.as_str().eq_ignore_ascii_case(&account.username)
+            && self.state.chats.contains_key(&chat)
+        {
             self.change(Change::ChatRead(chat));
         }
     }
@@ -288,42 +288,33 @@ impl Session {
         let told = newest
             .map(|message| (message.guid.clone(), message.author.clone(), entry.name.clone()));
         self.change(Change::ChatRead(chat.clone()));
-        if let (Some((guid, author, name)), Link::Online, true) =
-            (told, &self.state.link, self.has_chat_sync)
+        if let (Some((guid, author, name)), true, true) =
+            (told, self.state.link.is_up(), self.has_chat_sync)
         {
-            self.tell(now, chat, &guid, &author, &name, StatusEvent::READ);
+            self.tell(now, chat, (&guid, &author), &name, Purpose::Tell);
         }
     }
 
-    fn acknowledge(&mut self, now: Millis, chat: &ChatId, packet: &MessagePacket, own: bool) {
-        if own || chat.is_room() || !self.has_chat_sync {
-            return;
-        }
-        if let (Some(guid), Some(source)) = (&packet.guid, &packet.source) {
-            let us = self
-                .state
-                .account
-                .as_ref()
-                .map_or_else(|| "".into(), |account| account.username.clone());
-            self.tell(now, chat, &guid.as_str(), &source.as_str(), &us, StatusEvent::RECEIVED);
+    fn acknowledge(&mut self, now: Millis, chat: &ChatId, message: &Message) {
+        if !message.own && !chat.is_room() && self.has_chat_sync {
+            let purpose = Purpose::Receipt { chat: chat.clone(), time: message.time };
+            self.tell(now, chat, (&message.guid, &message.author), "", purpose);
         }
     }
 
+    /// Says what has become of a message; `room` is the name of its room, where it is in one.
     fn tell(
         &mut self,
         now: Millis,
         chat: &ChatId,
-        guid: &str,
-        author: &str,
-        destination: &str,
-        event: StatusEvent,
+        (guid, author): (&str, &str),
+        room: &str,
+        purpose: Purpose,
     ) {
-        let us = self
-            .state
-            .account
-            .as_ref()
-            .map_or_else(|| "".into(), |account| account.username.clone());
-        let destination = if chat.is_room() { destination } else { &us };
+        let Some(account) = &self.state.account else { return };
+        let is_receipt = matches!(purpose, Purpose::Receipt { .. });
+        let event = if is_receipt { StatusEvent::RECEIVED } else { StatusEvent::READ };
+        let destination = if chat.is_room() { room } else { &account.username };
         let packet = MessageStatusEvent {
             message_type: Some(MessageType::MIG33),
             message_source: Some(author.into()),
@@ -333,7 +324,7 @@ impl Session {
             message_event_type: Some(event),
             ..MessageStatusEvent::default()
         };
-        self.request(now, &packet, Purpose::Tell, Urgency::Later);
+        self.request(now, &packet, purpose, Urgency::Later);
     }
 
     /// All of ours up to this one has been read.

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use crate::change::Change;
 use crate::outbox::is_unsent;
 use crate::state::{
-    Body, Chat, ChatId, Contact, Delivery, Directory, History, LiteMap, Member, Membership,
-    Message, Millis, Room, State,
+    Chat, ChatId, Contact, Delivery, Directory, History, LiteMap, Member, Membership, Message,
+    Millis, Room, State,
 };
 use crate::transcript;
 
@@ -135,13 +135,17 @@ impl State {
 
     fn add_message(&mut self, chat: &ChatId, message: Message, unread: bool) {
         let entry = self.chat_mut(chat);
-        let (time, own) = (message.time, message.own);
-        let seen = matches!(message.body, Body::Joined | Body::Left);
-        if transcript::insert(Rc::make_mut(&mut entry.messages), message) && !seen {
-            entry.active = entry.active.max(time);
-            if unread && !own {
-                entry.unread = entry.unread.saturating_add(1);
-            }
+        let (time, own, is_line) = (message.time, message.own, message.is_line());
+        let messages = Rc::make_mut(&mut entry.messages);
+        if !transcript::insert(messages, message) {
+            return;
+        }
+        if is_line {
+            return transcript::forget_lines(messages);
+        }
+        entry.active = entry.active.max(time);
+        if unread && !own {
+            entry.unread = entry.unread.saturating_add(1);
         }
     }
 
@@ -238,7 +242,7 @@ fn replace<T: PartialEq>(old: &mut Rc<T>, new: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Account, Link, Presence};
+    use crate::state::{Account, Body, Link, Presence};
 
     fn state() -> State {
         let mut state = State::default();

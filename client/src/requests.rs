@@ -62,6 +62,11 @@ pub(crate) enum Purpose {
     },
     /// Nobody waits for an answer.
     Tell,
+    /// Nor here, but until it has gone out the server does not know that a message of this time is here.
+    Receipt {
+        chat: ChatId,
+        time: Millis,
+    },
 }
 
 /// What follows when a request was done.
@@ -117,6 +122,13 @@ struct Pending {
     purpose: Purpose,
     sent: Millis,
     deadline: Millis,
+}
+
+impl Pending {
+    fn new(now: Millis, purpose: Purpose) -> Self {
+        let deadline = now + ANSWER_WITHIN;
+        Self { purpose, sent: now, deadline }
+    }
 }
 
 /// The requests of one connection.
@@ -175,8 +187,8 @@ impl Requests {
         let number = self.number();
         let Ok(ping) = Ping::default().encode(number) else { return };
         ping.write_to(out);
-        let purpose = Purpose::KeepAlive;
-        self.pending.insert(number, Pending { purpose, sent: now, deadline: now + within });
+        let pending = Pending { deadline: now + within, ..Pending::new(now, Purpose::KeepAlive) };
+        self.pending.insert(number, pending);
     }
 
     /// What a packet with this number answers; it stays until it is taken out.
@@ -191,14 +203,36 @@ impl Requests {
         self.pending.remove(&transaction).map(|pending| pending.purpose)
     }
 
-    /// Takes out what was not answered in time, with when it was sent.
-    pub(crate) fn overdue(&mut self, now: Millis) -> Vec<(Millis, Purpose)> {
-        let late: Vec<u16> =
-            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(n, _)| *n).collect();
-        late.iter()
-            .filter_map(|number| self.pending.remove(number))
-            .map(|p| (p.sent, p.purpose))
-            .collect()
+    /// What has been sent may take until then.
+    pub(crate) fn wait_until(&mut self, deadline: Millis) {
+        for (_, pending) in self.pending.iter_mut() {
+            pending.deadline = deadline;
+        }
+    }
+
+    /// Takes out what was not answered in time. Nothing at all has come since one of them was sent, or one is a
+    /// keep-alive or a step of the log-in: then the connection is dead, whatever the socket says, and `None` comes and
+    /// all of it stays.
+    pub(crate) fn overdue(&mut self, now: Millis, last_heard: Millis) -> Option<Vec<Purpose>> {
+        let mut late = Vec::new();
+        for (number, pending) in self.pending.iter().filter(|(_, p)| p.deadline <= now) {
+            let is_vital = matches!(
+                pending.purpose,
+                Purpose::KeepAlive | Purpose::Register | Purpose::LogIn | Purpose::Prove
+            );
+            if is_vital || last_heard < pending.sent {
+                return None;
+            }
+            late.push(*number);
+        }
+        Some(late.iter().filter_map(|number| self.finish(*number)).collect())
+    }
+
+    /// What was sent counts as sent now: there was a time without a connection.
+    pub(crate) fn restart(&mut self, now: Millis) {
+        for (_, pending) in self.pending.iter_mut() {
+            (pending.sent, pending.deadline) = (now, now + ANSWER_WITHIN);
+        }
     }
 
     /// Everything that was asked for and not answered.
@@ -215,20 +249,22 @@ impl Requests {
         pending.chain(queued).collect()
     }
 
-    /// When something is to be done next.
-    pub(crate) fn next_timeout(&self) -> Option<Millis> {
-        let overdue = self.pending.values().map(|pending| pending.deadline).min();
-        let paced = (!self.soon.is_empty() || !self.later.is_empty()).then(|| self.pace.ready_at());
-        overdue.into_iter().chain(paced).min()
+    /// When something is to be done next, `Millis::MAX` where nothing is; `may_send`: what waits in a queue may go out.
+    pub(crate) fn next_timeout(&self, may_send: bool) -> Millis {
+        let mut next = Millis::MAX;
+        for pending in self.pending.values() {
+            next = next.min(pending.deadline);
+        }
+        let waits = !(self.soon.is_empty() && self.later.is_empty());
+        if waits && may_send { next.min(self.pace.ready_at()) } else { next }
     }
 
     fn send(&mut self, now: Millis, mut frame: Frame, purpose: Purpose, out: &mut BytesMut) {
         let number = self.number();
         frame.transaction = number;
         frame.write_to(out);
-        if !matches!(purpose, Purpose::Tell) {
-            let deadline = now + ANSWER_WITHIN;
-            self.pending.insert(number, Pending { purpose, sent: now, deadline });
+        if !matches!(purpose, Purpose::Tell | Purpose::Receipt { .. }) {
+            self.pending.insert(number, Pending::new(now, purpose));
         }
     }
 
@@ -268,9 +304,8 @@ mod tests {
     fn what_is_late_comes_out_once() {
         let mut requests = Requests::new();
         sent(&mut requests);
-        assert_eq!(requests.next_timeout(), Some(5));
-        assert!(requests.overdue(4).is_empty());
-        assert_eq!(requests.overdue(5).len(), 1);
-        assert!(requests.overdue(5).is_empty());
+        assert_eq!(requests.next_timeout(true), 5);
+        assert_eq!(requests.overdue(4, 0).map(|late| late.len()), Some(0));
+        assert!(requests.overdue(5, 0).is_none(), "a keep-alive: the connection is dead");
     }
 }

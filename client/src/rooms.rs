@@ -5,7 +5,7 @@ use crate::action::ActionId;
 use crate::change::Change;
 use crate::requests::{Purpose, Then, Urgency};
 use crate::session::Session;
-use crate::state::{ChatId, Link, Membership, Millis, NoticeKind};
+use crate::state::{ChatId, Membership, Millis, NoticeKind};
 use crate::whole::PAGE;
 
 impl Session {
@@ -13,7 +13,7 @@ impl Session {
         let chat = ChatId::room(name);
         self.change(Change::ChatKnown { chat: chat.clone(), name: name.into() });
         self.change(Change::Membership { chat: chat.clone(), membership: Membership::Joining });
-        if self.state.link == Link::Online {
+        if self.state.link.is_up() {
             self.send_join(now, chat, action);
         } else if let Some(action) = action {
             self.answer(action, Ok(()));
@@ -70,7 +70,7 @@ impl Session {
             return self.answer(action, Ok(()));
         };
         let inside = entry.room.as_ref().is_some_and(|room| room.membership == Membership::Inside);
-        if self.state.link == Link::Online && inside {
+        if self.state.link.is_up() && inside {
             let packet = packets::LeaveChatroom {
                 chatroom_name: Some((&*entry.name).into()),
                 ..Default::default()

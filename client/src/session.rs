@@ -6,16 +6,18 @@ use bytes::{Bytes, BytesMut};
 use mig33_codec::packets::Logout;
 use mig33_codec::{Decoder, Encode, Frame};
 
-use crate::action::{Action, ActionId, Event, Output};
+use crate::action::{Action, ActionId, Close, Event, Output};
 use crate::backoff::Backoff;
 use crate::change::Change;
 use crate::config::Config;
 use crate::login::Login;
 use crate::outbox;
 use crate::requests::{Purpose, Requests, Then, Urgency};
+use crate::resume::Attempt;
 use crate::state::{
     ChatId, Link, LiteMap, Membership, Millis, Notice, NoticeKind, Presence, State,
 };
+use crate::stream::{Stream, Tunnel};
 use crate::whole::Whole;
 
 /// Milliseconds between keep-alives (spec/wire.md section 3).
@@ -26,6 +28,9 @@ const KEEP_ALIVE_WITHIN: Millis = 20_000;
 const WAKE_WITHIN: Millis = 5_000;
 /// Milliseconds that opening a connection and logging in may take.
 const LOGGED_IN_WITHIN: Millis = 30_000;
+
+/// What the person reads when the other side broke the rules of framing or tunnel.
+pub(crate) const UNREADABLE: &str = "The server sent something that is no packet.";
 
 /// A client's session, sans-I/O; see the crate's front page for how it is driven.
 #[derive(Debug)]
@@ -49,14 +54,21 @@ pub struct Session {
     pub(crate) presence: Presence,
     /// The message of the day that was shown last: it is not shown again after a reconnect.
     pub(crate) last_motd: Option<Rc<str>>,
+    /// What carries the bytes over lost connections.
+    pub(crate) stream: Stream,
+    /// How far we are with going on, where the link is [`Link::Resuming`].
+    pub(crate) attempt: Attempt,
+    /// Since when the connection stands that carries the session, and when it was last resumed.
+    pub(crate) connected_at: Millis,
+    pub(crate) resumed_at: Option<Millis>,
+    pub(crate) last_heard: Millis,
+    pub(crate) outputs: VecDeque<Output>,
+    /// When the connection has to be logged in, or else is given up.
+    pub(crate) give_up_at: Millis,
     decoder: Decoder,
     sending: BytesMut,
-    outputs: VecDeque<Output>,
     events: VecDeque<Event>,
-    /// When the connection has to be logged in, or else is given up.
-    give_up_at: Millis,
     keep_alive_at: Millis,
-    last_heard: Millis,
     next_action: u32,
     next_notice: u32,
 }
@@ -78,13 +90,17 @@ impl Session {
             whole: Whole::default(),
             presence: Presence::AVAILABLE,
             last_motd: None,
+            stream: Stream::default(),
+            attempt: Attempt::At(0),
+            connected_at: 0,
+            resumed_at: None,
+            last_heard: 0,
+            outputs: VecDeque::new(),
             decoder: Decoder::new(),
             sending: BytesMut::new(),
-            outputs: VecDeque::new(),
             events: VecDeque::new(),
             give_up_at: 0,
             keep_alive_at: 0,
-            last_heard: 0,
             next_action: 0,
             next_notice: 0,
         }
@@ -163,7 +179,11 @@ impl Session {
                 self.requests.keep_alive(now, WAKE_WITHIN, &mut self.sending);
                 self.flush(now);
             }
-            Link::Idle | Link::Connecting | Link::LoggingIn => {}
+            Link::Resuming { .. } if matches!(self.attempt, Attempt::At(_)) => {
+                self.backoff.reset();
+                self.try_to_resume(now);
+            }
+            Link::Idle | Link::Connecting | Link::LoggingIn | Link::Resuming { .. } => {}
         }
     }
 
@@ -180,17 +200,16 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) has to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Millis> {
-        match self.state.link {
-            Link::Idle => None,
-            Link::Waiting { until, .. } => Some(until),
-            Link::Connecting => Some(self.give_up_at),
-            Link::LoggingIn => {
-                self.requests.next_timeout().into_iter().chain([self.give_up_at]).min()
-            }
-            Link::Online => {
-                self.requests.next_timeout().into_iter().chain([self.keep_alive_at]).min()
-            }
-        }
+        let of_link = match self.state.link {
+            Link::Idle => return None,
+            Link::Waiting { until, .. } => return Some(until),
+            Link::Resuming { since } => return Some(self.resume_timeout(since)),
+            Link::Connecting => return Some(self.give_up_at),
+            Link::LoggingIn => self.give_up_at,
+            Link::Online => self.keep_alive_at,
+        };
+        let of_requests = self.requests.next_timeout(self.stream.has_room());
+        Some(of_link.min(of_requests).min(self.stream.next_timeout()))
     }
 
     /// Does what is due. Calling it early or late does no harm.
@@ -199,6 +218,7 @@ impl Session {
             Link::Idle => return,
             Link::Waiting { until, .. } if until <= now => return self.connect(now),
             Link::Waiting { .. } => return,
+            Link::Resuming { since } => return self.handle_resume_timeout(now, since),
             Link::Connecting | Link::LoggingIn if self.give_up_at <= now => {
                 return self.lose(now, Some("The server did not answer in time."));
             }
@@ -209,51 +229,35 @@ impl Session {
             }
             Link::LoggingIn | Link::Online => {}
         }
-        let overdue = self.requests.overdue(now);
-        // nothing at all since one was sent: the connection is dead, whatever the socket says
-        let is_dead = overdue.iter().any(|(sent, purpose)| {
-            self.last_heard < *sent || matches!(purpose, Purpose::KeepAlive)
-        });
-        for (_, purpose) in overdue {
-            if is_dead {
-                self.interrupted(purpose);
-            } else {
-                self.refused(now, purpose, "The server did not answer in time.");
-            }
+        let Some(overdue) = self.requests.overdue(now, self.last_heard) else {
+            return self.give_up_connection(now, "The server does not answer.");
+        };
+        for purpose in overdue {
+            self.refused(now, purpose, "The server did not answer in time.");
         }
-        if is_dead {
-            return self.lose(now, Some("The server does not answer."));
-        }
+        self.stream.handle_timeout(now, &mut self.outputs);
         self.flush(now);
     }
 
     /// The connection that [`Output::Connect`] asked for is open.
-    pub fn connected(&mut self, now: Millis) {
-        if self.state.link != Link::Connecting {
-            return;
-        }
-        self.decoder = Decoder::new();
-        self.requests = Requests::new();
-        self.last_heard = now;
-        self.give_up_at = now + LOGGED_IN_WITHIN;
-        self.change(Change::Link(Link::LoggingIn));
-        self.start_login(now);
-        self.flush(now);
-    }
-
-    /// The connection is closed, or could not be opened; `reason` is what the other side said, for the person.
-    pub fn disconnected(&mut self, now: Millis, reason: Option<&str>) {
-        if matches!(self.state.link, Link::Connecting | Link::LoggingIn | Link::Online) {
-            self.lose(now, reason.filter(|reason| !reason.is_empty()));
-            // there is nothing left to be closed
-            self.outputs.retain(|output| *output != Output::Close);
+    pub fn connected(&mut self, now: Millis, tunnel: Tunnel) {
+        let wanted = match self.state.link {
+            Link::Connecting => true,
+            Link::Resuming { .. } => matches!(self.attempt, Attempt::Until(_)),
+            Link::Idle | Link::Waiting { .. } | Link::LoggingIn | Link::Online => false,
+        };
+        if wanted && self.stream.open(tunnel, &mut self.outputs) {
+            self.begin_on_connection(now);
         }
     }
 
-    /// Bytes have arrived.
+    /// Bytes have arrived: whole packets or not.
     pub fn handle_bytes(&mut self, now: Millis, bytes: Bytes) {
-        if !matches!(self.state.link, Link::LoggingIn | Link::Online) {
+        if self.stream.is_cut() {
             return;
+        }
+        if self.stream.arrived(now, bytes.len(), &mut self.outputs).is_err() {
+            return self.lose(now, Some(UNREADABLE));
         }
         self.last_heard = now;
         self.decoder.push(bytes);
@@ -261,11 +265,9 @@ impl Session {
             match self.decoder.next_frame() {
                 Ok(Some(frame)) => self.handle_frame(now, &frame),
                 Ok(None) => break,
-                Err(_) => {
-                    return self.lose(now, Some("The server sent something that is no packet."));
-                }
+                Err(_) => return self.lose(now, Some(UNREADABLE)),
             }
-            if !matches!(self.state.link, Link::LoggingIn | Link::Online) {
+            if self.stream.is_cut() {
                 return;
             }
         }
@@ -313,9 +315,10 @@ impl Session {
     }
 
     fn begin(&mut self, now: Millis, login: Login) {
-        if matches!(self.state.link, Link::Connecting | Link::LoggingIn | Link::Online) {
-            self.outputs.push_back(Output::Close);
+        if !matches!(self.state.link, Link::Idle | Link::Waiting { .. }) {
+            self.outputs.push_back(Output::Close(Close::Done));
         }
+        self.stream.forget();
         self.login = Some(login);
         self.backoff.reset();
         self.connect(now);
@@ -327,15 +330,36 @@ impl Session {
         self.outputs.push_back(Output::Connect);
     }
 
-    /// The connection is gone: comes back later, unless it was the first try of a log-in by password.
-    pub(crate) fn lose(&mut self, now: Millis, reason: Option<&str>) {
+    /// A session that knows of nothing before begins on the connection: registers, or logs in.
+    pub(crate) fn begin_on_connection(&mut self, now: Millis) {
+        if matches!(self.state.link, Link::Resuming { .. }) {
+            self.interrupt();
+        }
+        self.decoder = Decoder::new();
         self.sending.clear();
-        self.outputs.push_back(Output::Close);
+        self.requests = Requests::new();
+        (self.last_heard, self.connected_at, self.resumed_at) = (now, now, None);
+        self.give_up_at = now + LOGGED_IN_WITHIN;
+        self.change(Change::Link(Link::LoggingIn));
+        self.start_login(now);
+        self.flush(now);
+    }
+
+    /// What was asked for in a session that is over is not answered any more.
+    fn interrupt(&mut self) {
         for purpose in self.requests.drain() {
             self.interrupted(purpose);
         }
         self.whole.connection_lost();
         self.leave_rooms_for_now();
+    }
+
+    /// The session is gone: comes back later, unless it was the first try of a log-in by password.
+    pub(crate) fn lose(&mut self, now: Millis, reason: Option<&str>) {
+        self.sending.clear();
+        self.stream.forget();
+        self.outputs.push_back(Output::Close(Close::Done));
+        self.interrupt();
         if let Some(action) = self.login.as_mut().and_then(Login::first_try_by_password) {
             let reason = reason.unwrap_or("The server cannot be reached.");
             self.login = None;
@@ -350,9 +374,10 @@ impl Session {
     /// Ends the session for good.
     pub(crate) fn end(&mut self, now: Millis, reason: Option<&str>, forget_token: bool) {
         self.flush(now);
-        if matches!(self.state.link, Link::Connecting | Link::LoggingIn | Link::Online) {
-            self.outputs.push_back(Output::Close);
+        if !matches!(self.state.link, Link::Idle | Link::Waiting { .. }) {
+            self.outputs.push_back(Output::Close(Close::Done));
         }
+        self.stream.forget();
         for purpose in self.requests.drain() {
             self.interrupted(purpose);
         }
@@ -399,7 +424,7 @@ impl Session {
         action: ActionId,
         purpose: Purpose,
     ) {
-        if self.state.link != Link::Online {
+        if !self.state.link.is_up() {
             return self.answer(
                 action,
                 Err("Not connected. Try again once the connection is back.".into()),
@@ -410,11 +435,11 @@ impl Session {
 
     /// Sends what the pace allows, as one output.
     pub(crate) fn flush(&mut self, now: Millis) {
-        if self.state.link == Link::Online {
+        if self.state.link == Link::Online && self.stream.has_room() {
             self.requests.flush(now, &mut self.sending);
         }
         if !self.sending.is_empty() {
-            self.outputs.push_back(Output::Send(self.sending.split().freeze()));
+            self.stream.send(self.sending.split().freeze(), &mut self.outputs);
         }
     }
 

@@ -46,13 +46,27 @@ pub enum Link {
     LoggingIn,
     /// Logged in.
     Online,
-    /// The connection was lost; it is opened again at this time.
+    /// Logged in, but the connection was lost, and the session goes on once there is another one: what the person does
+    /// meanwhile is done then.
+    Resuming {
+        /// When it was lost.
+        since: Millis,
+    },
+    /// The session was lost with its connection; it is opened again at this time.
     Waiting {
         /// When.
         until: Millis,
         /// Why it was lost, where a peer said so.
         reason: Option<Rc<str>>,
     },
+}
+
+impl Link {
+    /// Whether there is a session that takes what the person wants, now or in a moment.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        matches!(self, Self::Online | Self::Resuming { .. })
+    }
 }
 
 /// Who is logged in.
@@ -152,10 +166,7 @@ impl Chat {
     /// The newest message that is no notice.
     #[must_use]
     pub fn last_message(&self) -> Option<&Rc<Message>> {
-        self.messages
-            .iter()
-            .rev()
-            .find(|message| !matches!(message.body, Body::Joined | Body::Left))
+        self.messages.iter().rev().find(|message| !message.is_line())
     }
 }
 
@@ -220,6 +231,14 @@ pub struct Message {
     pub body: Body,
     /// How far it got.
     pub delivery: Delivery,
+}
+
+impl Message {
+    /// Whether it is a line of ours about who came into a room or left it, and nothing that was said.
+    #[must_use]
+    pub const fn is_line(&self) -> bool {
+        matches!(self.body, Body::Joined | Body::Left)
+    }
 }
 
 /// What a message says.

@@ -4,6 +4,9 @@ use std::rc::Rc;
 use crate::outbox::is_unsent;
 use crate::state::{Delivery, Message, Millis};
 
+/// Lines about who came and went that stay of a room.
+const MOST_LINES: usize = 500;
+
 /// Puts a message in its place. `false` when its guid is there already; then a message of ours that was waiting is
 /// known to be accepted.
 pub(crate) fn insert(messages: &mut Vec<Rc<Message>>, message: Message) -> bool {
@@ -51,8 +54,20 @@ pub(crate) fn oldest(messages: &[Rc<Message>]) -> Option<Millis> {
     accepted(messages).next().map(|message| message.time)
 }
 
+/// Lines of ours about who came and went have times of our clock, and are in no history.
 fn accepted(messages: &[Rc<Message>]) -> impl DoubleEndedIterator<Item = &Rc<Message>> {
-    messages.iter().filter(|message| !is_unsent(message) && !message.guid.is_empty())
+    messages
+        .iter()
+        .filter(|message| !is_unsent(message) && !message.guid.is_empty() && !message.is_line())
+}
+
+/// Forgets the first line about who came or went, once there are many: they cannot be loaded again.
+pub(crate) fn forget_lines(messages: &mut Vec<Rc<Message>>) {
+    if messages.iter().filter(|message| message.is_line()).count() > MOST_LINES
+        && let Some(at) = messages.iter().position(|message| message.is_line())
+    {
+        messages.remove(at);
+    }
 }
 
 fn place(messages: &mut Vec<Rc<Message>>, message: Rc<Message>) {

@@ -147,20 +147,23 @@ impl Session {
         self.caught_up(&chat);
     }
 
-    /// Forgets the oldest messages of a chat that has grown long while nobody looks at it: they can be loaded again.
+    /// Forgets the oldest messages of a chat that has grown long while nobody looks at it: they can be loaded again. Not
+    /// before the server knows that they were here, or they would come again as new ones.
     pub(crate) fn forget_oldest(&mut self, chat: &ChatId) {
-        let of_it =
-            |purpose: &Purpose| matches!(purpose, Purpose::History(asked) if asked.chat == *chat);
         let Some(entry) = self.state.chats.get(chat) else { return };
         if entry.messages.len() <= MOST_KEPT
             || self.shown.as_ref() == Some(chat)
             || !self.can_ask_history(chat)
-            || self.requests.outstanding().any(of_it)
         {
             return;
         }
-        if let Some(time) = transcript::nth_newest(&entry.messages, KEPT - 1) {
-            self.change(Change::MessagesBeforeGone { chat: chat.clone(), time });
+        let Some(oldest) = transcript::nth_newest(&entry.messages, KEPT - 1) else { return };
+        let needs_them = |purpose: &Purpose| {
+            matches!(purpose, Purpose::History(asked) if asked.chat == *chat)
+                || matches!(purpose, Purpose::Receipt { chat: of, time } if of == chat && *time < oldest)
+        };
+        if !self.requests.outstanding().any(needs_them) {
+            self.change(Change::MessagesBeforeGone { chat: chat.clone(), time: oldest });
         }
     }
 

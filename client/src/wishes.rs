@@ -5,7 +5,7 @@ use crate::action::{Action, ActionId};
 use crate::change::Change;
 use crate::requests::{Purpose, Then};
 use crate::session::Session;
-use crate::state::{Link, Millis};
+use crate::state::Millis;
 
 /// What kind of address is asked for in GET_URL: one that takes a picture (spec/wire.md section 4).
 const PICTURE_UPLOAD: u8 = 20;
@@ -23,6 +23,10 @@ impl Session {
                 self.answer(id, Ok(()));
             }
             Action::OpenChat { chat } => self.open_chat(now, id, &chat),
+            Action::CloseChat => {
+                self.close_chat();
+                self.answer(id, Ok(()));
+            }
             Action::LoadOlder { chat } => {
                 self.load_older(now, &chat);
                 self.answer(id, Ok(()));
@@ -139,7 +143,7 @@ impl Session {
             page: Some(page),
             ..Default::default()
         };
-        if self.state.link == Link::Online {
+        if self.state.link.is_up() {
             self.change(Change::DirectoryAsked { search: search.into(), page });
         }
         self.ask_with(now, &packet, id, Purpose::Directory { action: id, page, found: Vec::new() });

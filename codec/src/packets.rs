@@ -203,14 +203,14 @@ packets! {
 
     /// Logged in without a session.
     210 SLIM_LOGIN_OK SlimLoginOk s {
-        1 session_id: Text,
+        1 session_id: Secret<Text>,
     }
 
     /// A session for a log-in that had none.
     211 CREATE_SESSION CreateSession c {
         1 protocol_version: u16,
         2 client_type: values::ClientType,
-        3 session_id: Text,
+        3 session_id: Secret<Text>,
         4 stream_user_events: bool,
         5 client_version: u16,
         6 user_agent: Text,
@@ -231,7 +231,7 @@ packets! {
 
     /// What the proof of a [`SlimLogin`] has to be made over.
     212 SLIM_LOGIN_CHALLENGE SlimLoginChallenge s {
-        1 session_id: Text,
+        1 session_id: Secret<Text>,
         2 challenge: Text,
     }
 
@@ -884,7 +884,7 @@ packets! {
 
     /// Asks for the keys of all emoticons.
     937 GET_EMOTICON_HOTKEYS GetEmoticonHotkeys c {
-        1 session_id: Text,
+        1 session_id: Secret<Text>,
     }
 
     /// Asks for the list of sticker packs.

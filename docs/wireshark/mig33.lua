@@ -263,12 +263,12 @@ local PACKETS = {
     [10] = { name = "protocol_version", kind = "u16" },
   } },
   [210] = { name = "SLIM_LOGIN_OK", from = "server", fields = {
-    [1] = { name = "session_id", kind = "string" },
+    [1] = { name = "session_id", kind = "string", secret = true },
   } },
   [211] = { name = "CREATE_SESSION", from = "client", fields = {
     [1] = { name = "protocol_version", kind = "u16" },
     [2] = { name = "client_type", kind = "u8", values = VALUES.ClientType },
-    [3] = { name = "session_id", kind = "string" },
+    [3] = { name = "session_id", kind = "string", secret = true },
     [4] = { name = "stream_user_events", kind = "bool" },
     [5] = { name = "client_version", kind = "u16" },
     [6] = { name = "user_agent", kind = "string" },
@@ -287,7 +287,7 @@ local PACKETS = {
     [19] = { name = "sticker_pixel_size", kind = "u32" },
   } },
   [212] = { name = "SLIM_LOGIN_CHALLENGE", from = "server", fields = {
-    [1] = { name = "session_id", kind = "string" },
+    [1] = { name = "session_id", kind = "string", secret = true },
     [2] = { name = "challenge", kind = "string" },
   } },
   [300] = { name = "LOGOUT", from = "client", fields = {} },
@@ -772,7 +772,7 @@ local PACKETS = {
   } },
   [928] = { name = "GET_EMOTICONS_COMPLETE", from = "server", fields = {} },
   [937] = { name = "GET_EMOTICON_HOTKEYS", from = "client", fields = {
-    [1] = { name = "session_id", kind = "string" },
+    [1] = { name = "session_id", kind = "string", secret = true },
   } },
   [938] = { name = "GET_STICKER_PACK_LIST", from = "client", fields = {} },
   [939] = { name = "STICKER_PACK_LIST", from = "server", fields = {
@@ -850,9 +850,24 @@ local OTHERS = {
   [960] = "UPLOAD_ADDRESS_BOOK_CONTACTS",
 }
 
--- Those of them whose blocks may hold passwords.
-local OPAQUE = {
+-- Commands whose unknown blocks may hold secrets.
+local HOLDS_SECRETS = {
+  [100] = true,
+  [103] = true,
+  [200] = true,
+  [202] = true,
+  [203] = true,
+  [209] = true,
+  [210] = true,
+  [211] = true,
+  [212] = true,
+  [908] = true,
+  [937] = true,
   [206] = true,
+  [204] = true,
+  [903] = true,
+  [904] = true,
+  [909] = true,
 }
 
 -- The integers: their width in bytes, and their largest value.
@@ -1018,11 +1033,20 @@ end
 
 local UNKNOWN = "(unknown)"
 
+-- Whether a content can have another block within it, because its length is wrong: the header of one has a zero byte.
+local function takes_in(field, content)
+  if content:len() == 0 then return false end
+  if not WIDTH[field.kind] then return content:raw():find("\0", 1, true) end
+  local value = integer_value(content)
+  return not value or value > LARGEST[field.kind]
+end
+
 -- Adds a block that is whole, and gives what its item is to say.
 local function add_block(item, command, id, content)
   local packet = PACKETS[command]
   local field = packet and packet.fields[id]
-  local is_secret = field and field.secret or OPAQUE[command]
+  local is_secret = field and field.secret
+    or HOLDS_SECRETS[command] and (not field or takes_in(field, content))
   if is_secret and content:len() > 0 and not mig33.prefs.show_secrets then
     item:add(parts.secret, content):set_text("Not shown: see the preferences of the protocol")
     return (field and field.name or UNKNOWN) .. ": (secret)"
@@ -1040,6 +1064,8 @@ local function add_blocks(tree, tvb, command)
     if not length or length > left - BLOCK_HEADER then
       local why = length and ("block %d of %d bytes runs past its packet"):format(tvb(at, 2):uint(), length)
         or ("%d bytes are left over"):format(left)
+      -- behind a length that is wrong, they may be bytes of a password
+      if length and HOLDS_SECRETS[command] and not mig33.prefs.show_secrets then why = "a block runs past its packet" end
       if not is_cut then tree:add_proto_expert_info(problems.blocks, why) end
       return
     end

@@ -28,7 +28,7 @@ use crate::keys::Command;
 use crate::picture::{Picture, Unfit};
 use crate::roster::{self, Drafts, Section};
 use crate::route::Route;
-use crate::socket::{Socket, SocketEvent};
+use crate::socket::{Asking, Socket, SocketEvent};
 use crate::storage::Store;
 use crate::upload::UploadEvent;
 use crate::view::notices::PageError;
@@ -104,6 +104,7 @@ pub(crate) struct App {
     state: State,
     store: Store,
     socket: Option<Socket>,
+    asking: Asking,
     generation: u32,
     timer: Option<(u64, Timeout)>,
     frame: Option<AnimationFrame>,
@@ -152,6 +153,7 @@ impl Component for App {
             members_open: members_open && surroundings::is_wide(),
             store,
             socket: None,
+            asking: Asking::default(),
             generation: 0,
             timer: None,
             frame: None,
@@ -348,10 +350,9 @@ impl App {
             (None, Route::Chat(before)) => Some(Focus::Entry(before)),
             (None, Route::List) => None,
         };
-        if let Some(chat) = chat {
-            self.session.act(clock::now(), Action::OpenChat { chat });
-            self.pump(ctx);
-        }
+        let shows = chat.map_or(Action::CloseChat, |chat| Action::OpenChat { chat });
+        self.session.act(clock::now(), shows);
+        self.pump(ctx);
         self.refresh(ctx);
     }
 

@@ -1,6 +1,7 @@
 //! The page: mounts the app. Everything that does not need a browser is in modules that are tested without one.
 mod app;
 mod clock;
+mod control;
 mod intent;
 mod keys;
 mod links;

@@ -63,7 +63,7 @@ pub(crate) fn rows(
         if unread_from == Some(&*message.guid) {
             rows.push(Row::Unread);
         }
-        if is_event(message) {
+        if message.is_line() {
             if let Some(Row::Events(events)) = rows.last_mut() {
                 events.push(message.clone());
             } else {
@@ -86,7 +86,7 @@ pub(crate) fn rows(
 /// The guid of the first of the newest `unread` messages of others; of the first message there is where there are fewer.
 pub(crate) fn first_unread(messages: &[Rc<Message>], unread: u32) -> Option<Rc<str>> {
     let wanted = usize::try_from(unread).ok()?.checked_sub(1)?;
-    let mut others = messages.iter().rev().filter(|message| !message.own && !is_event(message));
+    let mut others = messages.iter().rev().filter(|message| !message.own && !message.is_line());
     let mut first = others.next()?;
     for _ in 0..wanted {
         let Some(earlier) = others.next() else { break };
@@ -101,7 +101,7 @@ pub(crate) fn others_after(messages: &[Rc<Message>], guid: &str) -> usize {
         .iter()
         .rev()
         .take_while(|message| &*message.guid != guid)
-        .filter(|message| !message.own && !is_event(message))
+        .filter(|message| !message.own && !message.is_line())
         .count()
 }
 
@@ -125,10 +125,6 @@ pub(crate) fn summary(events: &[Rc<Message>]) -> String {
         .flatten()
         .collect();
     phrases.join(", ")
-}
-
-const fn is_event(message: &Message) -> bool {
-    matches!(message.body, Body::Joined | Body::Left)
 }
 
 fn continues(previous: &Message, message: &Message) -> bool {

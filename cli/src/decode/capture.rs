@@ -1,7 +1,7 @@
 //! Reads a pcap or pcapng capture, record by record.
 use std::time::{Duration, SystemTime};
 
-use pcap_parser::pcapng::Block;
+use pcap_parser::pcapng::{Block, OptionCode, PcapNGOption};
 use pcap_parser::traits::{PcapNGPacketBlock as _, PcapReaderIterator};
 use pcap_parser::{LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader};
 
@@ -11,6 +11,8 @@ use crate::args::Decode;
 use crate::decode::Input;
 use crate::error::Failure;
 use crate::print::{Note, Origin, Printer};
+use crate::remark::Remark;
+use crate::stream::Problem;
 
 /// What captures begin with: pcapng, and pcap in both byte orders, with micro- and nanoseconds, and as patched Linux
 /// tools wrote it.
@@ -46,9 +48,19 @@ pub(crate) enum CaptureError {
     LinkType(i32),
     /// None of its connections speaks mig33.
     #[error(
-        "none of its {0} TCP connections speaks mig33; `--port` reads some whatever they speak"
+        "none of its {seen} TCP connections speaks mig33; `--port` reads some whatever they speak{}",
+        cut_too(*.cut)
     )]
-    NoMig33(u64),
+    NoMig33 { seen: u64, cut: u64 },
+}
+
+fn cut_too(records: u64) -> String {
+    match records {
+        0 => String::new(),
+        cut => format!(
+            "; {cut} records were cut short when they were captured (snaplen), which hides it"
+        ),
+    }
 }
 
 /// Whether a file that begins so is a capture.
@@ -70,6 +82,13 @@ pub(crate) fn run(mut input: Input, args: &Decode, mut printer: Printer) -> Resu
         printer.note(Origin::default(), &Note::Said(said.clone()))?;
         printer.count_problem(|| said);
     }
+    let cut = capture.conversations.cut();
+    if cut > 0 {
+        let said = format!(
+            "{cut} records were cut short when they were captured (snaplen): their ends are missing"
+        );
+        printer.note(Origin::default(), &Note::Said(said))?;
+    }
     if let Some(number) = capture.unknown_link {
         printer.count_problem(|| CaptureError::LinkType(number).to_string());
     }
@@ -77,7 +96,10 @@ pub(crate) fn run(mut input: Input, args: &Decode, mut printer: Printer) -> Resu
     done.map_err(failed)?;
     found?;
     match capture.conversations.found() {
-        0 => Err(failed(CaptureError::NoMig33(capture.conversations.seen()))),
+        0 => {
+            let (seen, cut) = (capture.conversations.seen(), capture.conversations.cut());
+            Err(failed(CaptureError::NoMig33 { seen, cut }))
+        }
         _ => Ok(()),
     }
 }
@@ -133,6 +155,22 @@ struct Interface {
     resolution: u64,
     /// Seconds that are to be added.
     offset: i64,
+}
+
+/// A record of a file.
+struct Taken<'a> {
+    /// In parts of a second since 1970.
+    time: Option<u128>,
+    data: &'a [u8],
+    /// Bytes that it had before it was cut.
+    length: u32,
+    remarks: Vec<Remark>,
+}
+
+/// The comments of a block that `tap` has written.
+fn remarks(options: &[PcapNGOption<'_>]) -> impl Iterator<Item = Remark> {
+    let comments = options.iter().filter(|option| option.code == OptionCode::Comment);
+    comments.filter_map(|comment| Remark::parse(comment.as_str().ok()?))
 }
 
 impl Capture {
@@ -202,7 +240,9 @@ impl Capture {
                 };
                 let time = u128::from(record.ts_sec) * u128::from(interface.resolution)
                     + u128::from(record.ts_usec);
-                self.record(interface, Some(time), record.data, record.origlen, printer)
+                let (data, length) = (record.data, record.origlen);
+                let record = Taken { time: Some(time), data, length, remarks: Vec::new() };
+                self.record(interface, record, printer)
             }
             PcapBlockOwned::NG(block) => self.ng_block(block, printer),
         }
@@ -210,7 +250,14 @@ impl Capture {
 
     fn ng_block(&mut self, block: Block<'_>, printer: &mut Printer) -> Result<(), Failure> {
         match block {
-            Block::SectionHeader(_) => self.interfaces.clear(),
+            Block::SectionHeader(section) => {
+                self.interfaces.clear();
+                for remark in remarks(&section.options) {
+                    if let Remark::Port(port) = remark {
+                        self.conversations.add_port(port);
+                    }
+                }
+            }
             Block::InterfaceDescription(interface) => {
                 let exponent = u32::from(interface.if_tsresol & 0x7f);
                 let base = if interface.if_tsresol & 0x80 == 0 { 10 } else { 2u64 };
@@ -220,14 +267,20 @@ impl Capture {
             Block::EnhancedPacket(record) => {
                 if let Some(interface) = self.interface(record.if_id) {
                     let time = u128::from(record.ts_high) << 32 | u128::from(record.ts_low);
-                    let data = record.packet_data();
-                    return self.record(interface, Some(time), data, record.origlen, printer);
+                    let record = Taken {
+                        time: Some(time),
+                        data: record.packet_data(),
+                        length: record.origlen,
+                        remarks: remarks(&record.options).collect(),
+                    };
+                    return self.record(interface, record, printer);
                 }
             }
             Block::SimplePacket(record) => {
                 if let Some(interface) = self.interface(0) {
-                    let data = record.packet_data();
-                    return self.record(interface, None, data, record.origlen, printer);
+                    let (data, length) = (record.packet_data(), record.origlen);
+                    let record = Taken { time: None, data, length, remarks: Vec::new() };
+                    return self.record(interface, record, printer);
                 }
             }
             Block::NameResolution(_)
@@ -257,11 +310,10 @@ impl Capture {
     fn record(
         &mut self,
         interface: Interface,
-        time: Option<u128>,
-        data: &[u8],
-        length: u32,
+        taken: Taken<'_>,
         printer: &mut Printer,
     ) -> Result<(), Failure> {
+        let Taken { time, data, length, remarks } = taken;
         if let Some(time) = time.and_then(|time| interface.time(time)) {
             self.time = time;
         }
@@ -271,7 +323,21 @@ impl Capture {
         };
         let cut = u64::from(length).saturating_sub(data.len() as u64);
         match link.read(data, cut) {
-            Record::Tcp(record) => Ok(self.conversations.take(record, self.time, printer)?),
+            Record::Tcp(mut record) => {
+                for remark in remarks {
+                    match remark {
+                        Remark::Masked => record.segment.masked = true,
+                        Remark::Problem(text) => {
+                            record.segment.seen = Some(Problem::Recorded { text, wrong: true });
+                        }
+                        Remark::Passed(text) => {
+                            record.segment.seen = Some(Problem::Recorded { text, wrong: false });
+                        }
+                        Remark::Port(_) => {}
+                    }
+                }
+                Ok(self.conversations.take(record, self.time, printer)?)
+            }
             Record::Fragment => {
                 self.fragments += 1;
                 Ok(())

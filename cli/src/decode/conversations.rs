@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::link::TcpRecord;
 use super::tcp::{Half, Piece};
 use crate::print::{Note, Origin, Printer, Side};
-use crate::stream::{Event, Reader};
+use crate::stream::{Broken, Event, Reader};
 
 /// The port that the service has always had.
 const SERVICE_PORT: u16 = 9119;
@@ -17,8 +17,12 @@ const MOST_HELD: usize = 1 << 20;
 /// All TCP connections of a capture.
 pub(crate) struct Conversations {
     open: HashMap<(SocketAddr, SocketAddr), Conversation>,
-    /// The connections with these ports are read whatever is in them; if there are none, each is looked at.
+    /// Other connections than those with these ports are left out, if there are any.
+    only: Vec<u16>,
+    /// The connections with these ports are read whatever is in them.
     ports: Vec<u16>,
+    /// Records of TCP that the capture has not all of.
+    cut: u64,
     /// How many were found to speak mig33.
     found: u64,
     /// Those that do not, and how many bytes they had.
@@ -34,6 +38,8 @@ struct Conversation {
     client: Option<usize>,
     kind: Kind,
     bytes: u64,
+    /// Whether it is read whatever is in it.
+    forced: bool,
     closed: bool,
 }
 
@@ -46,15 +52,47 @@ enum Kind {
     Other,
 }
 
+/// What a side begins with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// A packet that has a name.
+    Named,
+    /// Another packet.
+    Packet,
+    /// Something else.
+    Other,
+    /// Nothing yet, or the capture does not have it.
+    Unknown,
+}
+
 impl Conversations {
     /// None yet.
     pub(crate) fn new(ports: &[u16]) -> Self {
-        Self { open: HashMap::new(), ports: ports.to_vec(), found: 0, others: Vec::new() }
+        Self {
+            open: HashMap::new(),
+            only: ports.to_vec(),
+            ports: [ports, &[SERVICE_PORT]].concat(),
+            cut: 0,
+            found: 0,
+            others: Vec::new(),
+        }
+    }
+
+    /// Reads the connections with this port whatever is in them.
+    pub(crate) fn add_port(&mut self, port: u16) {
+        if !self.ports.contains(&port) {
+            self.ports.push(port);
+        }
     }
 
     /// How many speak mig33.
     pub(crate) const fn found(&self) -> u64 {
         self.found
+    }
+
+    /// How many records were cut short.
+    pub(crate) const fn cut(&self) -> u64 {
+        self.cut
     }
 
     /// How many were seen.
@@ -70,9 +108,11 @@ impl Conversations {
         printer: &mut Printer,
     ) -> io::Result<()> {
         let ports = [record.source.port(), record.destination.port()];
-        if !self.ports.is_empty() && !ports.iter().any(|port| self.ports.contains(port)) {
+        if !self.only.is_empty() && !ports.iter().any(|port| self.only.contains(port)) {
             return Ok(());
         }
+        self.cut += u64::from(record.segment.cut > 0);
+        let forced = ports.iter().any(|port| self.ports.contains(port));
         let ends = [record.source.min(record.destination), record.source.max(record.destination)];
         let from = usize::from(record.source != ends[0]);
         let key = (ends[0], ends[1]);
@@ -84,7 +124,8 @@ impl Conversations {
         if conversation.closed {
             return Ok(());
         }
-        conversation.take(from, record, time, &mut self.found, !self.ports.is_empty(), printer)
+        conversation.forced = forced;
+        conversation.take(from, record, time, &mut self.found, printer)
     }
 
     /// Ends all connections, as nothing more was captured, and prints what is left of them.
@@ -113,7 +154,7 @@ impl Conversations {
         let Some(mut conversation) = self.open.remove(&key) else {
             return Ok(());
         };
-        conversation.flush(time, &mut self.found, !self.ports.is_empty(), printer)?;
+        conversation.flush(time, &mut self.found, printer)?;
         match conversation.kind {
             Kind::Mig33(..) => {}
             Kind::Unknown(_) | Kind::Other => {
@@ -133,6 +174,7 @@ impl Conversation {
             client: None,
             kind: Kind::Unknown(Vec::new()),
             bytes: 0,
+            forced: false,
             closed: false,
         }
     }
@@ -143,7 +185,6 @@ impl Conversation {
         record: TcpRecord,
         time: SystemTime,
         found: &mut u64,
-        forced: bool,
         printer: &mut Printer,
     ) -> io::Result<()> {
         if record.segment.syn {
@@ -156,9 +197,9 @@ impl Conversation {
         }
         let mut pieces = Vec::new();
         self.halves[from].segment(record.segment, &mut pieces);
-        self.read(from, pieces, time, found, forced, printer)?;
+        self.read(from, pieces, time, found, printer)?;
         if record.reset {
-            self.flush(time, found, forced, printer)?;
+            self.flush(time, found, printer)?;
         }
         if self.halves.iter().all(Half::has_ended) {
             self.closed = true;
@@ -174,13 +215,12 @@ impl Conversation {
         &mut self,
         time: SystemTime,
         found: &mut u64,
-        forced: bool,
         printer: &mut Printer,
     ) -> io::Result<()> {
         for from in [0, 1] {
             let mut pieces = Vec::new();
             self.halves[from].flush(&mut pieces);
-            self.read(from, pieces, time, found, forced, printer)?;
+            self.read(from, pieces, time, found, printer)?;
         }
         Ok(())
     }
@@ -192,7 +232,6 @@ impl Conversation {
         pieces: Vec<Piece>,
         time: SystemTime,
         found: &mut u64,
-        forced: bool,
         printer: &mut Printer,
     ) -> io::Result<()> {
         let saw_beginning = self.halves[from].saw_beginning();
@@ -202,6 +241,8 @@ impl Conversation {
             let reader = self.readers[from].get_or_insert_with(begin);
             match piece {
                 Piece::Data(bytes) => reader.push(&bytes, &mut events),
+                Piece::Masked(bytes) => reader.push_masked(bytes, &mut events),
+                Piece::Seen(problem) => events.push(Event::Problem(problem)),
                 Piece::Missing(count) => reader.skip(count, &mut events),
                 Piece::End => reader.finish(&mut events),
             }
@@ -214,18 +255,13 @@ impl Conversation {
             Kind::Other => Ok(()),
             Kind::Unknown(held) => {
                 held.push((from, time, events));
-                self.recognise(found, forced, printer)
+                self.recognise(found, printer)
             }
         }
     }
 
     /// Looks whether what has come so far is mig33, and prints it if so.
-    fn recognise(
-        &mut self,
-        found: &mut u64,
-        forced: bool,
-        printer: &mut Printer,
-    ) -> io::Result<()> {
+    fn recognise(&mut self, found: &mut u64, printer: &mut Printer) -> io::Result<()> {
         let Kind::Unknown(held) = &mut self.kind else {
             return Ok(());
         };
@@ -233,19 +269,37 @@ impl Conversation {
             || held.iter().flat_map(|(from, _, events)| events.iter().map(move |e| (*from, e)));
         let first = all().find_map(|(from, event)| match event {
             Event::Packet { frame, .. } => Some((from, frame.command)),
-            Event::Problem(_) | Event::Unread { .. } | Event::Missing { .. } => None,
+            Event::Broken(_) | Event::Problem(_) | Event::Unread { .. } | Event::Missing { .. } => {
+                None
+            }
         });
         let bytes: usize = all()
             .map(|(_, event)| match event {
-                Event::Unread { bytes, .. } => bytes.len(),
+                Event::Broken(Broken { bytes, .. }) | Event::Unread { bytes, .. } => bytes.len(),
                 Event::Packet { .. } | Event::Problem(_) | Event::Missing { .. } => 0,
             })
             .sum();
-        // a stream that the capture has from its beginning begins with a packet
-        let speaks_other = all().next().is_some_and(|(from, _)| self.halves[from].saw_beginning())
-            && !matches!(all().next(), Some((_, Event::Packet { .. })));
-        if !forced && (first.is_none() || speaks_other) {
-            if speaks_other || bytes > MOST_HELD {
+        // a side of which the capture has the beginning begins with a packet, and one that begins so is enough: the
+        // other may be what is to be looked into
+        let begins = [0, 1].map(|end| {
+            let first = all().find(|(from, _)| *from == end).map(|(_, event)| event);
+            match first {
+                None => Begins::Unknown,
+                Some(Event::Packet { frame, .. }) if frame.command.name().is_some() => {
+                    Begins::Named
+                }
+                Some(Event::Packet { .. }) => Begins::Packet,
+                Some(_) if self.halves[end].saw_beginning() => Begins::Other,
+                Some(_) => Begins::Unknown,
+            }
+        });
+        let speaks = match begins {
+            [Begins::Named, _] | [_, Begins::Named] => true,
+            [Begins::Other, _] | [_, Begins::Other] => false,
+            _ => first.is_some(),
+        };
+        if !self.forced && !speaks {
+            if begins == [Begins::Other, Begins::Other] || bytes > MOST_HELD {
                 self.kind = Kind::Other;
             }
             return Ok(());
@@ -266,6 +320,7 @@ impl Conversation {
         let note = Note::Opened {
             client: self.ends[client],
             server: self.ends[1 - client],
+            upstream: None,
             begins: self.client.is_some(),
         };
         printer.note(Origin { connection: Some(number), from: None, time }, &note)?;

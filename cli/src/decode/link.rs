@@ -107,6 +107,8 @@ fn record(packet: &LaxSlicedPacket<'_>, cut: u64) -> Record {
             fin: tcp.fin(),
             payload: Bytes::copy_from_slice(tcp.payload()),
             cut: if payload.incomplete { cut } else { 0 },
+            masked: false,
+            seen: None,
         },
         acknowledges: tcp.ack().then(|| tcp.acknowledgment_number()),
         reset: tcp.rst(),

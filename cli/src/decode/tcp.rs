@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::stream::Problem;
+
 /// The most bytes that wait for those before them; after that those count as missing.
 const MOST_WAITING: usize = 1 << 20;
 
@@ -22,6 +24,10 @@ pub(crate) struct Segment {
     pub(crate) payload: Bytes,
     /// How many more bytes it carried than the capture has of it.
     pub(crate) cut: u64,
+    /// Whether other bytes stand in the place of those that it carried.
+    pub(crate) masked: bool,
+    /// What who made the capture saw at its beginning.
+    pub(crate) seen: Option<Problem>,
 }
 
 /// The next part of a stream.
@@ -29,6 +35,10 @@ pub(crate) struct Segment {
 pub(crate) enum Piece {
     /// Bytes.
     Data(Bytes),
+    /// Bytes in the place of others.
+    Masked(Bytes),
+    /// What was seen here by who made the capture.
+    Seen(Problem),
     /// So many bytes are not in the capture.
     Missing(u64),
     /// Nothing comes any more.
@@ -43,7 +53,7 @@ pub(crate) struct Half {
     /// Its position.
     position: u64,
     /// Segments after a gap, by position.
-    waiting: BTreeMap<u64, Bytes>,
+    waiting: BTreeMap<u64, Waiting>,
     waiting_bytes: usize,
     /// Up to where the other side has everything.
     acknowledged: u64,
@@ -53,6 +63,13 @@ pub(crate) struct Half {
     end: Option<u64>,
     ended: bool,
     saw_syn: bool,
+}
+
+/// What a segment carried, until what comes before it is there.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Bytes,
+    masked: bool,
 }
 
 impl Half {
@@ -87,17 +104,19 @@ impl Half {
         };
         let end = start + segment.payload.len() as i64;
         let sent = u64::try_from(end).unwrap_or(0) + segment.cut;
-        self.sent = self.sent.max(sent);
         if segment.fin {
             self.end = Some(sent);
         }
+        // FIN has a number too, but is no byte: what comes behind it says nothing of more
+        self.sent = self.sent.max(sent).min(self.end.unwrap_or(u64::MAX));
         if let Ok(behind) = usize::try_from(-start) {
             // a retransmission, whole or in part
             let fresh = segment.payload.get(behind..).unwrap_or_default();
-            self.wait(0, segment.payload.slice_ref(fresh));
+            self.wait(0, segment.payload.slice_ref(fresh), segment.masked);
         } else {
-            self.wait(u64::try_from(start).unwrap_or(0), segment.payload);
+            self.wait(u64::try_from(start).unwrap_or(0), segment.payload, segment.masked);
         }
+        pieces.extend(segment.seen.map(Piece::Seen));
         self.hand_on(pieces);
         while self.gap().is_some_and(|after| after <= self.acknowledged)
             || self.waiting_bytes > MOST_WAITING
@@ -141,15 +160,15 @@ impl Half {
         (distance.abs() <= 1 << 30).then_some(self.position as i64 + distance)
     }
 
-    fn wait(&mut self, position: u64, payload: Bytes) {
+    fn wait(&mut self, position: u64, payload: Bytes, masked: bool) {
         let end = position + payload.len() as u64;
         if payload.is_empty() || end <= self.position {
             return;
         }
         let known = self.waiting.entry(position).or_default();
-        if known.len() < payload.len() {
-            self.waiting_bytes += payload.len() - known.len();
-            *known = payload;
+        if known.bytes.len() < payload.len() {
+            self.waiting_bytes += payload.len() - known.bytes.len();
+            *known = Waiting { bytes: payload, masked };
         }
     }
 
@@ -163,14 +182,14 @@ impl Half {
         while let Some(entry) = self.waiting.first_entry()
             && *entry.key() <= self.position
         {
-            let (position, payload) = entry.remove_entry();
+            let (position, Waiting { bytes: payload, masked }) = entry.remove_entry();
             self.waiting_bytes -= payload.len();
             // both are within one window
             let known = (self.position - position) as usize;
             if known < payload.len() {
                 let fresh = payload.slice(known..);
                 self.advance(fresh.len() as u64);
-                pieces.push(Piece::Data(fresh));
+                pieces.push(if masked { Piece::Masked(fresh) } else { Piece::Data(fresh) });
             }
         }
     }
@@ -231,6 +250,8 @@ mod tests {
     fn text(pieces: &[Piece]) -> String {
         let show = |piece: &Piece| match piece {
             Piece::Data(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Piece::Masked(bytes) => format!("({})", bytes.len()),
+            Piece::Seen(problem) => format!("!{problem}!"),
             Piece::Missing(count) => format!("<{count}>"),
             Piece::End => ".".to_owned(),
         };
@@ -278,6 +299,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_seen_and_masked_stands_in_its_place() {
+        let seen = Some(Problem::Recorded { text: "bad".into(), wrong: true });
+        let segments = [
+            syn(),
+            data(0, b"ab"),
+            Segment { seen, ..data(2, b"") },
+            Segment { masked: true, ..data(2, b"***") },
+            data(5, b"fg"),
+        ];
+        assert_eq!(text(&pieces(segments)), "ab!bad!(3)fg");
+    }
+
+    #[test]
     fn a_gap_is_told_at_the_end() {
         let (mut half, mut out) = (Half::default(), Vec::new());
         half.segment(data(0, b"ab"), &mut out);
@@ -286,6 +320,18 @@ mod tests {
         half.flush(&mut out);
         half.flush(&mut out);
         assert_eq!(text(&out), "ab<2>e<2>.");
+    }
+
+    #[test]
+    fn nothing_is_missing_behind_the_end() {
+        let (mut half, mut out) = (Half::default(), Vec::new());
+        half.segment(syn(), &mut out);
+        half.segment(data(0, b"abc"), &mut out);
+        half.segment(fin(3), &mut out);
+        // FIN takes a number, and what comes after it, as RST does, has the next one
+        half.segment(data(4, b""), &mut out);
+        half.flush(&mut out);
+        assert_eq!(text(&out), "abc.");
     }
 
     #[test]
@@ -341,7 +387,7 @@ mod tests {
             prop_assert_eq!(out.pop(), Some(Piece::End));
             let joined: Vec<u8> = out.iter().flat_map(|piece| match piece {
                 Piece::Data(bytes) => bytes.to_vec(),
-                Piece::Missing(_) | Piece::End => panic!("{piece:?}"),
+                Piece::Masked(_) | Piece::Seen(_) | Piece::Missing(_) | Piece::End => panic!("{piece:?}"),
             }).collect();
             prop_assert_eq!(joined, stream);
         }

@@ -30,10 +30,17 @@ pub(super) struct Line {
     // these have no bytes of their own
     problem: Option<IgnoredAny>,
     note: Option<IgnoredAny>,
+    /// What could be read of bytes that are in `unread`.
+    #[serde(rename = "broken")]
+    _broken: Option<IgnoredAny>,
+    #[serde(rename = "rest")]
+    _rest: Option<IgnoredAny>,
     #[serde(rename = "client")]
     _client: Option<IgnoredAny>,
     #[serde(rename = "server")]
     _server: Option<IgnoredAny>,
+    #[serde(rename = "upstream")]
+    _upstream: Option<IgnoredAny>,
     #[serde(rename = "time")]
     _time: Option<IgnoredAny>,
     #[serde(rename = "offset")]

@@ -21,33 +21,57 @@ struct Line<'a, T: Serialize> {
     what: &'a T,
 }
 
-/// Writes a packet.
+/// Writes a packet. Of a broken one its bytes are the part that can be encoded again, if they are shown.
 pub(super) fn packet(
     out: &mut dyn Write,
     origin: Origin,
-    packet: &PacketView<'_>,
+    packet: &PacketView,
+    shown: bool,
 ) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Packet<'a> {
+    struct Whole<'a> {
         offset: u64,
         bytes: usize,
+        #[serde(flatten)]
+        packet: Packet<'a>,
+    }
+    #[derive(Serialize)]
+    struct Broken<'a> {
+        offset: u64,
+        bytes: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unread: Option<String>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        masked: bool,
+        broken: Packet<'a>,
+        rest: Rest,
+    }
+    #[derive(Serialize)]
+    struct Packet<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         packet: Option<&'static str>,
         command: u16,
         transaction: u16,
         fields: Vec<Field<'a>>,
     }
-    let frame = packet.frame;
-    let from = origin.from.or_else(|| Side::sender(frame.command));
-    let what = Packet {
-        offset: packet.offset,
-        bytes: frame.wire_len(),
-        packet: frame.command.name(),
-        command: frame.command.0,
-        transaction: frame.transaction,
-        fields: packet.fields.iter().map(Field).collect(),
-    };
-    line(out, Origin { from, ..origin }, &what)
+    #[derive(Serialize)]
+    struct Rest {
+        offset: u64,
+        bytes: usize,
+    }
+    let PacketView { offset, command, transaction, length: bytes, .. } = *packet;
+    let from = origin.from.or_else(|| Side::sender(command));
+    let origin = Origin { from, ..origin };
+    let fields = packet.fields.iter().map(Field).collect();
+    let what = Packet { packet: command.name(), command: command.0, transaction, fields };
+    match &packet.rest {
+        None => line(out, origin, &Whole { offset, bytes, packet: what }),
+        Some(rest) => {
+            let unread = shown.then(|| HEXLOWER.encode(&packet.bytes()));
+            let rest = Rest { offset: rest.offset, bytes: rest.bytes.len() };
+            line(out, origin, &Broken { offset, bytes, unread, masked: !shown, broken: what, rest })
+        }
+    }
 }
 
 /// Writes what is wrong.
@@ -104,15 +128,18 @@ pub(super) fn note(out: &mut dyn Write, origin: Origin, note: &Note) -> io::Resu
         client: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         server: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        upstream: Option<String>,
     }
     let what = match note {
-        Note::Opened { client, server, begins } => Said {
+        Note::Opened { client, server, upstream, begins } => Said {
             note: if *begins { "opened" } else { "open already" },
             client: Some(client.to_string()),
             server: Some(server.to_string()),
+            upstream: upstream.map(|upstream| upstream.to_string()),
         },
-        Note::Closed => Said { note: "closed", client: None, server: None },
-        Note::Said(text) => Said { note: text, client: None, server: None },
+        Note::Closed => Said { note: "closed", client: None, server: None, upstream: None },
+        Note::Said(text) => Said { note: text, client: None, server: None, upstream: None },
     };
     line(out, origin, &what)
 }

@@ -7,8 +7,9 @@ use anstyle::{AnsiColor, Style};
 use mig33_codec::FieldKind;
 
 use super::{Note, Origin, Side};
+use crate::secrets::Secrets;
 use crate::stream::Problem;
-use crate::view::{FieldView, PacketView, Value, is_plain};
+use crate::view::{FieldView, PacketView, Rest, Value, is_plain};
 
 /// The most characters and bytes of a value that are printed if not all are asked for.
 const SHORT_TEXT: usize = 200;
@@ -42,6 +43,7 @@ pub(super) struct Page {
     pub(super) columns: bool,
     /// Say what the kind of packet is for.
     pub(super) explain: bool,
+    pub(super) secrets: Secrets,
 }
 
 impl Page {
@@ -50,19 +52,18 @@ impl Page {
         self,
         out: &mut dyn Write,
         origin: Origin,
-        packet: &PacketView<'_>,
+        packet: &PacketView,
     ) -> io::Result<()> {
-        let frame = packet.frame;
-        let name = self.paint.on(NAME, frame.command);
-        let from = origin.from.or_else(|| Side::sender(frame.command));
+        let name = self.paint.on(NAME, packet.command);
+        let from = origin.from.or_else(|| Side::sender(packet.command));
         let way = from.map_or_else(String::new, |from| {
             format!(", {} to {}", from.name(), from.other().name())
         });
-        let (transaction, length) = (frame.transaction, count(frame.wire_len() as u64, "byte"));
+        let (transaction, length) = (packet.transaction, count(packet.length as u64, "byte"));
         let place = self.paint.on(ASIDE, format_args!("{length} at byte {}", packet.offset));
         let before = prefix(self.paint, origin);
         writeln!(out, "{before}{name}{way}, transaction {transaction}, {place}")?;
-        match frame.command.info() {
+        match packet.command.info() {
             Some(info) if self.explain => {
                 writeln!(out, "  {}", self.paint.on(ASIDE, plain_docs(info.about)))?;
             }
@@ -72,11 +73,22 @@ impl Page {
             }
             Some(_) | None => {}
         }
-        if self.columns {
+        if self.columns && !packet.fields.is_empty() {
             let titles = format!("{:>9}  {:>5}  {:<24}  {}", "at byte", "block", "field", "value");
             writeln!(out, "{}", self.paint.on(ASIDE, titles))?;
         }
-        packet.fields.iter().try_for_each(|field| self.field(out, field))
+        packet.fields.iter().try_for_each(|field| self.field(out, field))?;
+        packet.rest.as_ref().map_or(Ok(()), |rest| self.rest(out, rest))
+    }
+
+    /// Prints what of a broken packet is no block.
+    fn rest(self, out: &mut dyn Write, rest: &Rest) -> io::Result<()> {
+        let at = self.paint.on(ASIDE, format_args!("{:>9}", rest.offset));
+        let what = match self.secrets {
+            Secrets::Shown => self.bytes(&rest.bytes),
+            Secrets::Masked => count(rest.bytes.len() as u64, "byte"),
+        };
+        writeln!(out, "{at}      ?  {}", self.paint.on(BAD, format_args!("no block: {what}")))
     }
 
     fn field(self, out: &mut dyn Write, field: &FieldView) -> io::Result<()> {
@@ -177,7 +189,7 @@ pub(super) fn unread(
     full: bool,
     bytes: &[u8],
 ) -> io::Result<()> {
-    let page = Page { paint, full, columns: false, explain: false };
+    let page = Page { paint, full, columns: false, explain: false, secrets: Secrets::Shown };
     writeln!(out, "           {}", page.bytes(bytes))
 }
 
@@ -190,11 +202,13 @@ pub(super) fn note(
 ) -> io::Result<()> {
     let before = prefix(paint, origin);
     match note {
-        Note::Opened { client, server, begins } => {
+        Note::Opened { client, server, upstream, begins } => {
             let day =
                 origin.time.map_or_else(String::new, |time| format!(" on {}", part(time, 0..10)));
             let after = if *begins { "" } else { "; the capture begins after it" };
-            writeln!(out, "{before}connection from {client} to {server}{day}{after}")
+            let upstream =
+                upstream.map_or_else(String::new, |upstream| format!(", passed on to {upstream}"));
+            writeln!(out, "{before}connection from {client} to {server}{upstream}{day}{after}")
         }
         Note::Closed => writeln!(out, "{before}connection closed"),
         Note::Said(text) => writeln!(out, "{before}{text}"),
@@ -202,8 +216,16 @@ pub(super) fn note(
 }
 
 /// Prints how many packets there were.
-pub(super) fn sum(out: &mut dyn Write, paint: Paint, packets: u64) -> io::Result<()> {
-    writeln!(out, "{}", paint.on(ASIDE, count(packets, "packet")))
+pub(super) fn sum(out: &mut dyn Write, paint: Paint, packets: u64, broken: u64) -> io::Result<()> {
+    let mut text = count(packets, "packet");
+    if broken > 0 {
+        let _ = write!(
+            text,
+            " and {broken} that {}",
+            if broken == 1 { "is broken" } else { "are broken" }
+        );
+    }
+    writeln!(out, "{}", paint.on(ASIDE, text))
 }
 
 /// Documentation without the marks that make links of names.
@@ -264,14 +286,19 @@ mod tests {
     use mig33_codec::{Command, Frame};
 
     use super::*;
-    use crate::secrets::Secrets;
 
     fn value(command: Command, id: u16, content: &[u8]) -> String {
         let length = (content.len() as u32).to_be_bytes();
         let params = [&id.to_be_bytes()[..], &length, content].concat();
         let frame = Frame::new(command, 1, Bytes::from(params)).unwrap();
         let packet = PacketView::new(0, &frame, Secrets::Masked);
-        let page = Page { paint: Paint(false), full: false, columns: false, explain: false };
+        let page = Page {
+            paint: Paint(false),
+            full: false,
+            columns: false,
+            explain: false,
+            secrets: Secrets::Masked,
+        };
         page.value(&packet.fields[0])
     }
 

@@ -45,8 +45,11 @@ fn tables(out: &mut dyn Write) -> io::Result<()> {
     for (number, name) in other_commands() {
         writeln!(out, "  [{number}] = {name:?},")?;
     }
-    writeln!(out, "}}\n\n-- Those of them whose blocks may hold passwords.\nlocal OPAQUE = {{")?;
-    for command in secrets::opaque() {
+    writeln!(
+        out,
+        "}}\n\n-- Commands whose unknown blocks may hold secrets.\nlocal HOLDS_SECRETS = {{"
+    )?;
+    for command in secrets::holders() {
         writeln!(out, "  [{}] = true,", command.0)?;
     }
     writeln!(out, "}}")

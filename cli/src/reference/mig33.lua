@@ -178,11 +178,20 @@ end
 
 local UNKNOWN = "(unknown)"
 
+-- Whether a content can have another block within it, because its length is wrong: the header of one has a zero byte.
+local function takes_in(field, content)
+  if content:len() == 0 then return false end
+  if not WIDTH[field.kind] then return content:raw():find("\0", 1, true) end
+  local value = integer_value(content)
+  return not value or value > LARGEST[field.kind]
+end
+
 -- Adds a block that is whole, and gives what its item is to say.
 local function add_block(item, command, id, content)
   local packet = PACKETS[command]
   local field = packet and packet.fields[id]
-  local is_secret = field and field.secret or OPAQUE[command]
+  local is_secret = field and field.secret
+    or HOLDS_SECRETS[command] and (not field or takes_in(field, content))
   if is_secret and content:len() > 0 and not mig33.prefs.show_secrets then
     item:add(parts.secret, content):set_text("Not shown: see the preferences of the protocol")
     return (field and field.name or UNKNOWN) .. ": (secret)"
@@ -200,6 +209,8 @@ local function add_blocks(tree, tvb, command)
     if not length or length > left - BLOCK_HEADER then
       local why = length and ("block %d of %d bytes runs past its packet"):format(tvb(at, 2):uint(), length)
         or ("%d bytes are left over"):format(left)
+      -- behind a length that is wrong, they may be bytes of a password
+      if length and HOLDS_SECRETS[command] and not mig33.prefs.show_secrets then why = "a block runs past its packet" end
       if not is_cut then tree:add_proto_expert_info(problems.blocks, why) end
       return
     end

@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use etherparse::{PacketBuilder, TcpHeader};
-use mig33_codec::{BLOCK_HEADER_LEN, Frame, HEADER_LEN};
-use pcap_parser::pcapng::{EnhancedPacketBlock, InterfaceDescriptionBlock, SectionHeaderBlock};
+use mig33_codec::BLOCK_HEADER_LEN;
+use pcap_parser::pcapng::{
+    EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode, PcapNGOption, SectionHeaderBlock,
+};
 use pcap_parser::{Linktype, ToVec as _};
 
 use crate::error::Failure;
 use crate::print::Side;
-use crate::secrets::Secrets;
-use crate::stream::Event;
+use crate::remark::Remark;
+use crate::secrets::{Secrets, may_hold};
+use crate::stream::{Event, Problem};
+use crate::view::{PacketView, Value};
 
 /// Bytes of a made-up segment: less than an IP packet can have.
 const SEGMENT: usize = 16 * 1024;
@@ -41,6 +45,19 @@ struct Connection {
     ended: [bool; 2],
 }
 
+/// What a made-up segment carries.
+struct Made<'a> {
+    payload: &'a [u8],
+    /// What is said about it.
+    remark: Option<Remark>,
+}
+
+impl<'a> Made<'a> {
+    const fn of(payload: &'a [u8]) -> Self {
+        Self { payload, remark: None }
+    }
+}
+
 /// What a made-up segment says beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flag {
@@ -51,21 +68,39 @@ enum Flag {
 }
 
 impl Recorder {
-    /// Creates the file, for its owner only.
-    pub(super) fn create(path: &Path, secrets: Secrets) -> Result<Self, Failure> {
+    /// Creates the file, for its owner only. Connections with this port will be in it.
+    ///
+    /// # Errors
+    ///
+    /// If there is a file that has something in it, unless `force`; and if it cannot be written.
+    pub(super) fn create(
+        path: &Path,
+        force: bool,
+        port: u16,
+        secrets: Secrets,
+    ) -> Result<Self, Failure> {
         let failed = |error| Failure::File { path: path.to_owned(), error };
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(failed)?;
-        // one that was there keeps its mode otherwise
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-            .map_err(failed)?;
+        let there = file.metadata().map_err(failed)?;
+        // a device or a pipe is what somebody else has made: it stays as it is
+        if there.is_file() {
+            if there.len() > 0 && !force {
+                return Err(Failure::Exists(path.to_owned()));
+            }
+            file.set_len(0).map_err(failed)?;
+            // one that was there keeps its mode otherwise
+            #[cfg(unix)]
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .map_err(failed)?;
+        }
         let file = BufWriter::new(file);
         let mut recorder =
             Self { path: path.to_owned(), file, secrets, connections: BTreeMap::new() };
+        let port = Remark::Port(port).to_string();
         let mut section = SectionHeaderBlock {
             block_type: 0,
             block_len1: 0,
@@ -73,7 +108,7 @@ impl Recorder {
             major_version: 1,
             minor_version: 0,
             section_len: -1,
-            options: Vec::new(),
+            options: vec![comment(&port)],
             block_len2: 0,
         };
         let mut interface = InterfaceDescriptionBlock {
@@ -103,9 +138,9 @@ impl Recorder {
     ) -> Result<(), Failure> {
         let new = Connection { ends: [client, tap], next: [0, 0], ended: [false, false] };
         self.connections.insert(connection, new);
-        self.segment(connection, Side::Client, Flag::Syn, &[], time)?;
-        self.segment(connection, Side::Server, Flag::Syn, &[], time)?;
-        self.segment(connection, Side::Client, Flag::None, &[], time)
+        self.segment(connection, Side::Client, Flag::Syn, Made::of(&[]), time)?;
+        self.segment(connection, Side::Server, Flag::Syn, Made::of(&[]), time)?;
+        self.segment(connection, Side::Client, Flag::None, Made::of(&[]), time)
     }
 
     /// A side sent what these events tell of.
@@ -118,13 +153,31 @@ impl Recorder {
     ) -> Result<(), Failure> {
         for event in events {
             let bytes = match event {
-                Event::Packet { frame, .. } => masked(frame, self.secrets),
+                Event::Packet { offset, frame } => {
+                    masked(&PacketView::new(*offset, frame, self.secrets), self.secrets)
+                }
+                Event::Broken(broken) => {
+                    masked(&PacketView::of_broken(broken, self.secrets), self.secrets)
+                }
                 Event::Unread { bytes, .. } if self.secrets == Secrets::Shown => bytes.to_vec(),
-                Event::Unread { bytes, .. } => vec![MASK; bytes.len()],
-                Event::Problem(_) | Event::Missing { .. } => Vec::new(),
+                Event::Unread { bytes, .. } => {
+                    for part in vec![MASK; bytes.len()].chunks(SEGMENT) {
+                        let segment = Made { payload: part, remark: Some(Remark::Masked) };
+                        self.segment(connection, from, Flag::None, segment, time)?;
+                    }
+                    continue;
+                }
+                Event::Problem(problem) if self.secrets == Secrets::Masked => {
+                    if let Some(remark) = remark(problem) {
+                        let segment = Made { payload: &[], remark: Some(remark) };
+                        self.segment(connection, from, Flag::None, segment, time)?;
+                    }
+                    continue;
+                }
+                Event::Problem(_) | Event::Missing { .. } => continue,
             };
             for part in bytes.chunks(SEGMENT) {
-                self.segment(connection, from, Flag::None, part, time)?;
+                self.segment(connection, from, Flag::None, Made::of(part), time)?;
             }
         }
         Ok(())
@@ -143,7 +196,7 @@ impl Recorder {
         if std::mem::replace(&mut known.ended[from.index()], true) {
             return Ok(());
         }
-        self.segment(connection, from, Flag::Fin, &[], time)
+        self.segment(connection, from, Flag::Fin, Made::of(&[]), time)
     }
 
     /// The connection is closed, or was broken off.
@@ -154,7 +207,7 @@ impl Recorder {
         broken: bool,
     ) -> Result<(), Failure> {
         if broken {
-            self.segment(connection, Side::Server, Flag::Reset, &[], time)?;
+            self.segment(connection, Side::Server, Flag::Reset, Made::of(&[]), time)?;
         } else {
             self.end(connection, Side::Client, time)?;
             self.end(connection, Side::Server, time)?;
@@ -175,9 +228,11 @@ impl Recorder {
         connection: u64,
         from: Side,
         flag: Flag,
-        payload: &[u8],
+        segment: Made<'_>,
         time: SystemTime,
     ) -> Result<(), Failure> {
+        let Made { payload, remark } = segment;
+        let remark = remark.map(|remark| remark.to_string());
         let Some(known) = self.connections.get_mut(&connection) else {
             return Ok(());
         };
@@ -194,7 +249,7 @@ impl Recorder {
             caplen: packet.len() as u32,
             origlen: packet.len() as u32,
             data: &packet,
-            options: Vec::new(),
+            options: remark.iter().map(|remark| comment(remark)).collect(),
             block_len2: 0,
         };
         let block = record.to_vec().map_err(|_| self.failed(not_written()))?;
@@ -239,22 +294,47 @@ impl Connection {
     }
 }
 
-/// The bytes of a packet, its secrets masked.
-fn masked(frame: &Frame, secrets: Secrets) -> Vec<u8> {
-    let mut bytes = frame.to_bytes().to_vec();
-    let known = frame.command.info().map_or(&[][..], |packet| packet.fields);
-    let mut at = HEADER_LEN;
-    for block in frame.blocks() {
-        let info = known.iter().find(|field| field.id == block.id);
-        let end = at + block.wire_len();
-        if secrets.hide(frame.command, info)
-            && let Some(content) = bytes.get_mut(at + BLOCK_HEADER_LEN..end)
-        {
+/// The bytes of a packet, its secrets masked. What of a broken one is no block stays broken in the same way.
+fn masked(packet: &PacketView, secrets: Secrets) -> Vec<u8> {
+    let mut bytes = packet.bytes();
+    let mut mask = |from: u64, to: usize| {
+        let from = usize::try_from(from - packet.offset).unwrap_or(to);
+        if let Some(content) = bytes.get_mut(from..to) {
             content.fill(MASK);
         }
-        at = end;
+    };
+    for field in packet.fields.iter().filter(|field| field.value == Value::Masked) {
+        let end = field.offset - packet.offset + field.block.wire_len() as u64;
+        mask(field.offset + BLOCK_HEADER_LEN as u64, usize::try_from(end).unwrap_or(0));
+    }
+    if let Some(rest) = packet.rest.as_ref().filter(|_| secrets == Secrets::Masked) {
+        // its header may be part of a secret only where there is one; masked, it is still that of a block that does
+        // not fit
+        let header = if may_hold(packet.command) { 0 } else { BLOCK_HEADER_LEN as u64 };
+        mask(rest.offset + header, packet.length);
     }
     bytes
+}
+
+/// What has to be said of a problem that masked bytes do not show any more. The blocks of packets show it themselves.
+fn remark(problem: &Problem) -> Option<Remark> {
+    let text = problem.to_string();
+    match problem {
+        Problem::Frame(_)
+        | Problem::Begins
+        | Problem::Missing { .. }
+        | Problem::Recorded { wrong: true, .. } => Some(Remark::Problem(text)),
+        Problem::Passed { .. } | Problem::Recorded { wrong: false, .. } => {
+            Some(Remark::Passed(text))
+        }
+        Problem::Blocks { .. } | Problem::Overrun { .. } | Problem::Field { .. } => None,
+    }
+}
+
+fn comment(text: &str) -> PcapNGOption<'_> {
+    // remarks are a line
+    let length = text.len() as u16;
+    PcapNGOption { code: OptionCode::Comment, len: length, value: text.as_bytes().into() }
 }
 
 fn octets(address: SocketAddr) -> [u8; 16] {

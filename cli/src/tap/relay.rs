@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 
+use super::address::Address;
 use crate::print::Side;
 
 /// Bytes that are read at once.
@@ -40,12 +41,12 @@ pub(super) enum Seen {
 #[derive(Debug)]
 pub(super) struct Relay {
     connection: u64,
-    upstream: String,
+    upstream: Address,
     seen: mpsc::Sender<Seen>,
 }
 
 impl Relay {
-    pub(super) const fn new(connection: u64, upstream: String, seen: mpsc::Sender<Seen>) -> Self {
+    pub(super) const fn new(connection: u64, upstream: Address, seen: mpsc::Sender<Seen>) -> Self {
         Self { connection, upstream, seen }
     }
 

@@ -1,4 +1,5 @@
 //! `mig33 decode` of captures: TCP connections as they come apart on a network, in every kind of file.
+use mig33_codec::packets::{Ping, Pong};
 use proptest::prelude::*;
 
 use crate::pcap::{FileKind, Link, Session, capture};
@@ -237,6 +238,50 @@ fn several_connections_are_told_apart_and_others_are_passed_over() {
 }
 
 #[test]
+fn one_side_that_speaks_mig33_is_enough() {
+    let mut session = Session::new(false);
+    session.ports[1] = 4_000;
+    session.open();
+    session.client(b"what is no packet at all");
+    session.server(&wire::server_side());
+    session.client(&wire::client_side()[..25]);
+    session.close();
+    let ended = decode(&[], &session.records);
+    ended.failed(
+        "mig33: standard input: connection 1, at byte 0: a packet starts with 02, not 77\n",
+    );
+    assert!(titles(&ended).iter().any(|title| title.contains("LOGIN_CHALLENGE (201)")));
+    assert!(titles(&ended).iter().any(|title| title.contains("LOGIN (200)")));
+}
+
+#[test]
+fn the_port_of_the_service_is_read_also_when_records_were_cut() {
+    let cut = |port: u16| {
+        let mut session = Session::new(false);
+        session.ports[1] = port;
+        session.open();
+        session.client(&wire::client_side());
+        session.server(&wire::server_side());
+        session.close();
+        let mut file = Vec::new();
+        crate::pcap::pcap(&mut file, Link::Raw, &session.records, 60);
+        run_with(&["decode"], &file)
+    };
+    let said = "2 records were cut short when they were captured (snaplen)";
+    let ended = cut(9119);
+    assert!(ended.errors.contains("at byte 20: 77 bytes are missing in the capture"), "{ended:?}");
+    assert!(
+        ended.text().contains(&format!("{said}: their ends are missing\n")),
+        "{}",
+        ended.text()
+    );
+    cut(4_000).failed(&format!(
+        "mig33: standard input: none of its 1 TCP connections speaks mig33; `--port` reads some \
+         whatever they speak; {said}, which hides it\n"
+    ));
+}
+
+#[test]
 fn the_same_ports_again_are_another_connection() {
     let mut records = Vec::new();
     for first_number in [7, u32::MAX - 20] {
@@ -260,6 +305,26 @@ fn a_connection_that_is_reset_in_a_packet_is_told() {
     let ended = decode(&[], &session.records);
     ended.failed(
         "mig33: standard input: connection 1, at byte 30: the stream ends inside a packet, after 5 bytes of it\n",
+    );
+}
+
+#[test]
+fn an_answer_that_comes_after_the_client_has_closed_is_no_problem() {
+    let mut session = Session::new(false);
+    session.open();
+    session.client(&wire::bytes(Ping::default(), 1));
+    session.client_ends();
+    // nobody is there to take it: the client's system breaks off
+    session.server(&wire::bytes(Pong::default(), 1));
+    session.client_resets();
+    let ended = decode(&[], &session.records);
+    assert_eq!(
+        titles(ended.well())[1..],
+        [
+            "#1 PING (2), client to server, transaction 1, 9 bytes at byte 0",
+            "#1 PONG (3), server to client, transaction 1, 9 bytes at byte 0",
+            "#1 connection closed",
+        ]
     );
 }
 

@@ -38,7 +38,7 @@ fn hex_and_binary_come_from_standard_input_too() {
     let binary = run_with(&["encode"], &run(&["decode", "--json", LOGIN_HEX]).bytes);
     assert_eq!(binary.bytes.len(), 135);
     assert_eq!(run_with(&["decode"], &binary.bytes).well().text(), LOGIN_TEXT);
-    assert_eq!(run_with(&["decode"], b"").well().text(), "0 packets\n");
+    assert_eq!(run_with(&["decode"], b"").well().text(), "the input is empty\n0 packets\n");
 }
 
 #[test]
@@ -109,7 +109,6 @@ fn garbage_is_told_with_its_place_and_what_follows_is_read() {
         "\
 PING (2), client to server, transaction 4, 9 bytes at byte 0
   The client is still there: every 60 s, no blocks (spec/wire.md section 3).
-  at byte  block  field                     value
 ! at byte 9: a packet starts with 02, not 47
 ! at byte 25: 16 bytes before this belong to no whole packet
 PING (2), client to server, transaction 4, 9 bytes at byte 25
@@ -142,11 +141,106 @@ fn a_cut_packet_and_a_value_that_does_not_fit_are_told() {
 }
 
 #[test]
+fn the_blocks_of_a_broken_packet_that_can_be_read_are_printed() {
+    let mut hex = std::fs::read_to_string(LOGIN_HEX).unwrap();
+    let last = hex.rfind("00 01 00 00 00 02").unwrap();
+    hex.replace_range(last.., "00 01 00 00 00 03 00 01\n");
+    let ended = run_with(&["decode"], hex.as_bytes());
+    let error = "at byte 127: a block runs past its packet; in LOGIN (200), which starts at byte 0";
+    ended.failed(&format!("mig33: standard input: {error}\n"));
+    let mut expected: Vec<_> = LOGIN_TEXT.lines().map(str::to_owned).collect();
+    expected.truncate(15);
+    expected.push("      127      ?  no block: 8 bytes".into());
+    expected.push(format!("! {error}"));
+    expected.push("0 packets and 1 that is broken".into());
+    assert_eq!(ended.text().lines().collect::<Vec<_>>(), expected);
+
+    let shown = run_with(&["decode", "--show-secrets"], hex.as_bytes());
+    shown.failed(
+        "mig33: standard input: at byte 127: block 1 says 3 bytes where 2 are left of the packet; \
+         in LOGIN (200), which starts at byte 0\n",
+    );
+    assert!(shown.text().contains("no block: 8 bytes: 00 01 00 00 00 03 00 01\n"));
+    let json = run_with(&["decode", "--json", "--show-secrets"], hex.as_bytes());
+    assert!(json.text().contains(
+        r#""broken":{"packet":"LOGIN","command":200,"transaction":1,"fields":[{"offset":9,"id":19,"#
+    ));
+    assert!(json.text().contains(r#""rest":{"offset":127,"bytes":8}"#), "{}", json.text());
+    // it is the same bytes again, if they are there
+    let bytes = run_with(&["encode"], &json.bytes).well().bytes.clone();
+    assert_eq!(run_with(&["decode", "--show-secrets"], &bytes).text(), shown.text());
+    let masked = run_with(&["decode", "--json"], hex.as_bytes());
+    assert!(masked.text().contains(r#""masked":true,"broken":{"packet":"LOGIN""#));
+    run_with(&["encode"], &masked.bytes).failed(
+        "mig33: standard input: line 1: these bytes are masked: decode with `--show-secrets` to \
+         encode them again\n",
+    );
+}
+
+#[test]
+fn a_length_that_is_wrong_shows_no_secret() {
+    // what a password stands in, with each length of a block before it one of every other
+    let secret = b"do not show me".to_vec();
+    let blocks = [(1, vec![1]), (2, b"ann".to_vec()), (3, secret), (4, b"49".to_vec())];
+    let whole = wire::frame(mig33_codec::Command::NEW_REGISTRATION, 1, &blocks).to_bytes();
+    let lengths = [14, 21, 30, 50];
+    for at in lengths {
+        assert!(whole[at] < 20, "a length");
+        for wrong in (0..60).filter(|wrong| *wrong != whole[at]) {
+            let mut bytes = whole.to_vec();
+            bytes[at] = wrong;
+            for args in [&["decode", "--full"][..], &["decode", "--json"]] {
+                let ended = run_with(args, &bytes);
+                let text = format!("{}{}", ended.text(), ended.errors);
+                assert!(!text.contains("not show"), "{at} {wrong}: {text}");
+                assert!(!text.contains("6e6f74") && !text.contains("6e 6f 74"), "{text}");
+                let number = u16::from_be_bytes(*b"sh").to_string();
+                assert!(!text.contains(&number), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn bad_hex_is_told_with_its_line() {
-    run_with(&["decode"], b"# a dump\n02 00 0Z")
+    run_with(&["decode"], b"# a dump\n02 00 0Z").failed(
+        "mig33: standard input: line 2, column 8: 'Z' is no hex digit; by its \
+         first bytes it was taken for hex digits, and `--format` says otherwise\n",
+    );
+    run_with(&["decode", "--format", "hex"], b"# a dump\n02 00 0Z")
         .failed("mig33: standard input: line 2, column 8: 'Z' is no hex digit\n");
     run(&["decode", "no-such-file"])
         .failed("mig33: no-such-file: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn dumps_of_other_programs_are_read() {
+    let login = run_with(&["encode"], &run(&["decode", "--json", LOGIN_HEX]).bytes).bytes;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, &login).unwrap();
+    let mut tried = 0;
+    for command in
+        [&["xxd"][..], &["xxd", "-p"], &["hexdump", "-C"], &["od", "-A", "x", "-t", "x1"]]
+    {
+        let program =
+            std::process::Command::new(command[0]).args(&command[1..]).arg(file.path()).output();
+        // what is not installed is in the tables of the unit tests
+        let Ok(dump) = program else { continue };
+        assert_eq!(run_with(&["decode"], &dump.stdout).well().text(), LOGIN_TEXT, "{command:?}");
+        tried += 1;
+    }
+    assert!(tried > 0, "od is part of every system");
+}
+
+#[test]
+fn what_the_input_was_taken_for_is_told() {
+    run_with(&["decode"], &[0x1f, 0x8b, 8, 0]).failed(
+        "mig33: standard input: this is compressed: `gzip -dc FILE | mig33 decode` reads it\n",
+    );
+    run_with(&["decode"], b"GET / HTTP/1.1\r\n").failed(
+        "mig33: standard input: at byte 0: a packet starts with 02, not 47; by its first bytes it is \
+         neither hex digits nor a capture, so it was read as the bytes of packets\n",
+    );
 }
 
 #[test]

@@ -60,6 +60,16 @@ impl Session {
         self.segment(0, ACK, b"");
     }
 
+    /// FIN from the client.
+    pub(crate) fn client_ends(&mut self) {
+        self.segment(0, Flags { fin: true, ..ACK }, b"");
+    }
+
+    /// RST from the client, which is never acknowledged.
+    pub(crate) fn client_resets(&mut self) {
+        self.segment(0, Flags { rst: true, ..Flags::default() }, b"");
+    }
+
     /// RST from the server.
     pub(crate) fn reset(&mut self) {
         self.segment(1, Flags { rst: true, ..ACK }, b"");

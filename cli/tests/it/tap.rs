@@ -20,9 +20,13 @@ struct Tap {
 
 impl Tap {
     fn start(args: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    fn start_at(listen: &str, args: &[&str]) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let upstream = server.local_addr().expect("an address").to_string();
-        let (child, lines, address) = start(&upstream, args);
+        let (child, lines, address) = start(listen, &upstream, args);
         Self { child, lines, address, server }
     }
 
@@ -40,6 +44,15 @@ impl Tap {
         without_time.collect::<Vec<_>>().join(" ")
     }
 
+    /// What is printed up to the end of a connection.
+    fn rest_of_connection(&mut self) -> String {
+        let mut printed = String::new();
+        while !printed.contains("\"note\":\"closed\"") {
+            assert_ne!(self.lines.read_line(&mut printed).expect("text"), 0, "{printed}");
+        }
+        printed
+    }
+
     /// Ends the tap as a person does, and gives what it still printed.
     fn stop(mut self) -> String {
         let id = i32::try_from(self.child.id()).expect("a process id");
@@ -51,8 +64,12 @@ impl Tap {
     }
 }
 
-fn start(upstream: &str, args: &[&str]) -> (Running, BufReader<ChildStdout>, SocketAddr) {
-    let args = [&["tap", "--listen", "127.0.0.1:0", "--upstream", upstream], args].concat();
+fn start(
+    listen: &str,
+    upstream: &str,
+    args: &[&str],
+) -> (Running, BufReader<ChildStdout>, SocketAddr) {
+    let args = [&["tap", "--listen", listen, "--upstream", upstream], args].concat();
     let mut child = mig33(&args).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut line = String::new();
@@ -171,8 +188,8 @@ fn the_capture_that_is_written_has_what_passed_but_no_secrets() {
         if shown {
             std::fs::write(path, "one that everybody may read").unwrap();
         }
-        let args = ["--write", path, "--show-secrets"];
-        let tap = Tap::start(&args[..if shown { 3 } else { 2 }]);
+        let args = ["--write", path, "--force", "--show-secrets"];
+        let tap = Tap::start(&args[..if shown { 4 } else { 3 }]);
         let (mut client, mut server) = tap.connect();
         talk(&mut client, &mut server);
         // a large packet, and one that breaks off
@@ -186,10 +203,9 @@ fn the_capture_that_is_written_has_what_passed_but_no_secrets() {
         tap.stop();
 
         let decoded = run(&["decode", "--json", "--show-secrets", path]);
-        let broken = if shown { "the stream ends inside a packet" } else { "02, not 2a" };
+        let broken = "the stream ends inside a packet, after 5 bytes of it";
         assert!(decoded.errors.contains(broken), "{}", decoded.errors);
-        let sent =
-            |side: &str| run_with(&["encode", "--from", side], &decoded.bytes).well().bytes.clone();
+        let sent = |side: &str| run_with(&["encode", "--from", side], &decoded.bytes);
         let (mut from_client, mut from_server) =
             (wire::client_side().to_vec(), wire::server_side()[..31].to_vec());
         from_server.extend(large.to_bytes());
@@ -197,16 +213,112 @@ fn the_capture_that_is_written_has_what_passed_but_no_secrets() {
             from_server.extend([2, 0, 3, 0, 4]);
         } else {
             from_client[40..44].fill(b'*');
-            from_server.extend(b"*****");
+            assert!(sent("server").errors.contains("these bytes are masked"));
         }
-        assert_eq!(sent("client"), from_client);
-        assert!(sent("server") == from_server, "what the server sent is not what was written");
+        assert_eq!(sent("client").well().bytes, from_client);
+        assert!(
+            sent("server").bytes == from_server,
+            "what the server sent is not what was written"
+        );
         #[cfg(unix)]
         {
             let mode = std::fs::metadata(path).unwrap();
             assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o600);
         }
     }
+}
+
+#[test]
+fn what_is_read_of_a_capture_is_what_was_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, client_begins) in
+        [&b"GET / HTTP/1.1\r\nPassword: 007\r\n"[..], b""].iter().enumerate()
+    {
+        let path = folder.path().join(format!("{number}.pcapng"));
+        let path = path.to_str().unwrap();
+        let mut tap = Tap::start(&["--json", "--write", path]);
+        let (mut client, mut server) = tap.connect();
+        let mut exchange = |from_client: &[u8], from_server: &[u8]| {
+            client.write_all(from_client).unwrap();
+            assert_eq!(read(&mut server, from_client.len()), from_client);
+            server.write_all(from_server).unwrap();
+            assert_eq!(read(&mut client, from_server.len()), from_server);
+        };
+        exchange(client_begins, &wire::server_side()[..31]);
+        exchange(&wire::client_side()[..25], b"no packet, but a secret");
+        // a packet whose last block does not fit, with a secret and without
+        let mut login = wire::client_side()[..44].to_vec();
+        login[39] = 200;
+        let mut message = wire::client_side()[44..88].to_vec();
+        message[38] = 200;
+        exchange(&login[25..], &wire::server_side()[31..]);
+        exchange(&message, &[2, 0, 3]);
+        drop((client, server));
+        let printed = tap.rest_of_connection();
+        tap.stop();
+        // the capture tells of a connection by its segments: without the upstream, and with their times
+        let packets_and_problems = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| !line.contains("\"note\"")).map(str::to_owned).collect()
+        };
+        let decoded = run(&["decode", "--json", path]);
+        assert_eq!(packets_and_problems(decoded.text()), packets_and_problems(&printed));
+        assert_eq!(decoded.text().lines().count(), printed.lines().count());
+        assert!(printed.contains("the stream ends inside a packet"), "{printed}");
+        let written = std::fs::read(path).unwrap();
+        for secret in [&b"Password"[..], b"a secret", &login[40..44]] {
+            assert!(!written.windows(secret.len()).any(|bytes| bytes == secret), "{secret:?}");
+        }
+    }
+}
+
+#[test]
+fn a_capture_is_not_overwritten_unless_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dear.pcapng");
+    let text = path.to_str().unwrap();
+    std::fs::write(&path, "dear to somebody").unwrap();
+    let args = ["tap", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:1", "--write", text];
+    run(&args).failed(&format!("mig33: {text} is there already; `--force` overwrites it\n"));
+    assert_eq!(std::fs::read(&path).unwrap(), b"dear to somebody");
+    Tap::start(&["--write", text, "--force"]).stop();
+    assert!(std::fs::read(&path).unwrap().starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]));
+    // there is nothing to lose in an empty file, and a device is none
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    Tap::start(&["--write", empty.path().to_str().unwrap()]).stop();
+    Tap::start(&["--write", "/dev/null"]).stop();
+    #[cfg(unix)]
+    {
+        let mode = std::fs::metadata("/dev/null").unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o666);
+    }
+}
+
+#[test]
+fn addresses_are_looked_at_before_anything_is_done() {
+    let said = |listen: &str, upstream: &str| {
+        let ended = run(&["tap", "--listen", listen, "--upstream", upstream]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        ended.errors.lines().next().unwrap_or_default().to_owned()
+    };
+    for (address, why) in [
+        ("127.0.0.1", "a port is missing: expected HOST:PORT, as in `localhost:9119`"),
+        ("127.0.0.1:99999", "\"99999\" is no port, which is a number up to 65535"),
+        ("127.0.0.1:", "\"\" is no port, which is a number up to 65535"),
+        (
+            ":1933",
+            "a host is missing: expected HOST:PORT, as in `localhost:9119` or `0.0.0.0:9119`",
+        ),
+        ("http://127.0.0.1:9119", "expected HOST:PORT, as in `localhost:9119`, and no URL"),
+        ("::1:9119", "an IPv6 address has brackets: `[::1]:9119`"),
+    ] {
+        let error = format!("error: invalid value '{address}' for '--upstream <HOST:PORT>': {why}");
+        assert_eq!(said("127.0.0.1:0", address), error);
+        assert!(said(address, "127.0.0.1:9119").ends_with(why), "{address}");
+    }
+    assert!(said("127.0.0.1:0", "127.0.0.1:0").ends_with("a server has no port 0"));
+    let Tap { child, address, .. } = Tap::start_at("localhost:0", &[]);
+    assert!(address.ip().is_loopback());
+    drop(child);
 }
 
 #[test]
@@ -272,7 +384,7 @@ fn what_one_side_breaks_off_is_broken_off_at_the_other() {
 #[test]
 fn a_server_that_is_not_there_is_told() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let (child, mut lines, address) = start(&nobody, &[]);
+    let (child, mut lines, address) = start("127.0.0.1:0", &nobody, &[]);
     let mut client = TcpStream::connect(address).unwrap();
     assert_eq!(read_all(&mut client), b"");
     let mut line = String::new();
@@ -282,15 +394,26 @@ fn a_server_that_is_not_there_is_told() {
 }
 
 #[test]
-fn nobody_reading_ends_it_without_an_error() {
-    let tap = Tap::start(&[]);
-    let (mut client, mut server) = tap.connect();
+fn it_goes_on_when_nobody_reads_what_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.pcapng");
+    let path = path.to_str().unwrap();
+    let tap = Tap::start(&["--write", path]);
+    let pairs = [tap.connect(), tap.connect()];
     let Tap { child, lines, .. } = tap;
+    // as `mig33 tap | head -1` does
     drop(lines);
-    // the tap may end before all of it is written
-    let _ = client.write_all(&wire::client_side());
-    let _ = server.read(&mut [0; 1]);
+    for (mut client, mut server) in pairs {
+        talk(&mut client, &mut server);
+        talk(&mut client, &mut server);
+        drop(client);
+        assert_eq!(read_all(&mut server), b"");
+    }
+    let id = i32::try_from(child.id()).expect("a process id");
+    kill_process(Pid::from_raw(id).expect("a process id"), Signal::TERM).expect("it runs");
     child.wait().well();
+    let decoded = run(&["decode", path]);
+    assert_eq!(decoded.well().text().matches(" MESSAGE (500), ").count(), 4);
 }
 
 #[test]

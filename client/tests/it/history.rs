@@ -35,6 +35,17 @@ fn live(stage: &mut Stage, time: Millis, previous: Millis) {
     stage.push(message("bob", &format!("m{time}"), START + time, Some(&format!("m{previous}"))));
 }
 
+/// Time goes by on a connection that is alive.
+fn wait_awake(stage: &mut Stage, millis: Millis) {
+    let end = stage.now + millis;
+    while stage.now < end {
+        stage.wait(10_000.min(end - stage.now));
+        if let Some((number, _)) = stage.try_take::<packets::Ping>() {
+            stage.reply(number, packets::Pong::default());
+        }
+    }
+}
+
 #[test]
 fn opening_a_chat_loads_its_newest_page_and_scrolling_the_ones_before_until_the_first() {
     let mut stage = Stage::online();
@@ -107,23 +118,25 @@ fn a_long_chat_that_nobody_looks_at_forgets_its_oldest_and_loads_them_again() {
     }
     assert_eq!(times(&stage).len(), 2_100, "it is being read");
 
-    stage.act(Action::OpenChat { chat: ChatId::private("carol") });
-    assert_eq!(times(&stage), (1_101..=2_100).collect::<Vec<_>>());
+    stage.act(Action::CloseChat);
+    assert_eq!(times(&stage).len(), 2_100, "the server does not know yet that the oldest are here");
+    wait_awake(&mut stage, 120_000); // their receipts have gone out, those of the newest have not
+    live(&mut stage, 2_101, 2_100);
+    assert_eq!(times(&stage), (1_102..=2_101).collect::<Vec<_>>());
     assert_eq!(stage.session.state().chats[&bob()].history, History::More);
-    for time in 2_101..=3_101 {
+    wait_awake(&mut stage, 120_000);
+    for time in 2_102..=3_102 {
         live(&mut stage, time, time - 1);
+        wait_awake(&mut stage, 200);
     }
-    assert_eq!(times(&stage), (2_102..=3_101).collect::<Vec<_>>());
+    assert_eq!(times(&stage), (2_103..=3_102).collect::<Vec<_>>());
 
-    stage.wait(15_000); // three thousand receipts go out
-    let (_, carols) = stage.take::<packets::GetMessages>();
-    assert_eq!(carols.chat_id, Some("carol".into()));
     stage.act(Action::OpenChat { chat: bob() });
     stage.act(Action::LoadOlder { chat: bob() });
     stage.wait(1_000);
-    let asked = answer(&mut stage, START + 2_052..=START + 2_101);
-    assert_eq!(asked, (None, Some(START + 2_101), Some(50)));
-    assert_eq!(times(&stage), (2_052..=3_101).collect::<Vec<_>>());
+    let asked = answer(&mut stage, START + 2_053..=START + 2_102);
+    assert_eq!(asked, (None, Some(START + 2_102), Some(50)));
+    assert_eq!(times(&stage), (2_053..=3_102).collect::<Vec<_>>());
 }
 
 /// Everything is asked for from here on after a reconnect.

@@ -1,6 +1,6 @@
 //! Registration and log-in: numbers, proofs, tokens, refusals.
 use bytes::Bytes;
-use mig33_client::{Config, Event, HashFunction, Link, NoticeKind, Output, Session};
+use mig33_client::{Close, Config, Event, HashFunction, Link, NoticeKind, Output, Session};
 use mig33_codec::hash::{javahash, javahash_lower, sha1fold};
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::{Command, Decoder, Secret};
@@ -85,10 +85,44 @@ fn a_refusal_at_any_step_is_told_in_the_servers_words_and_not_tried_again() {
 }
 
 #[test]
+fn a_wrong_password_is_told_also_where_the_server_holds_its_answer_back() {
+    let mut stage = Stage::new();
+    let action = stage.session.log_in(stage.now, "alice", "wrong");
+    stage.accept();
+    stage.reply(1, challenge("x"));
+    stage.wait(10 * 60_000); // the longest that ours holds one (spec/wire.md section 3)
+    assert_eq!(stage.outcome(action), None);
+    stage.reply(2, error("Wrong username or password."));
+    assert_eq!(stage.outcome(action), Some(Err("Wrong username or password.".into())));
+
+    // there is an end to it
+    let action = stage.session.log_in(stage.now, "alice", "wrong");
+    stage.accept();
+    stage.reply(1, challenge("x"));
+    stage.wait(11 * 60_000);
+    assert_eq!(stage.outcome(action), Some(Err("The server did not answer in time.".into())));
+}
+
+#[test]
+fn a_proof_that_was_right_before_is_answered_at_once_or_never() {
+    let mut stage = Stage::new();
+    stage.session.log_in(stage.now, "alice", "secret");
+    stage.accept();
+    stage.reply(1, challenge("x"));
+    stage.reply(2, packets::LoginOk::default()); // without a token
+    stage.cut_and_wait();
+    stage.accept();
+    stage.now += 1; // what was heard last came before the proof
+    stage.reply(1, challenge("x"));
+    stage.wait(20_000);
+    assert!(matches!(stage.session.state().link, Link::Waiting { .. } | Link::Connecting));
+}
+
+#[test]
 fn a_server_that_cannot_be_reached_is_told_at_the_first_try() {
     let mut stage = Stage::new();
     let action = stage.session.log_in(stage.now, "alice", "secret");
-    stage.session.disconnected(stage.now, Some("The chat server is down."));
+    stage.session.disconnected(stage.now, 1013, Some("The chat server is down."));
     stage.wait(0);
     assert_eq!(stage.session.state().link, Link::Idle);
     assert_eq!(stage.outcome(action), Some(Err("The chat server is down.".into())));
@@ -183,7 +217,9 @@ fn log_out_is_sent_before_the_end_and_forgets_everything() {
     let mut stage = Stage::online();
     stage.session.log_out(stage.now);
     let outputs: Vec<Output> = std::iter::from_fn(|| stage.session.poll_output()).collect();
-    let [Output::Send(bytes), Output::Close] = &outputs[..] else { panic!("{outputs:?}") };
+    let [Output::Send(bytes), Output::Close(Close::Done)] = &outputs[..] else {
+        panic!("{outputs:?}")
+    };
     let mut decoder = Decoder::new();
     decoder.push(bytes.clone());
     assert_eq!(decoder.next_frame().unwrap().unwrap().command, Command::LOGOUT);

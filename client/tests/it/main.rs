@@ -4,5 +4,6 @@ mod history;
 mod login;
 mod messages;
 mod reconnect;
+mod resume;
 mod rooms;
 mod stage;

@@ -100,18 +100,20 @@ fn a_refused_message_is_not_sent_by_itself_after_a_reload() {
 }
 
 #[test]
-fn reading_elsewhere_counts_also_where_no_message_is_loaded() {
+fn who_has_read_what_is_told_apart_also_where_the_message_is_not_loaded() {
     let mut stage = Stage::online();
     stage.push(message("Bob", "m1", START + 5, None));
-    let read = packets::MessageStatusEvent {
-        message_source: Some("Bob".into()),
-        message_destination: Some("alice".into()),
+    let read = |who: &str, whose: &str| packets::MessageStatusEvent {
+        message_source: Some(who.into()),
+        message_destination: Some(whose.into()),
         message_guid: Some("not loaded".into()),
         message_event_type: Some(StatusEvent::READ),
         ..Default::default()
     };
-    stage.push(read);
-    assert_eq!(stage.session.state().unread(), 0);
+    stage.push(read("Bob", "alice"));
+    assert_eq!(stage.session.state().unread(), 1, "he has read ours, not we his");
+    stage.push(read("Alice", "Bob"));
+    assert_eq!(stage.session.state().unread(), 0, "read in another session of ours");
 }
 
 #[test]

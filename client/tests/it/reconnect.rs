@@ -37,7 +37,7 @@ fn attempts_are_spaced_and_can_be_hurried() {
     let mut stage = Stage::online();
     let mut spans = Vec::new();
     for _ in 0..8 {
-        stage.session.disconnected(stage.now, Some("gone"));
+        stage.session.disconnected(stage.now, 1011, Some("gone"));
         let Link::Waiting { until, reason } = stage.session.state().link.clone() else {
             panic!("waits")
         };

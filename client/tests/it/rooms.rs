@@ -61,13 +61,6 @@ fn members_are_listed_and_follow_who_comes_and_goes() {
     let mut stage = in_lobby();
     assert_eq!(membership(&stage), Membership::Inside);
     assert_eq!(members(&stage), ["alice", "Bob", "@root"]);
-    let status = |status, name: &str| packets::ChatroomUserStatus {
-        status: Some(status),
-        chatroom_name: Some("Lobby".into()),
-        username: Some(name.into()),
-        participant_type: Some(ParticipantType::NORMAL),
-        ..Default::default()
-    };
     stage.push(status(ChatUserStatus::JOINED, "Eve"));
     stage.push(status(ChatUserStatus::JOINED, "Eve"));
     stage.push(status(ChatUserStatus::LEFT, "bob"));
@@ -76,6 +69,53 @@ fn members_are_listed_and_follow_who_comes_and_goes() {
         stage.messages(&lobby()).into_iter().map(|message| message.body).collect();
     assert_eq!(notices, [Body::Joined, Body::Left]);
     assert_eq!(stage.session.state().unread(), 0);
+}
+
+/// Somebody comes into the room or leaves it.
+fn status(status: ChatUserStatus, name: &str) -> packets::ChatroomUserStatus {
+    packets::ChatroomUserStatus {
+        status: Some(status),
+        chatroom_name: Some("Lobby".into()),
+        username: Some(name.into()),
+        participant_type: Some(ParticipantType::NORMAL),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn who_came_and_went_is_forgotten_before_what_was_said() {
+    let mut stage = in_lobby();
+    let (number, _) = stage.take::<packets::GetMessages>();
+    stage.reply(number, packets::EndMessages::default());
+    stage.push(room_message("bob", "said", START + 50));
+    for _ in 0..2_000 {
+        stage.push(status(ChatUserStatus::JOINED, "Eve"));
+        stage.push(status(ChatUserStatus::LEFT, "Eve"));
+    }
+    let (lines, said): (Vec<Body>, Vec<Body>) = stage
+        .messages(&lobby())
+        .into_iter()
+        .map(|message| message.body)
+        .partition(|body| matches!(body, Body::Joined | Body::Left));
+    assert_eq!(said, [Body::Text("said".into())]);
+    assert!((100..=1_000).contains(&lines.len()), "{} lines", lines.len());
+    assert_eq!(lines.last(), Some(&Body::Left));
+}
+
+#[test]
+fn who_came_while_our_clock_was_ahead_hides_nothing_that_is_said_then() {
+    let mut stage = in_lobby();
+    let (number, _) = stage.take::<packets::GetMessages>();
+    stage.reply(number, room_message("bob", "first", START + 50));
+    stage.now += 60_000;
+    stage.push(status(ChatUserStatus::JOINED, "Eve"));
+    stage.reply(number, packets::EndMessages { messages_sent: Some(1), ..Default::default() });
+    stage.cut_and_wait();
+    stage.come_online();
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    stage.reply(number, participants("alice"));
+    let (_, asked) = stage.take::<packets::GetMessages>();
+    assert_eq!(asked.oldest_timestamp, Some(START + 51));
 }
 
 #[test]

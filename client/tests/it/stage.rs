@@ -1,7 +1,8 @@
 //! The stage of the tests: a session, its connection, and what the server says on it.
 use bytes::{Bytes, BytesMut};
 use mig33_client::{
-    Action, ActionId, ChatId, Config, Event, Link, Message, Millis, Output, Session,
+    Action, ActionId, ChatId, Close, Config, Control, Event, Link, Message, Millis, Output,
+    Session, Tunnel,
 };
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::values::{ChatDestination, ContentType};
@@ -20,15 +21,26 @@ pub(crate) struct Stage {
     /// How often the session asked for a connection, and for its end.
     pub(crate) connects: usize,
     pub(crate) closes: usize,
+    /// How the last one was to end.
+    pub(crate) close: Option<Close>,
+    /// Text messages that the script has not looked at.
+    pub(crate) texts: Vec<String>,
+    /// Offsets in the streams of a session that can be resumed: what it has sent, and what has come.
+    pub(crate) count_sent: u64,
+    pub(crate) count_heard: u64,
     decoder: Decoder,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let mut counter = 0u8;
+        let mut counter = 0u64;
         let random = move || {
-            counter = counter.wrapping_add(1);
-            [counter; 16]
+            counter += 1;
+            // no two are the same
+            let [.., low] = counter.to_be_bytes();
+            let mut bytes = [low; 16];
+            bytes[8..].copy_from_slice(&counter.to_be_bytes());
+            bytes
         };
         Self {
             session: Session::new(Config::new("test", Box::new(random))),
@@ -37,6 +49,10 @@ impl Stage {
             events: Vec::new(),
             connects: 0,
             closes: 0,
+            close: None,
+            texts: Vec::new(),
+            count_sent: 0,
+            count_heard: 0,
             decoder: Decoder::new(),
         }
     }
@@ -52,6 +68,11 @@ impl Stage {
     /// From a requested connection to a log-in with nothing open.
     pub(crate) fn come_online(&mut self) {
         self.accept();
+        self.finish_login();
+    }
+
+    /// From LOGIN to a log-in with nothing open.
+    pub(crate) fn finish_login(&mut self) {
         let login = self.take::<packets::Login>();
         let has_token =
             login.1.resume_token.as_ref().is_some_and(|token| !token.expose().is_empty());
@@ -79,15 +100,27 @@ impl Stage {
     pub(crate) fn accept(&mut self) {
         self.pump();
         assert_eq!(self.session.state().link, Link::Connecting);
+        self.open(Tunnel::Plain);
+        assert!(self.texts.is_empty(), "packets and nothing else: {:?}", self.texts);
+    }
+
+    /// The connection that was asked for opens; nothing has come over it yet.
+    pub(crate) fn open(&mut self, tunnel: Tunnel) {
         self.decoder = Decoder::new();
         self.sent.clear();
-        self.session.connected(self.now);
+        self.session.connected(self.now, tunnel);
+        self.pump();
+    }
+
+    /// The bridge says something.
+    pub(crate) fn control(&mut self, control: Control) {
+        self.session.handle_control(self.now, Some(control));
         self.pump();
     }
 
     /// The connection breaks.
     pub(crate) fn cut(&mut self) {
-        self.session.disconnected(self.now, None);
+        self.session.disconnected(self.now, 1006, None);
         self.pump();
     }
 
@@ -125,7 +158,12 @@ impl Stage {
 
     /// The server sends a packet with this number.
     pub(crate) fn reply(&mut self, transaction: u16, packet: impl Into<Packet>) {
-        let bytes = packet.into().encode(transaction).expect("small").to_bytes();
+        self.arrive(packet.into().encode(transaction).expect("small").to_bytes());
+    }
+
+    /// Bytes come from the server.
+    pub(crate) fn arrive(&mut self, bytes: Bytes) {
+        self.count_heard += bytes.len() as u64;
         self.session.handle_bytes(self.now, bytes);
         self.pump();
     }
@@ -164,12 +202,17 @@ impl Stage {
         self.messages(chat).iter().map(text_of).collect()
     }
 
-    fn pump(&mut self) {
+    pub(crate) fn pump(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Connect => self.connects += 1,
-                Output::Close => self.closes += 1,
+                Output::Close(how) => {
+                    self.closes += 1;
+                    self.close = Some(how);
+                }
+                Output::SendText(text) => self.texts.push(text.expose().clone()),
                 Output::Send(bytes) => {
+                    self.count_sent += bytes.len() as u64;
                     self.decoder.push(bytes);
                     while let Some(frame) =
                         self.decoder.next_frame().expect("our own packets are well framed")

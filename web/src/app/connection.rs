@@ -12,6 +12,9 @@ use crate::intent::DialogKind;
 use crate::route::Route;
 use crate::socket::{Socket, SocketEvent};
 
+/// WebSocket's code where there was no close.
+const NO_CLOSE: u16 = 1006;
+
 impl App {
     /// Comes back as whoever was logged in, where a token was kept.
     pub(super) fn come_back(&mut self, ctx: &Context<Self>) {
@@ -58,11 +61,18 @@ impl App {
     pub(super) fn socket_event(&mut self, ctx: &Context<Self>, event: SocketEvent) {
         let now = clock::now();
         match event {
-            SocketEvent::Opened => self.session.connected(now),
+            SocketEvent::Opened(tunnel) => {
+                self.asking.opened();
+                self.session.connected(now, tunnel);
+            }
             SocketEvent::Bytes(bytes) => self.session.handle_bytes(now, bytes),
-            SocketEvent::Closed(reason) => {
+            SocketEvent::Text(text) => {
+                self.session.handle_control(now, crate::control::read(&text))
+            }
+            SocketEvent::Closed(..) if self.asking.closed() => self.open_socket(ctx, false),
+            SocketEvent::Closed(code, reason) => {
                 self.socket = None;
-                self.session.disconnected(now, Some(&reason));
+                self.session.disconnected(now, code, Some(&reason));
             }
         }
         self.pump(ctx);
@@ -71,30 +81,41 @@ impl App {
     fn carry_out(&mut self, ctx: &Context<Self>, output: Output) {
         match output {
             Output::Connect => {
-                // events of the sockets before have an older generation
-                self.generation = self.generation.wrapping_add(1);
-                let generation = self.generation;
-                self.socket = None;
                 // another page of this account may have got a newer one, with which ours has died
                 let username = self.account.as_ref().map(|account| account.username.clone());
                 if let Some(token) = username.and_then(|name| self.store.token(&name)) {
                     self.session.set_token(token);
                 }
-                let on_event = ctx.link().callback(move |event| Msg::Socket(generation, event));
-                match Socket::open(&on_event) {
-                    Ok(socket) => self.socket = Some(socket),
-                    Err(_) => on_event.emit(SocketEvent::Closed(String::new())),
-                }
+                let asks = self.asking.begin();
+                self.open_socket(ctx, asks);
             }
             Output::Send(bytes) => {
                 if let Some(socket) = &self.socket {
                     socket.send(&bytes);
                 }
             }
-            Output::Close => {
-                self.generation = self.generation.wrapping_add(1);
-                self.socket = None;
+            Output::SendText(text) => {
+                if let Some(socket) = &self.socket {
+                    socket.send_text(text.expose());
+                }
             }
+            Output::Close(how) => {
+                self.generation = self.generation.wrapping_add(1);
+                if let Some(socket) = self.socket.take() {
+                    socket.close(how.code());
+                }
+            }
+        }
+    }
+
+    fn open_socket(&mut self, ctx: &Context<Self>, asks: bool) {
+        // events of the sockets before have an older generation
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let on_event = ctx.link().callback(move |event| Msg::Socket(generation, event));
+        self.socket = Socket::open(asks, &on_event).ok();
+        if self.socket.is_none() {
+            on_event.emit(SocketEvent::Closed(NO_CLOSE, String::new()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the person has seen of the open chat: where the unread divider stands, and when the chat counts as read.
 use std::rc::Rc;
 
-use mig33_client::{Body, Chat, ChatId, Delivery, History};
+use mig33_client::{Chat, ChatId, Delivery, History};
 
 use crate::timeline::first_unread;
 
@@ -34,8 +34,7 @@ impl Reading {
             return false;
         }
         let said = chat.messages.iter().any(|message| {
-            !matches!(message.body, Body::Joined | Body::Left)
-                && message.delivery != Delivery::Sending
+            !message.is_line() && message.delivery != Delivery::Sending
         });
         let sees = looking && self.at_end;
         if !self.settled {
@@ -58,7 +57,7 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
-    use mig33_client::Message;
+    use mig33_client::{Body, Message};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The app as it is seen: log-in, or list, chat and members, and what lies over them.
 use std::rc::Rc;
 
-use mig33_client::{Action, Chat, Link, Membership};
+use mig33_client::{Action, Chat, Membership};
 use yew::prelude::*;
 
 use super::{App, OpenDialog};
@@ -31,7 +31,7 @@ impl App {
             };
         };
         let account = self.state.account.as_ref().unwrap_or(account).clone();
-        let online = self.state.link == Link::Online;
+        let online = self.state.link.is_up();
         let chat = self.route.chat().map(|id| self.chat(id));
         let room = chat
             .as_ref()

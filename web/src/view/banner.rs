@@ -7,6 +7,9 @@ use crate::clock;
 use crate::intent::Intent;
 use crate::view::controls::{button, spinner};
 
+/// Milliseconds that a session may be without a connection before it is told: most are back by then.
+const PATIENCE: u64 = 3_000;
+
 #[derive(PartialEq, Properties)]
 pub(crate) struct Props {
     pub(crate) link: Link,
@@ -20,7 +23,7 @@ pub(crate) struct Banner {
 
 impl Banner {
     fn tick(&mut self, ctx: &Context<Self>) {
-        let waiting = matches!(ctx.props().link, Link::Waiting { .. });
+        let waiting = matches!(ctx.props().link, Link::Waiting { .. } | Link::Resuming { .. });
         if !waiting {
             self.ticking = None;
         } else if self.ticking.is_none() {
@@ -51,14 +54,21 @@ impl Component for Banner {
 
     fn view(&self, ctx: &Context<Self>) -> Html {
         let Props { link, emit } = ctx.props();
+        let now = clock::now();
+        let try_now = || button("button small", "Try now", emit.reform(|_| Intent::ConnectNow));
         // the element stays, so that what comes into it is read aloud
+        let nothing = html! { <div class="banner" role="status"></div> };
         let content = match link {
-            Link::Idle | Link::Online => return html! { <div class="banner" role="status"></div> },
+            Link::Idle | Link::Online => return nothing,
+            Link::Resuming { since } if now < since + PATIENCE => return nothing,
+            Link::Resuming { .. } => html! {
+                <>{ spinner() }<span class="banner-text">{ "Connecting again…" }</span>{ try_now() }</>
+            },
             Link::Connecting | Link::LoggingIn => html! {
                 <>{ spinner() }<span>{ "Connecting…" }</span></>
             },
             Link::Waiting { until, reason } => {
-                let seconds = until.saturating_sub(clock::now()).div_ceil(1000).max(1);
+                let seconds = until.saturating_sub(now).div_ceil(1000).max(1);
                 html! {
                     <>
                         <span class="banner-text">
@@ -68,7 +78,7 @@ impl Component for Banner {
                             }
                         </span>
                         <span class="banner-when" aria-hidden="true">{ format!("Trying again in {seconds} s") }</span>
-                        { button("button small", "Try now", emit.reform(|_| Intent::ConnectNow)) }
+                        { try_now() }
                     </>
                 }
             }
