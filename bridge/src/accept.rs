@@ -18,6 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use mig33_peer::Proxies;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -25,6 +26,7 @@ use tracing::{debug, warn};
 use crate::bridge::Shared;
 use crate::limits::{Admission, Admitted, Over};
 use crate::metrics::Unserved;
+use crate::socket::{Socket, Stream};
 
 /// The most bytes that a request's header may have.
 const HEADER_SIZE: usize = 16 * 1024;
@@ -53,6 +55,10 @@ pub(crate) struct Door {
     pub(crate) admission: Arc<Admission>,
     /// Whom it believes about others.
     pub(crate) proxies: Proxies,
+    /// What shakes hands by TLS, where it is spoken.
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// How long a handshake of TLS may take.
+    pub(crate) handshake_time: Option<Duration>,
     /// How long a request's header may take, and how long a connection may stay between two requests.
     pub(crate) header_time: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
@@ -122,13 +128,26 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
     {
         return door.turn_away(&stream, peer, over);
     }
-    let peer = Peer { ip: peer.ip(), is_secure: false };
+    let stream = match &door.tls {
+        None => Stream::Plain(stream),
+        // boxed, so that a plain connection has no room for it
+        Some(tls) => match Box::pin(within(door.handshake_time, tls.accept(stream))).await {
+            Ok(stream) => Stream::Tls(Box::new(stream)),
+            Err(error) => {
+                door.shared.metrics.unserved(Unserved::TlsHandshake);
+                debug!(%peer, %error, "a handshake of TLS failed");
+                return;
+            }
+        },
+    };
+    let socket = Socket::new(stream, admitted);
+    let peer = Peer { ip: peer.ip(), is_secure: door.tls.is_some() };
     let service = WithPeer { peer, inner: TowerToHyperService::new(door.router.clone()) };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(door.header_time)
         .max_buf_size(HEADER_SIZE)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -143,6 +162,19 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
     };
     if let Err(error) = ended {
         debug!(%error, "a connection ended early");
+    }
+}
+
+/// The handshake, unless it takes too long.
+async fn within<T>(
+    time: Option<Duration>,
+    handshake: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    match time {
+        None => handshake.await,
+        Some(time) => timeout(time, handshake)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut))),
     }
 }
 

@@ -20,6 +20,13 @@ impl Address {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The host, an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.0.rsplit_once(':').map_or(self.as_str(), |(host, _)| host);
+        host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+    }
 }
 
 impl FromStr for Address {
@@ -62,6 +69,8 @@ mod tests {
         for good in ["127.0.0.1:0", "chat.example:9119", "[::1]:80", "localhost:65535"] {
             assert_eq!(good.parse::<Address>().unwrap().as_str(), good);
         }
+        assert_eq!("[::1]:80".parse::<Address>().unwrap().host(), "::1");
+        assert_eq!("chat.example:9119".parse::<Address>().unwrap().host(), "chat.example");
         for bad in
             ["", "127.0.0.1", ":80", "host:", "host:65536", "::1:80", "http://host:80", "a b:1"]
         {

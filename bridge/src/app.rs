@@ -11,6 +11,9 @@ use axum::routing::any;
 use crate::bridge::Shared;
 use crate::upgrade::upgrade;
 
+/// Where TLS is spoken here, browsers are to come by TLS only, for a year.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// The router of the page's listener. `pictures` is the service's own, where there is one.
 pub(crate) fn router(shared: &Arc<Shared>, pictures: Option<Router>) -> Router {
     let own =
@@ -32,6 +35,9 @@ async fn secured(State(shared): State<Arc<Shared>>, request: Request, next: Next
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| shared.page.policy().clone());
+    if shared.is_secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     response
 }

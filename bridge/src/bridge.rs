@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mig33_peer::{Proxies, Trusted};
 use prometheus_client::registry::Registry;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,8 +22,10 @@ use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::page::Page;
 use crate::resume;
-use crate::settings::{Settings, UpstreamSetting};
-use crate::upstream::Upstream;
+use crate::settings::Settings;
+use crate::socket::Socket;
+use crate::tls::{self, TlsError};
+use crate::upstream::{Upstream, UpstreamSetting};
 use crate::{admin, app};
 
 /// A bridge that runs until it is stopped.
@@ -42,6 +44,8 @@ pub struct Bridge {
 pub struct Addresses {
     /// The page and `/ws`.
     pub page: SocketAddr,
+    /// Whether these speak TLS.
+    pub is_secure: bool,
     /// The embedded service's TCP clients.
     pub tcp: Option<SocketAddr>,
     /// Health and metrics.
@@ -53,8 +57,10 @@ pub(crate) struct Shared {
     pub(crate) upstream: Upstream,
     pub(crate) metrics: Metrics,
     /// Sessions that can be gone on with.
-    pub(crate) sessions: Arc<resume::Registry<TcpStream>>,
+    pub(crate) sessions: Arc<resume::Registry<Socket>>,
     pub(crate) page: Page,
+    /// Whether the page's listener speaks TLS.
+    pub(crate) is_secure: bool,
     pub(crate) allow_origin: Vec<Origin>,
     /// What links start with, where it is set.
     pub(crate) public_url: Option<String>,
@@ -87,6 +93,9 @@ pub enum StartError {
     /// The program was built without the service that it is told to embed.
     #[error("this program has no chat service in it: name one with --upstream HOST:PORT")]
     NotEmbedded,
+    /// TLS cannot be had as the settings have it.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The embedded service does not start.
     #[cfg(feature = "embedded")]
     #[error(transparent)]
@@ -153,7 +162,11 @@ impl Bridge {
         let connections = TaskTracker::new();
         let stop = CancellationToken::new();
         let mut registry = Registry::default();
-        let opened = open(&settings, page_address, &mut registry, &connections).await?;
+        let certificate =
+            tls::certificate(settings.tls_cert.as_deref(), settings.tls_key.as_deref())?;
+        let acceptor = certificate.as_ref().map(tls::acceptor).transpose()?;
+        let page_url = url(page_address, certificate.is_some());
+        let opened = open(&settings, page_url, &mut registry, &connections).await?;
         let drain_time = settings.drain_time();
         let proxies = settings.proxies();
         let metrics = Metrics::new(registry);
@@ -168,6 +181,7 @@ impl Bridge {
             metrics,
             sessions,
             page,
+            is_secure: certificate.is_some(),
             allow_origin: settings.allow_origin,
             public_url: opened.public_url,
             trusted: proxies.trusted.clone(),
@@ -182,9 +196,11 @@ impl Bridge {
             warn!("the page is not in this program: `cargo xtask build` makes one that has it");
         }
         let page_router = app::router(&shared, opened.pictures);
-        let door = |router, proxies| Door {
+        let door = |router, proxies, tls| Door {
             router,
             proxies,
+            tls,
+            handshake_time: settings.limits.handshake_time(),
             // each listener has its own: a full page keeps nobody from the figures
             admission: Admission::new(settings.limits.requests()),
             header_time: settings.limits.header_time(),
@@ -192,11 +208,23 @@ impl Bridge {
             stop: stop.clone(),
             connections: connections.clone(),
         };
-        connections.spawn(accept(page_listener, door(page_router, proxies.clone())));
-        connections.spawn(accept(admin_listener, door(admin::router(&shared), Proxies::default())));
+        if let Some(certificate) = certificate {
+            connections.spawn(tls::watch(certificate, Arc::clone(&shared), stop.clone()));
+        }
+        let (watched, until) = (Arc::clone(&shared), stop.clone());
+        connections.spawn(async move { watched.upstream.watch(until).await });
+        let page_door = door(page_router, proxies.clone(), acceptor);
+        let admin_door = door(admin::router(&shared), Proxies::default(), None);
+        connections.spawn(accept(page_listener, page_door));
+        connections.spawn(accept(admin_listener, admin_door));
         Ok(Self {
+            addresses: Addresses {
+                page: page_address,
+                is_secure: shared.is_secure,
+                tcp: opened.tcp,
+                admin: admin_address,
+            },
             shared,
-            addresses: Addresses { page: page_address, tcp: opened.tcp, admin: admin_address },
             drain_time,
             stop,
             connections,
@@ -252,19 +280,19 @@ struct Opened {
 #[cfg(feature = "embedded")]
 async fn open(
     settings: &Settings,
-    page: SocketAddr,
+    page_url: String,
     registry: &mut Registry,
     connections: &TaskTracker,
 ) -> Result<Opened, StartError> {
     let mut server = settings.server.clone();
     let public_url = server.public_url.clone();
-    if let UpstreamSetting::Tcp(address) = &settings.upstream {
-        let upstream = Upstream::tcp(address.clone(), settings.upstream_proxy_protocol);
+    if let UpstreamSetting::Servers(servers) = &settings.upstream {
+        let upstream = Upstream::servers(servers.clone(), settings.dialing(), registry)?;
         return Ok(Opened { upstream, public_url, tcp: None, pictures: None, service: None });
     }
     let (tcp_listener, tcp) = bind(Listener::Tcp, &settings.tcp_listen).await?;
     // links for clients that have not come through the page lead to it all the same
-    server.public_url.get_or_insert_with(|| url(page));
+    server.public_url.get_or_insert(page_url);
     let service = mig33_server::Service::start(server).await?;
     service.register_metrics(registry);
     let listening = service.clone();
@@ -285,13 +313,13 @@ async fn open(
 #[cfg(not(feature = "embedded"))]
 async fn open(
     settings: &Settings,
-    _page: SocketAddr,
-    _registry: &mut Registry,
+    _page_url: String,
+    registry: &mut Registry,
     _connections: &TaskTracker,
 ) -> Result<Opened, StartError> {
     match &settings.upstream {
-        UpstreamSetting::Tcp(address) => {
-            let upstream = Upstream::tcp(address.clone(), settings.upstream_proxy_protocol);
+        UpstreamSetting::Servers(servers) => {
+            let upstream = Upstream::servers(servers.clone(), settings.dialing(), registry)?;
             Ok(Opened { upstream, public_url: None, tcp: None, pictures: None })
         }
         UpstreamSetting::Embedded => Err(StartError::NotEmbedded),
@@ -306,11 +334,8 @@ async fn bind(what: Listener, address: &Address) -> Result<(TcpListener, SocketA
 }
 
 /// The page's address as a link on this machine.
-#[cfg_attr(
-    not(feature = "embedded"),
-    expect(dead_code, reason = "only the embedded service makes links")
-)]
-fn url(page: SocketAddr) -> String {
+fn url(page: SocketAddr, is_secure: bool) -> String {
     let host = if page.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { page.ip() };
-    format!("http://{}", SocketAddr::new(host, page.port()))
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(host, page.port()))
 }

@@ -8,6 +8,7 @@ mod accept;
 mod admin;
 mod app;
 mod drain;
+mod socket;
 mod timer;
 mod upgrade;
 mod websocket;
@@ -24,6 +25,7 @@ pub mod page;
 pub mod pipe;
 pub mod resume;
 pub mod settings;
+pub mod tls;
 pub mod tunnel;
 pub mod upstream;
 

@@ -43,7 +43,8 @@ async fn main() -> ExitCode {
 /// One line for each listener, on standard output: the program is ready.
 fn announce(addresses: Addresses) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening page http://{}", addresses.page)?;
+    let scheme = if addresses.is_secure { "https" } else { "http" };
+    writeln!(out, "listening page {scheme}://{}", addresses.page)?;
     if let Some(tcp) = addresses.tcp {
         writeln!(out, "listening tcp {tcp}")?;
     }

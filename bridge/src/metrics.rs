@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use tracing::info;
 
 use crate::close::End;
+use crate::tls::Refreshed;
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -20,6 +21,7 @@ pub struct Metrics {
     /// What tunnels count.
     pub tunnel: Arc<TunnelMetrics>,
     refusals: Family<RefusalLabels, Counter>,
+    certificates: Family<ResultLabels, Counter>,
 }
 
 impl Metrics {
@@ -35,7 +37,13 @@ impl Metrics {
             "Requests for a tunnel, and connections, that were refused",
             refusals.clone(),
         );
-        Self { registry, tunnel, refusals }
+        let certificates = Family::default();
+        own.register(
+            "certificate_reads",
+            "Times that the certificate has changed, by whether the new one could be used",
+            certificates.clone(),
+        );
+        Self { registry, tunnel, refusals, certificates }
     }
 
     /// Counts a request that got no tunnel.
@@ -46,6 +54,16 @@ impl Metrics {
     /// Counts a connection that got no answer, or a short one.
     pub fn unserved(&self, why: Unserved) {
         self.refusals.get_or_create(&RefusalLabels { reason: why.label() }).inc();
+    }
+
+    /// Counts a change of the certificate.
+    pub(crate) fn certificate_read(&self, refreshed: Refreshed) {
+        let result = match refreshed {
+            Refreshed::Same => return,
+            Refreshed::New => "ok",
+            Refreshed::Bad => "failed",
+        };
+        self.certificates.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// All figures, in the text format of OpenMetrics.
@@ -100,6 +118,8 @@ pub enum Unserved {
     Requests,
     /// It comes from a proxy, and did not begin with the header that it has to begin with.
     ProxyHeader,
+    /// The handshake of TLS failed, or took too long.
+    TlsHandshake,
 }
 
 impl Unserved {
@@ -109,6 +129,7 @@ impl Unserved {
         match self {
             Self::Requests => "requests",
             Self::ProxyHeader => "proxy_header",
+            Self::TlsHandshake => "tls_handshake",
         }
     }
 }
@@ -288,6 +309,11 @@ struct ResumeLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,18 +1,19 @@
 //! Settings: flags over environment over file over default.
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use mig33_peer::{Network, Proxies, Trusted};
 use serde::{Deserialize, Deserializer};
 
-use crate::address::{Address, BadAddress};
+use crate::address::Address;
 use crate::forwarded::ForwardedHeader;
 use crate::limits::{LimitArguments, LimitSettings};
 use crate::origin::Origin;
 use crate::resume;
+use crate::upstream::{BadUpstream, Dialing, UpstreamSetting};
 
 /// All that the bridge can be told. In the settings file these are the keys at the top; the chat service's stand in the
 /// table `[server]`.
@@ -21,12 +22,24 @@ use crate::resume;
 pub struct Settings {
     /// Where the page and `/ws` are.
     pub listen: Address,
-    /// Where the chat service is.
+    /// Where the chat service is: `embedded` (default), or servers. The first one that answers gets a new tunnel. Several are
+    /// asked every 5 s whether they answer.
     pub upstream: UpstreamSetting,
+    /// Seconds that connecting to one of the servers may take, with the handshake of TLS; then the next one is tried, and
+    /// after the last one the tunnel is closed with 1013. At least 1, default 5.
+    pub upstream_connect_timeout: NonZeroU32,
+    /// Certificates (PEM) of the authorities that vouch for servers at `tls://`; without it, those that the system knows.
+    pub upstream_ca: Option<PathBuf>,
     /// Where the embedded chat service takes TCP clients.
     pub tcp_listen: Address,
     /// Where health and metrics are.
     pub admin_listen: Address,
+    /// The certificate (PEM, with those of its authorities behind it) for the page's listener, which speaks TLS then and
+    /// nothing else. It and the key are looked at every 5 s; new connections get what is new, and a pair that cannot be used
+    /// changes nothing but the log.
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM).
+    pub tls_key: Option<PathBuf>,
     /// Pages from elsewhere that may open tunnels.
     pub allow_origin: Vec<Origin>,
     /// Networks of proxies whose word about a client's address, scheme and host counts; none by default. Limits by address
@@ -68,8 +81,12 @@ impl Default for Settings {
         Self {
             listen: address("127.0.0.1:8033"),
             upstream: UpstreamSetting::Embedded,
+            upstream_connect_timeout: NonZeroU32::new(5).expect("5 is not 0"),
+            upstream_ca: None,
             tcp_listen: address("127.0.0.1:9119"),
             admin_listen: address("127.0.0.1:8034"),
+            tls_cert: None,
+            tls_key: None,
             allow_origin: Vec::new(),
             trusted_proxy: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
@@ -99,7 +116,7 @@ impl Settings {
             Some(path) => Self::from_file(path)?,
             None => Self::default(),
         };
-        Ok(base.with_arguments(arguments))
+        base.with_arguments(arguments)
     }
 
     /// The settings in a file, over the defaults.
@@ -118,11 +135,15 @@ impl Settings {
         })
     }
 
-    fn with_arguments(self, arguments: Arguments) -> Self {
+    fn with_arguments(self, arguments: Arguments) -> Result<Self, SettingsError> {
         let Arguments {
             config: _,
             listen,
             upstream,
+            upstream_connect_timeout,
+            upstream_ca,
+            tls_cert,
+            tls_key,
             tcp_listen,
             admin_listen,
             allow_origin,
@@ -138,9 +159,18 @@ impl Settings {
             #[cfg(feature = "embedded")]
             server,
         } = arguments;
-        Self {
+        Ok(Self {
             listen: listen.unwrap_or(self.listen),
-            upstream: upstream.unwrap_or(self.upstream),
+            upstream: if upstream.is_empty() {
+                self.upstream
+            } else {
+                UpstreamSetting::join(upstream)?
+            },
+            upstream_connect_timeout: upstream_connect_timeout
+                .unwrap_or(self.upstream_connect_timeout),
+            upstream_ca: upstream_ca.or(self.upstream_ca),
+            tls_cert: tls_cert.or(self.tls_cert),
+            tls_key: tls_key.or(self.tls_key),
             tcp_listen: tcp_listen.unwrap_or(self.tcp_listen),
             admin_listen: admin_listen.unwrap_or(self.admin_listen),
             allow_origin: if allow_origin.is_empty() { self.allow_origin } else { allow_origin },
@@ -163,6 +193,16 @@ impl Settings {
             log_format: log_format.unwrap_or(self.log_format),
             #[cfg(feature = "embedded")]
             server: self.server.with_args(server),
+        })
+    }
+
+    /// How connections to servers are made.
+    #[must_use]
+    pub fn dialing(&self) -> Dialing<'_> {
+        Dialing {
+            connect_time: Duration::from_secs(u64::from(self.upstream_connect_timeout.get())),
+            proxy_protocol: self.upstream_proxy_protocol,
+            authorities: self.upstream_ca.as_deref(),
         }
     }
 
@@ -205,9 +245,22 @@ pub struct Arguments {
     /// Where the page and /ws are [default: 127.0.0.1:8033]
     #[arg(long, env = "MIG33_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<Address>,
-    /// The chat service: `embedded` in this program, or any mig33 server at HOST:PORT [default: embedded]
-    #[arg(long, env = "MIG33_UPSTREAM", value_name = "embedded|HOST:PORT")]
-    pub upstream: Option<UpstreamSetting>,
+    /// The chat service: `embedded` in this program, or mig33 servers, each at HOST:PORT or tls://HOST:PORT; may be given
+    /// again [default: embedded]
+    #[arg(long, env = "MIG33_UPSTREAM", value_name = "embedded|HOST:PORT,…")]
+    pub upstream: Vec<UpstreamSetting>,
+    /// Seconds that connecting to one of the servers may take [default: 5]
+    #[arg(long, env = "MIG33_UPSTREAM_CONNECT_TIMEOUT", value_name = "SECONDS")]
+    pub upstream_connect_timeout: Option<NonZeroU32>,
+    /// Authorities (PEM) that vouch for servers at tls:// [default: the system's]
+    #[arg(long, env = "MIG33_UPSTREAM_CA", value_name = "FILE")]
+    pub upstream_ca: Option<PathBuf>,
+    /// Certificate (PEM, with its chain) for the page's listener, which speaks TLS then; read anew when it changes
+    #[arg(long, env = "MIG33_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, env = "MIG33_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// Where the embedded chat service takes TCP clients [default: 127.0.0.1:9119]
     #[arg(long, env = "MIG33_TCP_LISTEN", value_name = "HOST:PORT")]
     pub tcp_listen: Option<Address>,
@@ -262,32 +315,6 @@ pub struct Arguments {
     pub server: mig33_server::SettingsArgs,
 }
 
-/// Where the chat service is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum UpstreamSetting {
-    /// In this program.
-    Embedded,
-    /// A mig33 server on TCP.
-    Tcp(Address),
-}
-
-impl FromStr for UpstreamSetting {
-    type Err = BadAddress;
-
-    fn from_str(text: &str) -> Result<Self, BadAddress> {
-        if text == "embedded" { Ok(Self::Embedded) } else { text.parse().map(Self::Tcp) }
-    }
-}
-
-impl TryFrom<String> for UpstreamSetting {
-    type Error = BadAddress;
-
-    fn try_from(text: String) -> Result<Self, BadAddress> {
-        text.parse()
-    }
-}
-
 fn resume_buffer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let bytes = usize::deserialize(deserializer)?;
     if !(4_096..=16_777_216).contains(&bytes) {
@@ -306,7 +333,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is wrong with the settings file.
+/// What is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// It cannot be read.
@@ -327,6 +354,9 @@ pub enum SettingsError {
         /// What is wrong there.
         message: String,
     },
+    /// The upstreams that the flags or the environment name do not go together.
+    #[error("--upstream: {0}")]
+    Upstream(#[from] BadUpstream),
 }
 
 #[cfg(test)]
@@ -361,7 +391,7 @@ mod tests {
         assert_eq!(settings.listen.as_str(), "127.0.0.1:3");
         assert_eq!(settings.admin_listen.as_str(), "127.0.0.1:2");
         assert_eq!(settings.tcp_listen.as_str(), "127.0.0.1:9119");
-        assert_eq!(settings.upstream, UpstreamSetting::Tcp("chat.example:9119".parse().unwrap()));
+        assert_eq!(settings.upstream, "chat.example:9119".parse().unwrap());
         assert_eq!(settings.allow_origin, ["http://a.example".parse().unwrap()]);
     }
 

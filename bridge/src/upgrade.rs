@@ -9,7 +9,6 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, info};
@@ -22,6 +21,7 @@ use crate::limits::{Admitted, Idle, Over, Throttle};
 use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
+use crate::socket::Socket;
 use crate::tunnel::Tunnel;
 use crate::upstream::{Client, Link};
 use crate::websocket::{self, Reader};
@@ -96,33 +96,22 @@ async fn connection(
     shared: Arc<Shared>,
     upgrade: OnUpgrade,
     client: Client,
-    admitted: Admitted,
+    place: Admitted,
     subprotocol: Subprotocol,
 ) {
-    let Some((socket, early)) = upgraded(upgrade).await else { return };
+    let Some((mut socket, early)) = upgraded(upgrade).await else { return };
+    socket.take_place(place);
     let connection = shared.next_connection();
     shared.metrics.tunnel.opened();
     debug!(connection, peer = ?client.peer, subprotocol = subprotocol.name(), "connection opened");
     match subprotocol {
-        Subprotocol::Plain => {
-            plain(shared, socket, early, client, connection).await;
-            drop(admitted);
-        }
-        Subprotocol::Resume => {
-            let arrival = Arrival::new(socket, connection, client.peer).counted(admitted);
-            resumable(shared, arrival, early, client, connection).await;
-        }
+        Subprotocol::Plain => plain(shared, socket, early, client, connection).await,
+        Subprotocol::Resume => resumable(shared, socket, early, client, connection).await,
     }
 }
 
 /// A plain tunnel.
-async fn plain(
-    shared: Arc<Shared>,
-    socket: TcpStream,
-    early: Bytes,
-    client: Client,
-    connection: u64,
-) {
+async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client, connection: u64) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
     let drain = Arc::clone(&shared.drain);
     let throttle = Throttle::new(&shared.limits, client.peer);
@@ -145,13 +134,14 @@ async fn plain(
 /// A connection that begins a session, or is handed to the one that it goes on with.
 async fn resumable(
     shared: Arc<Shared>,
-    arrival: Arrival<TcpStream>,
+    socket: Socket,
     early: Bytes,
     client: Client,
     connection: u64,
 ) {
     let sessions = Arc::clone(&shared.sessions);
     let drain = Arc::clone(&shared.drain);
+    let arrival = Arrival::new(socket, connection, client.peer);
     // boxed, so that a session at rest has no room for its beginning
     let connect = Box::pin(async move { connect(&shared, client, connection).await });
     sessions.serve(arrival, &early, connect, drain.end()).await;
@@ -169,7 +159,7 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
 }
 
 /// The socket itself, and what the client has sent behind its handshake.
-async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Bytes)> {
+async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Bytes)> {
     let upgraded: Upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -177,7 +167,7 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<(TcpStream, Bytes)> {
             return None;
         }
     };
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
+    match upgraded.downcast::<TokioIo<Socket>>() {
         // a copy, so that the buffer of the handshake is let go of
         Ok(parts) => Some((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf))),
         Err(_) => {

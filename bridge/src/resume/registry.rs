@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::control::Reason;
 use super::token::Token;
 use crate::close::End;
-use crate::limits::{Admitted, LimitSettings};
+use crate::limits::LimitSettings;
 use crate::metrics::TunnelMetrics;
 use crate::websocket::Reader;
 
@@ -81,21 +81,13 @@ pub struct Arrival<C> {
     pub(super) connection: u64,
     /// Where it comes from.
     pub(super) peer: Option<IpAddr>,
-    /// Counts as long as it lives.
-    pub(super) admitted: Option<Admitted>,
 }
 
 impl<C> Arrival<C> {
     /// A WebSocket whose handshake is done; its number in the log, and where it comes from.
     #[must_use]
     pub fn new(socket: C, connection: u64, peer: Option<IpAddr>) -> Self {
-        Self { socket, reader: Reader::default(), connection, peer, admitted: None }
-    }
-
-    /// What counts it; it goes where the connection goes.
-    #[must_use]
-    pub(crate) fn counted(self, admitted: Admitted) -> Self {
-        Self { admitted: Some(admitted), ..self }
+        Self { socket, reader: Reader::default(), connection, peer }
     }
 }
 

@@ -20,7 +20,7 @@ use super::registry::{Arrival, Membership, Newcomer, Registry, Waiting};
 use super::replay::Replay;
 use super::to_server::ToServer;
 use crate::close::End;
-use crate::limits::{Admitted, Idle, Throttle};
+use crate::limits::{Idle, Throttle};
 use crate::metrics::{TunnelMetrics, closed};
 use crate::timer::timer_is_set;
 use crate::websocket::frames::{self, HEADER_ROOM};
@@ -79,8 +79,6 @@ struct Connected<C> {
     is_confirmed: bool,
     connection: u64,
     peer: Option<IpAddr>,
-    /// Counts as long as it lives.
-    admitted: Option<Admitted>,
 }
 
 #[derive(Debug)]
@@ -293,11 +291,8 @@ where
     fn let_go(&self, client: Connected<C>, end: End) {
         closed(&self.metrics, client.connection, end);
         if end.client_is_there() {
-            let Connected { socket, to_client, reader, admitted, .. } = client;
-            let farewell = async move {
-                close_client(socket, to_client, reader, end).await;
-                drop(admitted);
-            };
+            let Connected { socket, to_client, reader, .. } = client;
+            let farewell = close_client(socket, to_client, reader, end);
             self.membership.registry().farewells().spawn(farewell);
         }
     }
@@ -508,7 +503,7 @@ where
 impl<C: AsyncRead + AsyncWrite + Unpin> Connected<C> {
     /// A connection whose client is told `answer` first.
     fn new(arrival: Arrival<C>, answer: &Answer, now: Instant) -> Self {
-        let Arrival { socket, reader, connection, peer, admitted } = arrival;
+        let Arrival { socket, reader, connection, peer } = arrival;
         let mut to_client = Backlog::default();
         to_client.push(&frames::text(answer.to_text()));
         Self {
@@ -524,7 +519,6 @@ impl<C: AsyncRead + AsyncWrite + Unpin> Connected<C> {
             is_confirmed: false,
             connection,
             peer,
-            admitted,
         }
     }
 

@@ -1,4 +1,7 @@
 //! `Backlog`: bytes that a socket has not taken yet. It holds no memory while it is empty.
+//!
+//! TLS may take bytes and keep them because the socket below is full. They go out only when somebody asks for it, so a
+//! backlog is not empty before that is done either.
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,11 +14,13 @@ pub(crate) struct Backlog {
     bytes: Vec<u8>,
     /// How many of them have gone out.
     sent: usize,
+    /// The socket holds bytes that it was not yet able to send.
+    is_held: bool,
 }
 
 impl Backlog {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && !self.is_held
     }
 
     /// Puts bytes behind the others.
@@ -26,6 +31,7 @@ impl Backlog {
     /// Puts what is left of another behind.
     pub(crate) fn append(&mut self, other: Self) {
         self.push(other.bytes.get(other.sent..).unwrap_or_default());
+        self.is_held |= other.is_held;
     }
 
     /// Writes what is here until all is out or the socket takes no more; the socket's waker is set when it does not.
@@ -50,7 +56,7 @@ impl Backlog {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes as much as the socket takes at once.
+    /// Writes as much as the socket takes at once, or has it send what it holds.
     pub(crate) fn poll_write_some<W: AsyncWrite + Unpin>(
         &mut self,
         socket: &mut W,
@@ -58,17 +64,22 @@ impl Backlog {
         mut written: impl FnMut(&[u8]),
     ) -> Poll<io::Result<()>> {
         let rest = self.bytes.get(self.sent..).unwrap_or_default();
-        match ready!(Pin::new(socket).poll_write(cx, rest))? {
-            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            count => {
-                written(rest.get(..count).unwrap_or_default());
-                self.sent += count;
+        if !rest.is_empty() {
+            match ready!(Pin::new(&mut *socket).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => {
+                    written(rest.get(..count).unwrap_or_default());
+                    self.sent += count;
+                }
             }
+            if self.sent < self.bytes.len() {
+                return Poll::Ready(Ok(()));
+            }
+            *self = Self { is_held: true, ..Self::default() };
         }
-        if self.sent >= self.bytes.len() {
-            self.clear();
-        }
-        Poll::Ready(Ok(()))
+        let flushed = ready!(Pin::new(socket).poll_flush(cx));
+        self.is_held = false;
+        Poll::Ready(flushed)
     }
 
     /// Writes `bytes` at once, behind what is here, and keeps what the socket does not take.
@@ -89,7 +100,8 @@ impl Backlog {
         cx: &mut Context<'_>,
         mut written: impl FnMut(&[u8]),
     ) -> io::Result<()> {
-        while self.is_empty() && !bytes.is_empty() {
+        let is_first = self.is_empty();
+        while is_first && !bytes.is_empty() {
             match Pin::new(&mut *socket).poll_write(cx, bytes) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => {
@@ -102,12 +114,15 @@ impl Backlog {
             }
         }
         self.push(bytes);
+        if is_first && bytes.is_empty() {
+            self.is_held = Pin::new(socket).poll_flush(cx)?.is_pending();
+        }
         Ok(())
     }
 
-    /// Forgets what is here, since nobody will take it.
+    /// Forgets what is here and was not taken.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { is_held: self.is_held, ..Self::default() };
     }
 }
 

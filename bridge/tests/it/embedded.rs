@@ -1,7 +1,7 @@
 //! The chat service inside the bridge.
 use std::net::SocketAddr;
 
-use mig33_bridge::settings::UpstreamSetting;
+use mig33_bridge::upstream::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings, StartError};
 use mig33_codec::packets::{Login, NewRegistration, SessionTerminated};
 use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Secret};

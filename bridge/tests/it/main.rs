@@ -11,4 +11,5 @@ mod memory;
 mod program;
 mod resume;
 mod support;
+mod tls;
 mod tunnel;

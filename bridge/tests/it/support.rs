@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::page::Page;
-use mig33_bridge::settings::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +28,7 @@ pub(crate) fn settings(upstream: SocketAddr) -> Settings {
     Settings {
         listen: free_port(),
         admin_listen: free_port(),
-        upstream: UpstreamSetting::Tcp(upstream.to_string().parse().unwrap()),
+        upstream: upstream.to_string().parse().unwrap(),
         ..Settings::default()
     }
 }

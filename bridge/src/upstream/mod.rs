@@ -1,25 +1,28 @@
 //! Upstream: where the chat service is, and how a tunnel gets to it.
+
+mod server;
+mod servers;
+mod setting;
+
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::path::Path;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mig33_peer::proxy_header;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use prometheus_client::registry::Registry;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 
-use crate::address::Address;
+use self::server::Dialer;
+pub use self::servers::Servers;
+pub use self::setting::{BadUpstream, ServerAddress, UpstreamSetting};
 use crate::pipe::PipeEnd;
+use crate::tls::{self, TlsError};
 
-/// A proxy that forwards HTTP does not say which port its client has.
-const UNKNOWN_PORT: u16 = 0;
-/// How long connecting may take.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
-/// How long the answer to [`Upstream::reachable`] is good: asking often costs the upstream nothing.
-const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// Bytes that may be on the way to the embedded service, and back.
 #[cfg(feature = "embedded")]
 const PIPE: usize = 64 * 1024;
@@ -27,8 +30,8 @@ const PIPE: usize = 64 * 1024;
 /// The chat service that every tunnel of a bridge leads to.
 #[derive(Debug)]
 pub enum Upstream {
-    /// A server on TCP.
-    Tcp(TcpUpstream),
+    /// Servers on TCP.
+    Servers(Servers),
     /// The service in this program.
     #[cfg(feature = "embedded")]
     Embedded(Embedded),
@@ -43,20 +46,45 @@ pub struct Client {
     pub base_url: Option<String>,
 }
 
+/// How connections to servers are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialing<'a> {
+    /// How long one may take, with the handshake of TLS.
+    pub connect_time: Duration,
+    /// Whether servers are told each client's address in a PROXY header.
+    pub proxy_protocol: bool,
+    /// The authorities (PEM) that vouch for servers by TLS; none: those of the system.
+    pub authorities: Option<&'a Path>,
+}
+
 impl Upstream {
-    /// A server on TCP. With `proxy_protocol` it is told each client's address in a PROXY header.
-    #[must_use]
-    pub const fn tcp(address: Address, proxy_protocol: bool) -> Self {
-        Self::Tcp(TcpUpstream { address, proxy_protocol, reachable: Mutex::new(None) })
+    /// These servers.
+    ///
+    /// # Errors
+    /// One of them is to be spoken to by TLS, and that cannot be had.
+    pub fn servers(
+        servers: Vec<ServerAddress>,
+        dialing: Dialing<'_>,
+        registry: &mut Registry,
+    ) -> Result<Self, TlsError> {
+        let needs_tls = servers.iter().any(|server| server.is_tls);
+        let dialer = Dialer {
+            connect_time: dialing.connect_time,
+            proxy_protocol: dialing.proxy_protocol,
+            tls: needs_tls.then(|| tls::connector(dialing.authorities)).transpose()?,
+        };
+        let servers = Servers::new(dialer, servers);
+        servers.register(registry);
+        Ok(Self::Servers(servers))
     }
 
     /// A connection for one client.
     ///
     /// # Errors
-    /// Nobody listens there, or the time is over.
+    /// Nobody answers, or the time is over.
     pub async fn connect(&self, client: Client) -> io::Result<Link> {
         match self {
-            Self::Tcp(upstream) => upstream.connect(client.peer).await.map(Link::Tcp),
+            Self::Servers(servers) => servers.connect(client.peer).await,
             #[cfg(feature = "embedded")]
             Self::Embedded(upstream) => Ok(Link::Pipe(upstream.connect(client))),
         }
@@ -65,55 +93,19 @@ impl Upstream {
     /// Whether a connection can be made now, or could a moment ago.
     pub async fn reachable(&self) -> bool {
         match self {
-            Self::Tcp(upstream) => upstream.reachable().await,
+            Self::Servers(servers) => servers.reachable().await,
             #[cfg(feature = "embedded")]
             Self::Embedded(_) => true,
         }
     }
-}
 
-/// A server on TCP.
-#[derive(Debug)]
-pub struct TcpUpstream {
-    address: Address,
-    /// Whether each connection begins with a PROXY header.
-    proxy_protocol: bool,
-    /// When it was last asked whether it is reachable, and the answer.
-    reachable: Mutex<Option<(Instant, bool)>>,
-}
-
-impl TcpUpstream {
-    async fn connect(&self, client: Option<IpAddr>) -> io::Result<TcpStream> {
-        let connect = async {
-            let mut stream = TcpStream::connect(self.address.as_str()).await?;
-            if self.proxy_protocol {
-                let client = client.map(|ip| SocketAddr::new(ip, UNKNOWN_PORT));
-                let header = proxy_header::version_2(client, stream.peer_addr()?);
-                stream.write_all(&header).await?;
-            }
-            Ok::<_, io::Error>(stream)
-        };
-        let stream = timeout(CONNECT_TIME, connect)
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        // it fails only where the connection is gone again, which reading tells better
-        let _ = stream.set_nodelay(true);
-        Ok(stream)
-    }
-
-    async fn reachable(&self) -> bool {
-        if let Some((asked, answer)) = *self.last_answer()
-            && asked.elapsed() < ANSWER_TIME
-        {
-            return answer;
+    /// Sees to it that it is known who answers, until told to stop.
+    pub(crate) async fn watch(&self, stop: CancellationToken) {
+        match self {
+            Self::Servers(servers) => servers.watch(stop).await,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => {}
         }
-        let answer = self.connect(None).await.is_ok();
-        *self.last_answer() = Some((Instant::now(), answer));
-        answer
-    }
-
-    fn last_answer(&self) -> std::sync::MutexGuard<'_, Option<(Instant, bool)>> {
-        self.reachable.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -156,6 +148,8 @@ impl std::fmt::Debug for Embedded {
 pub enum Link {
     /// Over TCP.
     Tcp(TcpStream),
+    /// Over TLS, boxed so that the others have no room for it.
+    Tls(Box<TlsStream<TcpStream>>),
     /// Within the program.
     Pipe(PipeEnd),
 }
@@ -168,6 +162,7 @@ impl AsyncRead for Link {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
             Self::Pipe(end) => Pin::new(end).poll_read(cx, into),
         }
     }
@@ -181,6 +176,7 @@ impl AsyncWrite for Link {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, from),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, from),
             Self::Pipe(end) => Pin::new(end).poll_write(cx, from),
         }
     }
@@ -188,6 +184,7 @@ impl AsyncWrite for Link {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Self::Pipe(end) => Pin::new(end).poll_flush(cx),
         }
     }
@@ -195,6 +192,7 @@ impl AsyncWrite for Link {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Pipe(end) => Pin::new(end).poll_shutdown(cx),
         }
     }
