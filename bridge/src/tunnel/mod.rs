@@ -4,6 +4,7 @@
 //! [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
 //! before is still waiting: a side that is ahead is not read.
 
+mod framing;
 mod inbound;
 mod outbound;
 
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+pub use self::framing::Framing;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
@@ -59,8 +61,8 @@ where
             client,
             upstream,
             early,
-            inbound: Inbound::default(),
-            outbound: Outbound::default(),
+            inbound: Inbound::new(Framing::Checked),
+            outbound: Outbound::new(Framing::Checked),
             to_client: Backlog::default(),
             to_upstream: Backlog::default(),
             answers: 0,
@@ -69,6 +71,12 @@ where
             heartbeat: Heartbeat::default(),
             metrics,
         }
+    }
+
+    /// The same, passing what `framing` says.
+    #[must_use]
+    pub fn with_framing(self, framing: Framing) -> Self {
+        Self { inbound: Inbound::new(framing), outbound: Outbound::new(framing), ..self }
     }
 
     /// Passes packets both ways until one side ends or `shutdown` is over, then closes both sides in good order.
@@ -225,7 +233,7 @@ where
         let taken =
             self.outbound.take(&mut scratch.from_upstream, count).map_err(End::UpstreamFraming)?;
         self.metrics.count_from_upstream(count, taken.packets);
-        if taken.packets > 0 {
+        if !taken.message.is_empty() {
             self.to_client
                 .write_or_keep(taken.message, &mut self.client, cx)
                 .map_err(|_| End::ClientGone)?;
