@@ -29,7 +29,7 @@ async fn nosniff(mut response: Response) -> Response {
 
 /// Ready means: a new connection would be taken, and would get to the upstream.
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    if shared.draining.is_cancelled() {
+    if shared.drain.has_begun() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
     } else if shared.upstream.reachable().await {
         "ready\n".into_response()

@@ -15,8 +15,9 @@ use tracing::{info, warn};
 
 use crate::accept::{Door, accept};
 use crate::address::Address;
+use crate::drain::Drain;
 use crate::forwarded::ForwardedHeader;
-use crate::limits::Admission;
+use crate::limits::{Admission, LimitSettings};
 use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::page::Page;
@@ -71,7 +72,9 @@ pub(crate) struct Shared {
     /// Counts the tunnels.
     pub(crate) admission: Arc<Admission>,
     /// No new tunnels, and an end to the open ones.
-    pub(crate) draining: CancellationToken,
+    pub(crate) drain: Arc<Drain>,
+    /// What one client may.
+    pub(crate) limits: LimitSettings,
     pub(crate) tunnels: TaskTracker,
     connections: AtomicU64,
 }
@@ -187,7 +190,8 @@ impl Bridge {
             forwarded_header: settings.forwarded_header,
             framing: settings.framing,
             admission: Admission::new(settings.limits.tunnels()),
-            draining: CancellationToken::new(),
+            drain: Arc::default(),
+            limits: settings.limits.clone(),
             tunnels,
             connections: AtomicU64::new(0),
         });
@@ -242,7 +246,7 @@ impl Bridge {
     /// time at most, and what the service needs to close its store.
     pub async fn stop(self) {
         info!(tunnels = self.shared.tunnels.len(), "stopping");
-        self.shared.draining.cancel();
+        self.shared.drain.begin(self.shared.tunnels.len());
         self.shared.tunnels.close();
         if timeout(self.drain_time, self.shared.tunnels.wait()).await.is_err() {
             warn!(tunnels = self.shared.tunnels.len(), "the drain time is over");

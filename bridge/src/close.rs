@@ -53,8 +53,13 @@ pub enum End {
     BadOffset,
     /// The client of a session did not come back in time.
     GraceOver,
+    /// Nothing has moved for too long.
+    Idle,
     /// The bridge is being stopped.
-    Shutdown,
+    Shutdown {
+        /// Milliseconds after which the client may come back; they differ, so that not all come at once.
+        retry_ms: u32,
+    },
 }
 
 /// A row of the table: the code that is sent (none: nothing is sent), the metrics' label, and the reason's text.
@@ -66,7 +71,7 @@ const MAX_REASON: usize = 123;
 impl End {
     const fn row(self) -> Row {
         use CloseCode::{
-            Again, Error, Invalid, Normal, Policy, Protocol, Restart, Size, Unsupported,
+            Again, Away, Error, Invalid, Normal, Policy, Protocol, Restart, Size, Unsupported,
         };
         match self {
             Self::UpstreamEnded => {
@@ -117,7 +122,8 @@ impl End {
             ),
             Self::BadOffset => (None, "bad_offset", "came back with an offset that is gone"),
             Self::GraceOver => (None, "grace_over", "did not come back in time"),
-            Self::Shutdown => (Some(Restart), "shutdown", "The bridge is being restarted."),
+            Self::Idle => (Some(Away), "idle", "Nothing has moved for too long."),
+            Self::Shutdown { .. } => (Some(Restart), "shutdown", "retry_ms="),
         }
     }
 
@@ -157,7 +163,8 @@ impl End {
             | Self::Replaced
             | Self::BadOffset
             | Self::GraceOver
-            | Self::Shutdown => return Cow::Borrowed(text),
+            | Self::Idle => return Cow::Borrowed(text),
+            Self::Shutdown { retry_ms } => return Cow::Owned(format!("{text}{retry_ms}")),
         };
         let mut reason = format!("{text}: {framing}.");
         reason.truncate(reason.floor_char_boundary(MAX_REASON));
@@ -200,7 +207,8 @@ impl End {
             | Self::Replaced
             | Self::BadOffset
             | Self::GraceOver
-            | Self::Shutdown => false,
+            | Self::Idle
+            | Self::Shutdown { .. } => false,
         }
     }
 
@@ -246,7 +254,8 @@ mod tests {
             (End::Replaced, Some(4001)),
             (End::BadOffset, None),
             (End::GraceOver, None),
-            (End::Shutdown, Some(1012)),
+            (End::Idle, Some(1001)),
+            (End::Shutdown { retry_ms: 1 }, Some(1012)),
         ];
         for (end, code) in codes {
             assert_eq!(end.code(), code, "{end:?}");
@@ -255,9 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn a_framing_error_says_where() {
+    fn a_reason_says_where_or_when() {
         let end = End::ClientFraming(FrameError::BadMagic { offset: 7, found: b'G' });
         assert_eq!(end.reason(), "No packet: at byte 7: a packet starts with 02, not 47.");
+        assert_eq!(End::Shutdown { retry_ms: 1_250 }.reason(), "retry_ms=1250");
         let end = End::UpstreamFraming(FrameError::TooLong { offset: u64::MAX, length: u32::MAX });
         assert!(end.reason().len() <= MAX_REASON);
     }

@@ -7,7 +7,9 @@
 mod accept;
 mod admin;
 mod app;
+mod drain;
 mod socket;
+mod timer;
 mod upgrade;
 mod websocket;
 

@@ -224,12 +224,13 @@ impl Settings {
 
     /// What sessions of `mig33.resume` may take.
     #[must_use]
-    pub const fn resume_limits(&self) -> resume::Limits {
+    pub fn resume_limits(&self) -> resume::Limits {
         resume::Limits {
             grace: Duration::from_secs(self.resume_grace),
             buffer: self.resume_buffer,
             detached: self.resume_detached,
             detached_per_address: self.resume_detached_per_address,
+            client: self.limits.clone(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::accept::Peer;
 use crate::bridge::Shared;
 use crate::close::End;
 use crate::forwarded::{Source, source};
-use crate::limits::{Admitted, Over};
+use crate::limits::{Admitted, Idle, Over, Throttle};
 use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
@@ -49,7 +49,7 @@ const RETRY_FULL: Duration = Duration::from_secs(30);
 
 /// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
 pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
-    if shared.draining.is_cancelled() {
+    if shared.drain.has_begun() {
         return refuse(&shared, Refusal::Draining);
     }
     let Some(accept) = accept_key(request.method(), request.headers()) else {
@@ -113,14 +113,17 @@ async fn connection(
 /// A plain tunnel.
 async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client, connection: u64) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
-    let draining = shared.draining.child_token();
     let framing = shared.framing;
+    let drain = Arc::clone(&shared.drain);
+    let throttle = Throttle::new(&shared.limits, client.peer);
+    let idle = Idle::new(shared.limits.idle_time());
     let upstream = connect(&shared, client, connection).await;
     drop(shared);
     let end = match upstream {
         Ok(upstream) => {
             let tunnel = Tunnel::new(socket, early, upstream, Arc::clone(&metrics));
-            tunnel.with_framing(framing).run(draining.cancelled()).await
+            let tunnel = tunnel.with_framing(framing).limited(throttle, idle);
+            tunnel.run(drain.end()).await
         }
         Err(end) => {
             Box::pin(websocket::refuse(socket, Reader::default(), end)).await;
@@ -139,11 +142,11 @@ async fn resumable(
     connection: u64,
 ) {
     let sessions = Arc::clone(&shared.sessions);
-    let draining = shared.draining.child_token();
+    let drain = Arc::clone(&shared.drain);
     let arrival = Arrival::new(socket, connection, client.peer);
     // boxed, so that a session at rest has no room for its beginning
     let connect = Box::pin(async move { connect(&shared, client, connection).await });
-    sessions.serve(arrival, &early, connect, draining).await;
+    sessions.serve(arrival, &early, connect, drain.end()).await;
 }
 
 /// A connection to the upstream for one client.
@@ -153,7 +156,7 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
             info!(connection, %error, "the upstream cannot be reached");
             End::UpstreamUnreachable
         }),
-        () = shared.draining.cancelled() => Err(End::Shutdown),
+        end = shared.drain.end() => Err(end),
     }
 }
 

@@ -4,9 +4,13 @@
 
 mod admission;
 mod arrivals;
+mod idle;
 mod pace;
 mod settings;
+mod throttle;
 
 pub(crate) use self::admission::{Admission, Admitted, Over};
+pub use self::idle::Idle;
 pub use self::pace::{Pace, Rate};
 pub use self::settings::{LimitArguments, LimitSettings};
+pub use self::throttle::Throttle;

@@ -14,7 +14,7 @@ macro_rules! limits {
         /// them.
         ///
         /// What is counted by address is not counted for loopback, nor for a trusted proxy that names no client: these
-        /// stand for everybody.
+        /// stand for everybody. Nor is a client slowed down that is on this machine.
         #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct LimitSettings {

@@ -13,10 +13,10 @@ mod to_server;
 mod token;
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use self::control::{First, Reason};
@@ -37,10 +37,11 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
         arrival: Arrival<C>,
         early: &[u8],
         connect: impl Future<Output = Result<U, End>> + Unpin,
-        shutdown: CancellationToken,
+        shutdown: impl Future<Output = End>,
     ) {
+        let mut shutdown = pin!(shutdown);
         let connection = arrival.connection;
-        let (arrival, server) = match self.admit(arrival, early, &shutdown).await {
+        let (arrival, server) = match self.admit(arrival, early, shutdown.as_mut()).await {
             None => return,
             Some((arrival, Err(end))) => (arrival, Err(end)),
             Some((arrival, Ok(reason))) => (arrival, connect.await.map(|server| (server, reason))),
@@ -48,7 +49,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
         match server {
             Ok((server, reason)) => {
                 let session = Session::new(&self, arrival, reason, server);
-                let end = session.run(shutdown.cancelled()).await;
+                let end = session.run(shutdown).await;
                 debug!(connection, end = end.label(), "session ended");
             }
             Err(end) => {
@@ -63,11 +64,11 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
         &self,
         mut arrival: Arrival<C>,
         early: &[u8],
-        shutdown: &CancellationToken,
+        shutdown: Pin<&mut impl Future<Output = End>>,
     ) -> Option<(Arrival<C>, Result<Reason, End>)> {
         let first = tokio::select! {
             first = first_message(&mut arrival.socket, &mut arrival.reader, early) => first,
-            () = shutdown.cancelled() => Err(End::Shutdown),
+            end = shutdown => Err(end),
         };
         match first {
             Ok(First::New) => Some((arrival, Ok(Reason::New))),

@@ -11,11 +11,12 @@ use tokio_util::task::TaskTracker;
 use super::control::Reason;
 use super::token::Token;
 use crate::close::End;
+use crate::limits::LimitSettings;
 use crate::metrics::TunnelMetrics;
 use crate::websocket::Reader;
 
 /// What sessions may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How long a session waits for its client.
     pub grace: Duration,
@@ -25,6 +26,8 @@ pub struct Limits {
     pub detached: usize,
     /// Sessions that wait for clients from one address.
     pub detached_per_address: usize,
+    /// What one client may.
+    pub client: LimitSettings,
 }
 
 /// All sessions of a bridge; `C` is what clients' sockets are.
@@ -317,6 +320,7 @@ mod tests {
             buffer: 10,
             detached: 3,
             detached_per_address: 2,
+            client: LimitSettings::default(),
         };
         Registry::new(limits, Arc::default(), TaskTracker::new())
     }

@@ -20,8 +20,9 @@ use super::registry::{Arrival, Membership, Newcomer, Registry, Waiting};
 use super::replay::Replay;
 use super::to_server::ToServer;
 use crate::close::End;
-use crate::metrics::TunnelMetrics;
-use crate::metrics::closed;
+use crate::limits::{Idle, Throttle};
+use crate::metrics::{TunnelMetrics, closed};
+use crate::timer::timer_is_set;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
@@ -53,6 +54,8 @@ pub(super) struct Session<C, U> {
     /// While no client is there.
     detached: Option<Detached<C>>,
     membership: Membership<C>,
+    throttle: Throttle,
+    idle: Idle,
     metrics: Arc<TunnelMetrics>,
 }
 
@@ -105,7 +108,10 @@ where
             reason: Some(reason),
         };
         let now = Instant::now();
+        let limits = registry.limits();
         Self {
+            throttle: Throttle::new(&limits.client, arrival.peer),
+            idle: Idle::new(limits.client.idle_time()),
             client: Some(Connected::new(arrival, &answer, now)),
             server,
             to_server: ToServer::new(now),
@@ -119,19 +125,19 @@ where
     }
 
     /// Passes the streams on until the session ends or `shutdown` is over.
-    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) -> End {
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = End>) -> End {
         let end = self.drive(shutdown).await;
         // boxed, so that a session at rest has no room for its end
         Box::pin(self.finish(end)).await;
         end
     }
 
-    async fn drive(&mut self, shutdown: impl Future<Output = ()>) -> End {
+    async fn drive(&mut self, shutdown: impl Future<Output = End>) -> End {
         let mut shutdown = pin!(shutdown);
         let mut timer = pin!(sleep_until(self.next_deadline()));
         poll_fn(|cx| {
-            if shutdown.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(End::Shutdown);
+            if let Poll::Ready(end) = shutdown.as_mut().poll(cx) {
+                return Poll::Ready(end);
             }
             match self.step(timer.as_mut(), cx) {
                 Ok(()) => Poll::Pending,
@@ -150,11 +156,7 @@ where
                 self.time_passed(Instant::now())?;
             }
             scratch::with(|scratch| self.move_all(scratch, cx))?;
-            // an earlier deadline than the timer's moves it; a later one waits until it is over
-            let due = self.next_deadline();
-            if timer.is_elapsed() || due < timer.deadline() {
-                timer.as_mut().reset(due);
-            } else {
+            if timer_is_set(timer.as_mut(), self.next_deadline()) {
                 return Ok(());
             }
         }
@@ -166,7 +168,8 @@ where
             // what waits behind other bytes is acknowledged when those are out
             let acknowledge_at = client.acknowledge_at.filter(|_| client.to_client.is_empty());
             let end_at = self.server_end.map(|(_, until)| until);
-            acknowledge_at.into_iter().chain(end_at).fold(client.beat_at, Instant::min)
+            let others = [acknowledge_at, end_at, self.throttle.last_until(), self.idle.deadline()];
+            others.into_iter().flatten().fold(client.beat_at, Instant::min)
         });
         let of_wait = self.detached.as_ref().map(|detached| {
             // a PING that cannot go out at its time is tried again a whole period later
@@ -176,11 +179,15 @@ where
     }
 
     fn time_passed(&mut self, now: Instant) -> Result<(), End> {
+        if self.client.is_some() && self.idle.is_over(now) {
+            return Err(End::Idle);
+        }
         if let Some(client) = &mut self.client
             && client.beat_at <= now
         {
             client.beat_at = now + PERIOD;
-            match client.heartbeat.period_over(!self.to_server.is_waiting()) {
+            let is_read = !self.to_server.is_waiting() && self.throttle.last_until().is_none();
+            match client.heartbeat.period_over(is_read) {
                 Beat::Dead => self.client_ended(End::ClientDead)?,
                 Beat::Ping => client.to_client.push(&frames::ping()),
             }
@@ -321,7 +328,8 @@ where
         let flushed = self.to_server.poll_flush(&mut self.server, cx);
         self.count_to_server(0);
         let Some(client) = &mut self.client else { return Ok(false) };
-        if flushed.is_pending() || client.answers > MAX_ANSWERS {
+        let is_paused = self.throttle.until().is_some();
+        if flushed.is_pending() || is_paused || client.answers > MAX_ANSWERS {
             return Ok(false);
         }
         let mut into = ReadBuf::new(&mut scratch.from_client);
@@ -336,12 +344,12 @@ where
         scratch.answers.clear();
         let (packets, to_server, replay) =
             (&mut scratch.packets, &mut self.to_server, &mut self.replay);
-        let mut has_message = false;
+        let (mut has_message, mut count) = (false, 0);
         let taken = client.reader.take(into.filled(), &mut scratch.answers, |message| {
             has_message = true;
             match message {
                 Message::Binary(bytes) => {
-                    to_server.check(bytes).map_err(End::ClientFraming)?;
+                    count += to_server.check(bytes).map_err(End::ClientFraming)?;
                     packets.extend_from_slice(bytes);
                 }
                 Message::Text(text) => {
@@ -358,6 +366,10 @@ where
         if !scratch.answers.is_empty() {
             client.answers += scratch.answers.len();
             client.to_client.push(&scratch.answers);
+        }
+        if !scratch.packets.is_empty() {
+            self.throttle.pay(scratch.packets.len(), count);
+            self.idle.moved();
         }
         self.to_server.write(&scratch.packets, &mut self.server, cx);
         self.count_to_server(scratch.packets.len());
@@ -413,7 +425,10 @@ where
             }
         });
         match scanned {
-            Ok(scan) => self.metrics.count_from_upstream(count, scan.packets),
+            Ok(scan) => {
+                self.metrics.count_from_upstream(count, scan.packets);
+                self.idle.moved();
+            }
             Err(error) => return Ok(self.server_ended(End::UpstreamFraming(error))),
         }
         if is_open {

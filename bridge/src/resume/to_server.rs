@@ -45,12 +45,12 @@ impl ToServer {
         }
     }
 
-    /// Checks the stream's next bytes.
+    /// Checks the stream's next bytes; how many packets end in them.
     ///
     /// # Errors
     /// They are no packets.
-    pub(super) fn check(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
-        self.checked.advance(bytes).map(|_| ())
+    pub(super) fn check(&mut self, bytes: &[u8]) -> Result<usize, FrameError> {
+        self.checked.advance(bytes).map(|scan| scan.packets)
     }
 
     /// How much of the stream is written.

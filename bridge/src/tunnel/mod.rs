@@ -16,13 +16,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::framing::Framing;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
+use crate::limits::{Idle, Throttle};
 use crate::metrics::TunnelMetrics;
+use crate::timer::timer_is_set;
 use crate::websocket::{
     Backlog, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, close_client, close_upstream, frames,
     scratch,
@@ -46,6 +48,9 @@ pub struct Tunnel<C, U> {
     /// The upstream takes nothing any more; what it has still sent is read.
     upstream_deaf: bool,
     heartbeat: Heartbeat,
+    beat_at: Instant,
+    throttle: Throttle,
+    idle: Idle,
     metrics: Arc<TunnelMetrics>,
 }
 
@@ -69,6 +74,9 @@ where
             client_full: false,
             upstream_deaf: false,
             heartbeat: Heartbeat::default(),
+            beat_at: Instant::now() + PERIOD,
+            throttle: Throttle::default(),
+            idle: Idle::default(),
             metrics,
         }
     }
@@ -79,8 +87,14 @@ where
         Self { inbound: Inbound::new(framing), outbound: Outbound::new(framing), ..self }
     }
 
-    /// Passes packets both ways until one side ends or `shutdown` is over, then closes both sides in good order.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> End {
+    /// How fast the client may send, and how long nothing may move.
+    #[must_use]
+    pub fn limited(self, throttle: Throttle, idle: Idle) -> Self {
+        Self { throttle, idle, ..self }
+    }
+
+    /// Passes packets both ways until one side ends or `shutdown` says so, then closes both sides in good order.
+    pub async fn run(mut self, shutdown: impl Future<Output = End>) -> End {
         let end = self.drive(shutdown).await;
         // boxed, so that a tunnel at rest has no room for its end
         Box::pin(self.finish(end)).await;
@@ -102,17 +116,14 @@ where
         tokio::join!(client, upstream);
     }
 
-    async fn drive(&mut self, shutdown: impl Future<Output = ()>) -> End {
+    async fn drive(&mut self, shutdown: impl Future<Output = End>) -> End {
         let mut shutdown = pin!(shutdown);
-        let mut period = pin!(sleep(PERIOD));
+        let mut timer = pin!(sleep_until(self.next_deadline()));
         poll_fn(|cx| {
-            if shutdown.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(End::Shutdown);
-            }
-            if let Err(end) = self.beat(period.as_mut(), cx) {
+            if let Poll::Ready(end) = shutdown.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }
-            match scratch::with(|scratch| self.move_all(scratch, cx)) {
+            match self.step(timer.as_mut(), cx) {
                 Ok(()) => Poll::Pending,
                 Err(end) => Poll::Ready(end),
             }
@@ -120,11 +131,33 @@ where
         .await
     }
 
+    fn step(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Result<(), End> {
+        loop {
+            if timer.as_mut().poll(cx).is_ready() {
+                self.time_passed(Instant::now())?;
+            }
+            scratch::with(|scratch| self.move_all(scratch, cx))?;
+            if timer_is_set(timer.as_mut(), self.next_deadline()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// When [`time_passed`](Self::time_passed) has something to do, or the client may be read again.
+    fn next_deadline(&self) -> Instant {
+        let others = self.throttle.last_until().into_iter().chain(self.idle.deadline());
+        others.fold(self.beat_at, Instant::min)
+    }
+
     /// Pings the client when a period is over.
-    fn beat(&mut self, mut period: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Result<(), End> {
-        while period.as_mut().poll(cx).is_ready() {
-            period.as_mut().reset(Instant::now() + PERIOD);
-            match self.heartbeat.period_over(self.to_upstream.is_empty()) {
+    fn time_passed(&mut self, now: Instant) -> Result<(), End> {
+        if self.idle.is_over(now) {
+            return Err(End::Idle);
+        }
+        if self.beat_at <= now {
+            self.beat_at = now + PERIOD;
+            let is_read = self.to_upstream.is_empty() && self.throttle.last_until().is_none();
+            match self.heartbeat.period_over(is_read) {
                 Beat::Dead => return Err(End::ClientDead),
                 Beat::Ping => self.to_client.push(&frames::ping()),
             }
@@ -160,7 +193,7 @@ where
                 Poll::Ready(Err(_)) => self.upstream_takes_no_more(),
             }
         }
-        if self.answers > MAX_ANSWERS {
+        if self.answers > MAX_ANSWERS || self.throttle.until().is_some() {
             return Ok(false);
         }
         let mut into = ReadBuf::new(&mut scratch.from_client);
@@ -186,7 +219,10 @@ where
         answers.clear();
         let taken = self.inbound.take(bytes, packets, answers);
         if !packets.is_empty() && !self.upstream_deaf {
-            self.metrics.count_from_client(packets.len(), taken.unwrap_or_default());
+            let count = taken.unwrap_or_default();
+            self.metrics.count_from_client(packets.len(), count);
+            self.throttle.pay(packets.len(), count);
+            self.idle.moved();
             if self.to_upstream.write_or_keep(packets, &mut self.upstream, cx).is_err() {
                 self.upstream_takes_no_more();
             }
@@ -234,6 +270,7 @@ where
             self.outbound.take(&mut scratch.from_upstream, count).map_err(End::UpstreamFraming)?;
         self.metrics.count_from_upstream(count, taken.packets);
         if !taken.message.is_empty() {
+            self.idle.moved();
             self.to_client
                 .write_or_keep(taken.message, &mut self.client, cx)
                 .map_err(|_| End::ClientGone)?;

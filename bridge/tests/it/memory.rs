@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::close::End;
+use mig33_bridge::limits::{Idle, Pace, Rate, Throttle};
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::tunnel::Tunnel;
 use proptest::prelude::*;
@@ -208,6 +209,49 @@ async fn a_tunnel_at_rest_is_small() {
     let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()));
     let size = size_of_val(&tunnel.run(pending()));
     assert!(size <= 1536, "{size} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
+    let (client, near) = duplex(STREAM);
+    let (mut upstream, far) = duplex(STREAM);
+    let now = Instant::now();
+    let packets = Rate { per_s: 10, burst: 20 };
+    let throttle = Throttle::of(Pace::new(Rate::UNLIMITED, packets, now));
+    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()))
+        .limited(throttle, Idle::default());
+    tokio::spawn(tunnel.run(pending()));
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 120 * 209];
+        upstream.read_exact(&mut got).await.unwrap();
+        got
+    });
+    for _ in 0..120 {
+        send(&mut client, &packet(200)).await;
+    }
+    assert!(reading.await.unwrap() == packet(200).repeat(120));
+    // the first 20 at once, and what is read together is paid for together
+    assert!((8..=10).contains(&now.elapsed().as_secs()), "{:?}", now.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_in_which_nothing_moves_is_closed_with_1001_where_that_is_set() {
+    let (client, near) = duplex(STREAM);
+    let (mut upstream, far) = duplex(STREAM);
+    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()))
+        .limited(Throttle::default(), Idle::new(Some(Duration::from_secs(60))));
+    let tunnel = tokio::spawn(tunnel.run(pending()));
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    let begin = Instant::now();
+    pass(20).await;
+    upstream.write_all(&packet(1)).await.unwrap();
+    assert_eq!(receive(&mut client).await, packet(1));
+    // pings are answered, and do not count
+    assert_eq!(close_code(&mut client).await, Some(1001));
+    assert_eq!(begin.elapsed().as_secs(), 80);
+    drop(upstream);
+    assert_eq!(tunnel.await.unwrap(), End::Idle);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use mig33_bridge::resume::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
-use super::{Client, GRACE, Sessions, pass};
+use super::{Client, GRACE, Sessions, limits, pass};
 use crate::support::packet;
 
 const LOGOUT: [u8; 9] = [2, 1, 44, 0, 5, 0, 0, 0, 0];
@@ -162,7 +162,7 @@ async fn half_a_packet_or_garbage_from_the_server_is_1011() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_bounded_in_all_and_by_address() {
-    let limits = Limits { grace: GRACE, buffer: 4096, detached: 3, detached_per_address: 2 };
+    let limits = Limits { detached: 3, detached_per_address: 2, ..limits() };
     let mut sessions = Sessions::with(limits);
     let mut waiting = Vec::new();
     for (host, waits) in [(1, true), (1, true), (1, false), (2, true), (3, false)] {
@@ -183,9 +183,7 @@ async fn who_waits_is_bounded_in_all_and_by_address() {
 
 #[tokio::test(start_paused = true)]
 async fn without_grace_a_session_ends_with_its_connection() {
-    let limits =
-        Limits { grace: Duration::ZERO, buffer: 4096, detached: 3, detached_per_address: 2 };
-    let mut sessions = Sessions::with(limits);
+    let mut sessions = Sessions::with(Limits { grace: Duration::ZERO, ..limits() });
     let (mut client, mut server) = sessions.begin().await;
     client.close(4000).await;
     assert!(has_ended(&mut server).await);

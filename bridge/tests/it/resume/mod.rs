@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mig33_bridge::close::End;
+use mig33_bridge::limits::LimitSettings;
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::resume::{Arrival, Limits, Registry};
 use tokio::io::{DuplexStream, duplex};
@@ -24,6 +26,21 @@ pub(crate) use self::client::Client;
 const STREAM: usize = 1024;
 const GRACE: Duration = Duration::from_secs(120);
 
+/// What sessions may take where a test is about something else.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        grace: GRACE,
+        buffer: 65_536,
+        detached: 10,
+        detached_per_address: 10,
+        client: LimitSettings {
+            client_bytes_per_s: 0,
+            client_packets_per_s: 0,
+            ..LimitSettings::default()
+        },
+    }
+}
+
 /// A bridge's sessions, and the servers' ends of those that begin.
 pub(crate) struct Sessions {
     registry: Arc<Registry<DuplexStream>>,
@@ -34,7 +51,7 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     pub(crate) fn new() -> Self {
-        Self::with(Limits { grace: GRACE, buffer: 65_536, detached: 10, detached_per_address: 10 })
+        Self::with(limits())
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
@@ -57,7 +74,11 @@ impl Sessions {
                 connect.send(server).unwrap();
                 Ok(far)
             });
-            registry.serve(Arrival::new(near, 1, peer), b"", server, stop).await;
+            let shutdown = async move {
+                stop.cancelled().await;
+                End::Shutdown { retry_ms: 700 }
+            };
+            registry.serve(Arrival::new(near, 1, peer), b"", server, shutdown).await;
         });
         client
     }

@@ -1,12 +1,14 @@
 //! Acknowledgements, tokens, first messages: what each side may say, and when.
 use std::time::Duration;
 
+use mig33_bridge::limits::LimitSettings;
+use mig33_bridge::resume::Limits;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Client, Sessions, pass};
+use super::{Client, Sessions, limits, pass};
 use crate::support::packet;
 use futures_util::SinkExt;
 
@@ -236,4 +238,28 @@ async fn no_ping_goes_into_the_middle_of_a_packet() {
     let mut got = [0; 19];
     server.read_exact(&mut got).await.unwrap();
     assert_eq!(got, whole[20..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
+    let client = LimitSettings {
+        client_bytes_per_s: 1_000,
+        client_burst_bytes: 2_000,
+        ..LimitSettings::default()
+    };
+    let mut sessions = Sessions::with(Limits { client, ..limits() });
+    let (mut client, mut server) = sessions.begin().await;
+    let begin = Instant::now();
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 22 * 500];
+        server.read_exact(&mut got).await.unwrap();
+        (got, server)
+    });
+    for _ in 0..22 {
+        client.send(&packet(491)).await.unwrap();
+    }
+    let (got, _server) = reading.await.unwrap();
+    assert!(got == packet(491).repeat(22));
+    // 11,000 bytes, of which 2,000 are the burst and some are read at once with others
+    assert!((6..=9).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
 }
