@@ -4,6 +4,7 @@
 //! [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
 //! before is still waiting: a side that is ahead is not read.
 
+mod framing;
 mod inbound;
 mod outbound;
 
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub use self::framing::Framing;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
@@ -64,8 +66,8 @@ where
             client,
             upstream,
             early,
-            inbound: Inbound::default(),
-            outbound: Outbound::default(),
+            inbound: Inbound::new(Framing::Checked),
+            outbound: Outbound::new(Framing::Checked),
             to_client: Backlog::default(),
             to_upstream: Backlog::default(),
             answers: 0,
@@ -77,6 +79,12 @@ where
             idle: Idle::default(),
             metrics,
         }
+    }
+
+    /// The same, passing what `framing` says.
+    #[must_use]
+    pub fn with_framing(self, framing: Framing) -> Self {
+        Self { inbound: Inbound::new(framing), outbound: Outbound::new(framing), ..self }
     }
 
     /// How fast the client may send, and how long nothing may move.
@@ -270,7 +278,7 @@ where
             .take(&mut scratch.from_upstream, count, tally)
             .map_err(End::UpstreamFraming)?;
         self.metrics.count_from_upstream(count, tally);
-        if taken.packets > 0 {
+        if !taken.message.is_empty() {
             self.idle.moved();
             self.to_client
                 .write_or_keep(taken.message, &mut self.client, cx)

@@ -13,3 +13,4 @@ mod resume;
 mod support;
 mod tls;
 mod tunnel;
+mod upstreams;
