@@ -28,6 +28,9 @@ pub(crate) enum Command {
     ///
     ///   {"packet":"MESSAGE","transaction":6,"fields":{"destination":"bob","content":"hello"}}
     ///
+    /// Of a capture with several connections choose one with --connection, and its side with --from. What is masked
+    /// cannot be written again: decode with --show-secrets.
+    ///
     /// What is read of an object is `packet` (a name) or `command` (a number), `transaction` (0 when left out), and
     /// `fields`: by name, to be written by ascending id, or a list, to be written in its order. An entry of the list
     /// has a `name` or an `id`, and a `value` or its bytes in `hex`. A value that has a name may be given by it. An
@@ -119,11 +122,14 @@ pub(crate) struct Tap {
 pub(crate) struct Packets {
     /// The name or the number of a packet: LOGIN, or 200
     pub(crate) name: Option<String>,
+    /// Print a line a packet only
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) list: bool,
     /// Write Markdown
-    #[arg(long)]
+    #[arg(long, conflicts_with = "list")]
     pub(crate) markdown: bool,
     /// Write all of it as a dissector for Wireshark, in Lua
-    #[arg(long, conflicts_with_all = ["name", "markdown"])]
+    #[arg(long, conflicts_with_all = ["name", "markdown", "list"])]
     pub(crate) wireshark: bool,
 }
 

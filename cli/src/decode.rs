@@ -141,10 +141,11 @@ impl Input {
         Read::read(self, into).map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: io::Error) -> Failure {
+    /// That it cannot be read.
+    pub(crate) fn failed(&self, error: io::Error) -> Failure {
         match &self.path {
             Some(path) => Failure::File { path: path.clone(), error },
-            None => Failure::Io(error),
+            None => Failure::Input(error),
         }
     }
 }

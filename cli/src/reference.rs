@@ -3,12 +3,11 @@ mod dissector;
 
 use std::io::{self, Write};
 
-use mig33_codec::{
-    Command, Direction, PacketInfo, ValueSet, catalogue, other_commands, value_sets,
-};
+use mig33_codec::{Direction, PacketInfo, ValueSet, catalogue, other_commands, value_sets};
 
 use crate::args::Packets;
 use crate::error::Failure;
+use crate::names::find;
 use crate::print::plain_docs;
 
 /// Runs the command.
@@ -17,6 +16,7 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
     let mut out = io::BufWriter::new(stdout.lock());
     match &args.name {
         None if args.wireshark => dissector::write(&mut out)?,
+        None if args.list => list(&mut out)?,
         None if args.markdown => all_markdown(&mut out)?,
         None => all_text(&mut out)?,
         Some(name) => {
@@ -40,16 +40,15 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
 
 const OTHER: &str = "A command of a service beside the chat. Nothing is known of its blocks; they are shown as they are.";
 
-/// A packet by its number, or by its name here or in the protocol article, in any case.
-fn find(name: &str) -> Option<Command> {
-    let upper = name.to_uppercase();
-    let by_number = name.parse().ok().map(Command).filter(|command| command.name().is_some());
-    let by_seed = || {
-        let has_name = |seed: &&str| seed.split(" / ").any(|part| part == upper);
-        let packet = catalogue().iter().find(|packet| packet.seed.as_ref().is_some_and(has_name));
-        packet.map(|packet| packet.command)
-    };
-    by_number.or_else(|| Command::named(&upper)).or_else(by_seed)
+/// A line a packet.
+fn list(out: &mut dyn Write) -> io::Result<()> {
+    for packet in catalogue() {
+        let (number, name, way) = (packet.command.0, packet.name, way(packet.direction));
+        writeln!(out, "{number:>5}  {name:<32}  {way}")?;
+    }
+    other_commands().iter().try_for_each(|(number, name)| {
+        writeln!(out, "{number:>5}  {name:<32}  a service beside the chat")
+    })
 }
 
 fn all_text(out: &mut dyn Write) -> io::Result<()> {
@@ -166,21 +165,5 @@ const fn sender(direction: Direction) -> &'static str {
         Direction::ClientToServer => "client",
         Direction::ServerToClient => "server",
         Direction::Both => "both",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_are_found_by_any_of_their_names() {
-        assert_eq!(find("200"), Some(Command::LOGIN));
-        assert_eq!(find("login"), Some(Command::LOGIN));
-        assert_eq!(find("LOGIN_1"), Some(Command::LOGIN));
-        assert_eq!(find("recv_msg"), Some(Command::MESSAGE));
-        assert_eq!(find("IM_LOGIN"), Some(Command(206)));
-        assert_eq!(find("55555"), None);
-        assert_eq!(find("HELLO"), None);
     }
 }
