@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::names::{self, NoPacket};
 use crate::print::Side;
 use crate::tap::address::{Address, Upstream};
 
@@ -72,11 +73,20 @@ pub(crate) enum Format {
 }
 
 /// How packets are printed.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Show {
     /// Print one JSON object a line, which `mig33 encode` reads
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print a line a packet
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) brief: bool,
+    /// Print this kind of packet only, by name or number (repeatable)
+    #[arg(long, value_name = "NAME", value_parser = packet)]
+    pub(crate) packet: Vec<mig33_codec::Command>,
+    /// Print the connection with this number only (repeatable)
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) connection: Vec<u64>,
     /// Print long values whole
     #[arg(long)]
     pub(crate) full: bool,
@@ -131,6 +141,10 @@ pub(crate) struct Packets {
     /// Write all of it as a dissector for Wireshark, in Lua
     #[arg(long, conflicts_with_all = ["name", "markdown", "list"])]
     pub(crate) wireshark: bool,
+}
+
+fn packet(name: &str) -> Result<mig33_codec::Command, NoPacket> {
+    names::find(name).ok_or_else(|| NoPacket(name.to_owned()))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Decode) -> Result<(), Failure> {
     let mut input = Input::open(args.file.as_deref())?;
     let is_guess = args.format == Format::Auto;
     let format = if is_guess { input.guess()? } else { args.format };
-    let mut printer = Printer::to_stdout(args.show);
+    let mut printer = Printer::to_stdout(args.show.clone());
     if is_guess {
         printer.guessed(format);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::decode::capture::CaptureError;
 use crate::decode::hex::HexError;
 use crate::encode::EncodeError;
-use crate::names::instead_of_packet;
+use crate::names::NoPacket;
 use crate::tap::address::Address;
 
 /// Why a command could not do all that it was asked for.
@@ -39,8 +39,8 @@ pub(crate) enum Failure {
     #[error("{input}: {error}")]
     Encode { input: String, error: Box<EncodeError> },
     /// A packet that nobody knows.
-    #[error("there is no packet {:?}; {}", .0, instead_of_packet(.0))]
-    NoPacket(String),
+    #[error("{0}")]
+    NoPacket(NoPacket),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen { address: Address, error: io::Error },

@@ -1,6 +1,11 @@
 //! Names of packets as people write them: in any case, by number, as the protocol article has them, or nearly right.
 use mig33_codec::{Command, catalogue, other_commands};
 
+/// That there is no packet of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no packet {:?}; {}", .0, instead_of_packet(.0))]
+pub(crate) struct NoPacket(pub(crate) String);
+
 /// A packet by its number, or by its name here or in the protocol article, in any case.
 pub(crate) fn find(name: &str) -> Option<Command> {
     let by_number = name.parse().ok().map(Command).filter(|command| command.name().is_some());

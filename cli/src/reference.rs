@@ -7,7 +7,7 @@ use mig33_codec::{Direction, PacketInfo, ValueSet, catalogue, other_commands, va
 
 use crate::args::Packets;
 use crate::error::Failure;
-use crate::names::find;
+use crate::names::{NoPacket, find};
 use crate::print::plain_docs;
 
 /// Runs the command.
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
         None if args.markdown => all_markdown(&mut out)?,
         None => all_text(&mut out)?,
         Some(name) => {
-            let command = find(name).ok_or_else(|| Failure::NoPacket(name.clone()))?;
+            let command = find(name).ok_or_else(|| Failure::NoPacket(NoPacket(name.clone())))?;
             match command.info() {
                 Some(packet) if args.markdown => packet_markdown(&mut out, packet)?,
                 Some(packet) => {

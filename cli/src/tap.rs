@@ -38,7 +38,7 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     let listen = |error| Failure::Listen { address: args.listen.clone(), error };
     let listener = TcpListener::bind(args.listen.as_str()).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let printer = Printer::to_stdout(args.show);
+    let printer = Printer::to_stdout(args.show.clone());
     let recorder = match &args.write {
         Some(path) => Some(Recorder::create(path, args.force, address.port(), printer.secrets())?),
         None => None,

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde_json::Value;
 
 use super::values::{ValueError, content};
-use crate::names::{self, instead_of_packet};
+use crate::names::{self, NoPacket};
 use crate::print::Side;
 
 /// What `decode --json` writes in a line, or somebody by hand.
@@ -42,6 +42,8 @@ pub(super) struct Line {
     _server: Option<IgnoredAny>,
     #[serde(rename = "upstream")]
     _upstream: Option<IgnoredAny>,
+    #[serde(rename = "answers")]
+    _answers: Option<IgnoredAny>,
     #[serde(rename = "time")]
     _time: Option<IgnoredAny>,
     #[serde(rename = "offset")]
@@ -86,8 +88,8 @@ pub(super) struct Field {
 pub(crate) enum LineError {
     #[error("a packet needs a `packet`, which is its name, or a `command`, which is its number")]
     NoCommand,
-    #[error("there is no packet {:?}; {}", .0, instead_of_packet(.0))]
-    UnknownPacket(String),
+    #[error("{0}")]
+    UnknownPacket(NoPacket),
     #[error("`packet` says {name:?}, but `command` is that of {command}")]
     OtherCommand { name: String, command: Command },
     #[error("{command} has no field {name:?}; {}", instead_of_field(*command, name))]
@@ -174,9 +176,10 @@ impl Line {
 
     fn command(&self) -> Result<Command, LineError> {
         let named = match &self.packet {
-            Some(name) => {
-                Some(names::named(name).ok_or_else(|| LineError::UnknownPacket(name.clone()))?)
-            }
+            Some(name) => Some(
+                names::named(name)
+                    .ok_or_else(|| LineError::UnknownPacket(NoPacket(name.clone())))?,
+            ),
             None => None,
         };
         match (named, self.command.map(Command), &self.packet) {

@@ -123,11 +123,10 @@ local function add_string(item, field, content)
   return added.text
 end
 
--- Whether bytes are UTF-8 without control characters but those that lay out text.
+-- Whether bytes are UTF-8 without a zero byte.
 local function is_text(content)
   local raw = content:raw()
-  return raw ~= "" and content:string(ENC_UTF_8) == raw
-    and not raw:find("[\0-\8\11\12\14-\31\127]") and not raw:find("\194[\128-\159]")
+  return raw ~= "" and not raw:find("\0", 1, true) and content:string(ENC_UTF_8) == raw
 end
 
 local function add_bytes(item, name, type, content)
@@ -297,7 +296,7 @@ local function dissect_packet(tvb, pinfo, tree)
   add_blocks(root, tvb, command)
 
   root:set_text(("mig33 %s, transaction %d%s"):format(name, transaction, from and ", from the " .. from or ""))
-  tell(pinfo, from, ("%s (%d)"):format(name, transaction))
+  tell(pinfo, from, ("%s #%d"):format(name, transaction))
   return tvb:len()
 end
 

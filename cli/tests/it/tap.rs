@@ -127,12 +127,12 @@ fn what_passes_is_printed_and_one_side_may_end_first() {
         titles[1..],
         [
             "#1 LOGIN (200), client to server, transaction 1, 25 bytes at byte 0",
-            "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, 31 bytes at byte 0",
+            "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, answers LOGIN, 31 bytes at byte 0",
             "#1 LOGIN_RESPONSE (202), client to server, transaction 2, 19 bytes at byte 25",
             "#1 MESSAGE (500), client to server, transaction 3, 44 bytes at byte 44",
             "#1 PING (2), client to server, transaction 4, 9 bytes at byte 88",
-            "#1 LOGIN_OK (203), server to client, transaction 2, 9 bytes at byte 31",
-            "#1 PONG (3), server to client, transaction 4, 9 bytes at byte 40",
+            "#1 ann LOGIN_OK (203), server to client, transaction 2, answers LOGIN_RESPONSE, 9 bytes at byte 31",
+            "#1 ann PONG (3), server to client, transaction 4, answers PING, 9 bytes at byte 40",
             "#1 connection closed",
         ]
     );

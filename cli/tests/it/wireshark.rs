@@ -111,9 +111,9 @@ fn the_list_of_packets_sums_them_up() {
         &["-Y", "mig33", "-T", "fields", "-e", "_ws.col.Protocol", "-e", "_ws.col.Info"],
     );
     let expected = [
-        "mig33\tclient: LOGIN (1), LOGIN_RESPONSE (2), MESSAGE (3), PING (4)",
-        "mig33\tserver: LOGIN_CHALLENGE (1), LOGIN_OK (2)",
-        "mig33\tserver: PONG (4)",
+        "mig33\tclient: LOGIN #1, LOGIN_RESPONSE #2, MESSAGE #3, PING #4",
+        "mig33\tserver: LOGIN_CHALLENGE #1, LOGIN_OK #2",
+        "mig33\tserver: PONG #4",
     ];
     assert_eq!(sums.lines().collect::<Vec<_>>(), expected);
 }
