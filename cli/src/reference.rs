@@ -9,6 +9,7 @@ use crate::args::Packets;
 use crate::error::Failure;
 use crate::names::{NoPacket, find};
 use crate::print::plain_docs;
+use crate::view::holds_time;
 
 /// Runs the command.
 pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
     out.flush()?;
     Ok(())
 }
+
+const TIME: &str = "ms since 1970";
 
 const OTHER: &str = "A command of a service beside the chat. Nothing is known of its blocks; they are shown as they are.";
 
@@ -75,7 +78,12 @@ fn packet_text(out: &mut dyn Write, packet: &PacketInfo) -> io::Result<()> {
     writeln!(out, "{:>7}  {:<28}  {:<12}  values", "block", "field", "type")?;
     for field in packet.fields {
         let kind = field.kind.to_string();
-        let values = field.values.unwrap_or(if field.secret { "(secret)" } else { "" });
+        let values = match field.values {
+            Some(set) => set,
+            None if field.secret => "(secret)",
+            None if holds_time(field) => TIME,
+            None => "",
+        };
         let line = format!("{:>7}  {:<28}  {kind:<12}  {values}", field.id, field.name);
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -99,8 +107,13 @@ fn all_markdown(out: &mut dyn Write) -> io::Result<()> {
         "# Packets\n\n\
          Every packet that this project reads and writes, from its own table. `cargo xtask docs` writes this page; what\n\
          the packets are for, and when they are sent, says [wire.md](../spec/wire.md).\n\n\
+         A packet is nine bytes and its blocks: `02`, the command (2 bytes), the transaction number (2), and how many\n\
+         bytes of blocks follow (4). A block is its id (2 bytes), its length (4) and its content. Blocks come in any\n\
+         order, and each may be left out. *The protocol article* is the description of the first handsets that this\n\
+         project started from; it had other names for some packets, which `mig33` takes as well.\n\n\
          All integers are big-endian. `list(;)` is strings joined by that character, `string_array` strings separated by\n\
-         a zero byte, `u8_array` and `u64_array` values back to back. A secret is shown to nobody.\n\n\
+         a zero byte, `u8_array` and `u64_array` values back to back. A secret is masked\n\
+         wherever packets are printed.\n\n\
          | command | packet | sent by |\n|---|---|---|"
     )?;
     for packet in catalogue() {
@@ -145,6 +158,7 @@ fn packet_markdown(out: &mut dyn Write, packet: &PacketInfo) -> io::Result<()> {
         let values = match field.values {
             Some(set) => link(set),
             None if field.secret => "secret".to_owned(),
+            None if holds_time(field) => TIME.to_owned(),
             None => String::new(),
         };
         writeln!(out, "| {} | `{}` | {} | {values} |", field.id, field.name, field.kind)?;

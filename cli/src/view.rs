@@ -215,6 +215,11 @@ pub(crate) fn is_plain(text: &str) -> bool {
     !text.contains('\0')
 }
 
+/// Whether a field holds times, as ms since 1970.
+pub(crate) fn holds_time(field: &FieldInfo) -> bool {
+    field.name.contains("time") && matches!(field.kind, FieldKind::U64 | FieldKind::U64Array)
+}
+
 /// The name of a field's value.
 pub(crate) fn value_name(field: &FieldInfo, value: u64) -> Option<&'static str> {
     let set = value_sets().iter().find(|set| Some(set.name) == field.values)?;

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
-use mig33_codec::{Command, FieldInfo, FieldKind};
+use mig33_codec::{Command, FieldKind};
 
 use super::{Note, Origin, Side};
 use crate::secrets::Secrets;
 use crate::stream::Problem;
-use crate::view::{FieldView, PacketView, Rest, Value, is_plain};
+use crate::view::{FieldView, PacketView, Rest, Value, holds_time, is_plain};
 
 /// The most characters and bytes of a value that are printed if not all are asked for.
 const SHORT_TEXT: usize = 200;
@@ -301,13 +301,9 @@ fn integer(field: &FieldView, value: u64, is_time: bool) -> String {
 
 /// Whether integers of a block are times: ms since 1970.
 fn is_time(packet: &PacketView, field: &FieldView) -> bool {
-    let is_wide = |info: &&FieldInfo| matches!(info.kind, FieldKind::U64 | FieldKind::U64Array);
-    let Some(info) = field.info.filter(is_wide) else {
-        return false;
-    };
     // an OK has its value for any request; that of a message says when it was accepted (spec/wire.md section 4)
-    info.name.contains("time")
-        || packet.command == Command::OK && packet.answers == Some(Command::MESSAGE)
+    let of_message = || packet.command == Command::OK && packet.answers == Some(Command::MESSAGE);
+    field.info.is_some_and(|info| holds_time(info) || info.kind == FieldKind::U64 && of_message())
 }
 
 /// The last millisecond of the year 9999, after which no time is printed.
