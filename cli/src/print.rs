@@ -239,6 +239,8 @@ impl Printer {
             json::unread(&mut self.out, origin, offset, bytes, shown)
         } else if shown {
             text::unread(&mut self.out, self.paint, self.show.full, bytes)
+        } else if self.secrets() == Secrets::Shown {
+            text::masked(&mut self.out, self.paint, bytes.len())
         } else {
             Ok(())
         }

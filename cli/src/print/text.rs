@@ -204,6 +204,13 @@ pub(super) fn unread(
     writeln!(out, "           {}", page.bytes(bytes))
 }
 
+/// Prints that who made a capture has put other bytes in the place of some that were no packet.
+pub(super) fn masked(out: &mut dyn Write, paint: Paint, length: usize) -> io::Result<()> {
+    let said =
+        format!("masked in the capture: {} that were no packet", count(length as u64, "byte"));
+    writeln!(out, "           {}", paint.on(MASKED, said))
+}
+
 /// Prints what happens to a connection.
 pub(super) fn note(
     out: &mut dyn Write,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Running, mig33, run, run_with};
+use crate::tshark::{DISSECTOR, tshark};
 use crate::wire;
 
 /// A tap in front of a server that the test plays.
@@ -263,6 +264,13 @@ fn what_is_read_of_a_capture_is_what_was_printed() {
         let decoded = run(&["decode", "--json", path]);
         assert_eq!(packets_and_problems(decoded.text()), packets_and_problems(&printed));
         assert_eq!(decoded.text().lines().count(), printed.lines().count());
+        // what is masked is not taken for what was sent
+        let shown = run(&["decode", "--show-secrets", path]);
+        assert!(shown.text().contains("masked in the capture: 22 bytes that were no packet\n"));
+        let capture = std::path::Path::new(path);
+        let args = ["-Y", "mig33.framing", "-T", "fields", "-e", "_ws.expert.message"];
+        let theirs = tshark(std::path::Path::new(DISSECTOR), capture, &args);
+        assert!(theirs.contains("bytes that were no packet, masked by mig33 tap"), "{theirs}");
         assert!(printed.contains("the stream ends inside a packet"), "{printed}");
         let written = std::fs::read(path).unwrap();
         for secret in [&b"Password"[..], b"a secret", &login[40..44]] {
