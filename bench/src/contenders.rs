@@ -104,10 +104,8 @@ impl Contender {
             Self::Bridge | Self::Resume => {
                 let program = &options.program.bridge;
                 let (running, page) = Running::bridge(program, &["--upstream", &to]).await?;
-                let target = match self {
-                    Self::Resume => Target::Resume(page),
-                    _ => Target::Bridge(page),
-                };
+                let is_session = self == Self::Resume;
+                let target = if is_session { Target::Resume(page) } else { Target::Bridge(page) };
                 Ok(Started::behind(running, target))
             }
         }
