@@ -3,7 +3,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use tempfile::TempDir;
 
@@ -74,29 +74,26 @@ impl Contender {
                 let program = found(&options.haproxy)?;
                 let files = tempfile::tempdir()?;
                 let config = files.path().join("haproxy.cfg");
-                let name = config.to_str().context("the temporary folder's name is UTF-8")?;
-                let arguments = vec!["-db".into(), "-f".into(), name.to_owned()];
-                let (running, address) = Running::on_free_port(&program, |listen| {
-                    // should it not be written, HAProxy says so
-                    let _ = fs::write(&config, haproxy_config(listen, upstream));
-                    arguments
-                })
-                .await?;
+                let arguments = |listen| {
+                    fs::write(&config, haproxy_config(listen, upstream))?;
+                    Ok(vec!["-db".into(), "-f".into(), config.into()])
+                };
+                let (running, address) = Running::on_free_port(&program, arguments).await?;
                 let target = Target::Tcp(address);
                 Ok(Started { running: Some(running), target, _files: Some(files) })
             }
             Self::Websocat => {
                 let arguments = |listen| {
-                    ["--binary", &format!("ws-l:{listen}"), &format!("tcp:{to}")]
-                        .map(str::to_owned)
-                        .into()
+                    // without --exit-on-eof it warns that it may leak sockets
+                    let [from, to] = [format!("ws-l:{listen}"), format!("tcp:{to}")];
+                    Ok(["--binary", "--exit-on-eof", &from, &to].map(Into::into).into())
                 };
                 let program = found(&options.websocat)?;
                 let (running, address) = Running::on_free_port(&program, arguments).await?;
                 Ok(Started::behind(running, Target::WebSocket(address)))
             }
             Self::Websockify => {
-                let arguments = |listen: SocketAddr| vec![listen.to_string(), to];
+                let arguments = |listen: SocketAddr| Ok(vec![listen.to_string().into(), to.into()]);
                 let program = found(&options.websockify)?;
                 let (running, address) = Running::on_free_port(&program, arguments).await?;
                 Ok(Started::behind(running, Target::WebSocket(address)))

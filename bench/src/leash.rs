@@ -1,16 +1,21 @@
 //! A program that ends with whoever started it, in whatever way that one ends.
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Error};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
+/// What a shell exits with when it cannot start a program.
+const NOT_STARTED: u8 = 127;
+
 /// Has the kernel end this process with its parent, and becomes the program. Returns only if it cannot.
-pub(crate) fn become_program(program: &OsStr, arguments: &[OsString]) -> Error {
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        return Error::new(error).context("the kernel ties no process to its parent");
-    }
-    let error = Command::new(program).args(arguments).exec();
-    Err::<(), _>(error).context(program.display().to_string()).expect_err("it is an error")
+pub(crate) fn become_program(program: &OsStr, arguments: &[OsString]) -> ExitCode {
+    let error = match set_parent_process_death_signal(Some(Signal::KILL)) {
+        Ok(()) => Command::new(program).args(arguments).exec(),
+        Err(error) => error.into(),
+    };
+    // nobody may be reading; the code says it too
+    let _ = writeln!(io::stderr(), "{}: {error}", program.display());
+    NOT_STARTED.into()
 }

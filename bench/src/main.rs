@@ -128,7 +128,7 @@ struct Program {
 fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         // before there are threads: the leash is tied to the one that puts it on
-        Command::Leash { program, arguments } => Err(leash::become_program(&program, &arguments)),
+        Command::Leash { program, arguments } => Ok(leash::become_program(&program, &arguments)),
         Command::Echo => in_runtime(echo::run()),
         Command::Memory(options) => in_runtime(memory::run(&options)),
         Command::Bridge(options) => in_runtime(async {

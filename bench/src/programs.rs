@@ -1,5 +1,5 @@
 //! The processes of a measurement: started, asked where they listen, and ended with it, whatever they have started.
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -45,13 +45,13 @@ impl Running {
     /// A program that is told where to listen: `arguments` are made for an address.
     pub(crate) async fn on_free_port(
         program: &Path,
-        arguments: impl FnOnce(SocketAddr) -> Vec<String>,
+        arguments: impl FnOnce(SocketAddr) -> Result<Vec<OsString>>,
     ) -> Result<(Self, SocketAddr)> {
         // free at the moment; should somebody else take it, the program says so and ends
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
         let mut said = tempfile::tempfile()?;
         let mut running =
-            Self::start(program, &arguments(address), Stdio::null(), said.try_clone()?.into())?;
+            Self::start(program, &arguments(address)?, Stdio::null(), said.try_clone()?.into())?;
         let start = Instant::now();
         loop {
             let is_there = TcpStream::connect(address).await.is_ok();
