@@ -27,6 +27,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::contenders::Contender;
+use crate::scenarios::Scenario;
 
 #[derive(Parser)]
 #[command(version, about = "Measures mig33-bridge beside other ways to the same server")]
@@ -70,6 +71,9 @@ struct Bridge {
     /// Measure these only
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
     only: Vec<Contender>,
+    /// Measure only this of them
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
+    scenario: Vec<Scenario>,
     /// Times that everything is measured, with new processes each time; the median is told
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -94,7 +98,7 @@ struct Bridge {
     /// Connections of the churn scenario
     #[arg(long, default_value_t = 2000)]
     churn: usize,
-    /// Connections of the crowd scenario; 0 leaves it out
+    /// Connections of the crowd scenario
     #[arg(long, default_value_t = 10_000)]
     crowd: usize,
 }

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use tokio::time::{Instant, timeout_at};
 
 use self::flood::Flood;
@@ -32,19 +33,28 @@ const SCENARIO_TIME: Duration = Duration::from_secs(60);
 const FORKING_PART: usize = 20;
 
 /// Something that is measured of one contender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scenario {
-    /// First, since what other scenarios leave behind is there for these connections to use.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// Memory of connections that have been used once
+    // first, since what others leave behind is there for these connections to use
     Idle,
+    /// Round trips, with all processes on one processor
     Latency,
+    /// Round trips, with processes where the kernel puts them
     SpreadLatency,
+    /// Many connections, small packets
     Rate,
+    /// One connection, large packets
     Bulk,
+    /// Connections that are opened, used once and closed
     Churn,
+    /// Memory of the whole process with very many idle connections, once in all
+    Crowd,
 }
 
 impl Scenario {
-    const ALL: [Self; 6] =
+    /// What every round has.
+    const OF_ROUND: [Self; 6] =
         [Self::Idle, Self::Latency, Self::SpreadLatency, Self::Rate, Self::Bulk, Self::Churn];
 
     const fn title(self) -> &'static str {
@@ -55,6 +65,7 @@ impl Scenario {
             Self::Rate => "small packets",
             Self::Bulk => "large packets",
             Self::Churn => "opening and closing",
+            Self::Crowd => "very many idle connections",
         }
     }
 }
@@ -75,11 +86,17 @@ pub(crate) async fn run(options: &Bridge) -> Result<Report> {
     for round in 1..=options.rounds.max(1) {
         run.round(round, &echo, upstream).await;
     }
-    if options.crowd > 0 {
+    if options.has(Scenario::Crowd) {
         run.crowd(most_connections, upstream).await;
     }
     ensure!(!run.report.is_empty(), "nothing could be measured");
     Ok(run.report)
+}
+
+impl Bridge {
+    fn has(&self, scenario: Scenario) -> bool {
+        self.scenario.is_empty() || self.scenario.contains(&scenario)
+    }
 }
 
 struct Run<'a> {
@@ -100,7 +117,7 @@ impl Run<'_> {
                 Err(error) => self.leave_out(contender, "start", &error),
             }
         }
-        for scenario in Scenario::ALL {
+        for scenario in Scenario::OF_ROUND.into_iter().filter(|it| self.options.has(*it)) {
             self.say(format_args!(
                 "round {round} of {}: {}",
                 self.options.rounds,
@@ -133,6 +150,8 @@ impl Run<'_> {
         let before = cpu()?;
         let mut figures = Vec::new();
         let per = match scenario {
+            // see `crowd`
+            Scenario::Crowd => return Ok(vec![]),
             Scenario::Idle => {
                 let Some(running) = running else { return Ok(vec![]) };
                 let each = idle::each(running, target, count(options.idle)).await?;
@@ -199,7 +218,7 @@ impl Run<'_> {
                 Ok(megabytes) => {
                     self.report.add(contender, vec![(Figure::Crowd(count), megabytes)])
                 }
-                Err(error) => self.leave_out(contender, "a crowd", &error),
+                Err(error) => self.leave_out(contender, Scenario::Crowd.title(), &error),
             }
         }
     }
