@@ -32,6 +32,9 @@ const LOGGED_IN_WITHIN: Millis = 30_000;
 /// What the person reads when the other side broke the rules of framing or tunnel.
 pub(crate) const UNREADABLE: &str = "The server sent something that is no packet.";
 
+/// The same, when it says that it stops and comes back.
+pub(crate) const RESTARTING: &str = "The server is being restarted.";
+
 /// A client's session, sans-I/O; see the crate's front page for how it is driven.
 #[derive(Debug)]
 pub struct Session {

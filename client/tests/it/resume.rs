@@ -297,6 +297,25 @@ fn a_close_that_ends_the_session_is_not_resumed() {
 }
 
 #[test]
+fn a_bridge_that_is_restarted_says_when_to_come_back() {
+    let mut stage = online();
+    let wait = |stage: &Stage| {
+        let Link::Waiting { until, reason } = stage.session.state().link.clone() else {
+            panic!("waits")
+        };
+        (until - stage.now, reason)
+    };
+    let restarted = Some("The server is being restarted.".into());
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=4321"));
+    assert_eq!(wait(&stage), (4_321, restarted.clone()));
+    stage.wait_for_attempt();
+    begin(&mut stage);
+    // no bridge keeps anybody away for good
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=4000000000"));
+    assert_eq!(wait(&stage), (60_000, restarted));
+}
+
+#[test]
 fn a_session_that_another_connection_has_taken_over_is_left_to_it() {
     let mut stage = online();
     stage.session.disconnected(stage.now, 4001, None);
