@@ -81,9 +81,8 @@ impl Session {
 
     /// The connection answers no more: it is closed, and the session goes on with another one, or ends.
     pub(crate) fn give_up_connection(&mut self, now: Millis, reason: &str) {
-        // nothing since the last resume: it is not the connection that is dead, but what is behind it
-        let is_in_vain = self.resumed_at.is_some_and(|at| self.last_heard <= at);
-        if is_in_vain || !self.detach(now) {
+        // again: it is not the connection that is dead, but what is behind it
+        if self.is_resumed_in_vain || !self.detach(now) {
             self.lose(now, Some(reason));
         }
     }
@@ -140,7 +139,7 @@ impl Session {
     fn resumed(&mut self, now: Millis) {
         self.backoff.reset();
         self.connected_at = now;
-        self.resumed_at = Some(now);
+        self.is_resumed_in_vain = true;
         self.requests.restart(now);
         self.start_keep_alive(now);
         self.change(Change::Link(Link::Online));

@@ -263,6 +263,17 @@ fn a_connection_that_answers_nothing_is_replaced() {
 }
 
 #[test]
+fn a_connection_that_dies_after_it_has_brought_something_is_replaced_as_well() {
+    let mut stage = online();
+    stage.cut();
+    resume(&mut stage);
+    stage.push(message("bob", "m1", START + 1, None)); // in the same millisecond
+    stage.wait(80_000);
+    assert_eq!((stage.close, stage.connects), (Some(Close::Dead), 3));
+    assert!(is_resuming(&stage));
+}
+
+#[test]
 fn a_dead_connection_is_replaced_soon_when_the_person_comes_back() {
     let mut stage = online();
     stage.session.reconnect_now(stage.now);
