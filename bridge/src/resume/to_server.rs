@@ -1,6 +1,5 @@
 //! The client's stream, on its way to the server: checked as it comes, counted as it is written.
 use std::io;
-use std::mem;
 use std::task::{Context, Poll, ready};
 
 use mig33_codec::{Command, FrameError, Scanner};
@@ -8,6 +7,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::keepalive::{PING, Pings};
+use crate::metrics::Tally;
 use crate::websocket::Backlog;
 
 /// A stream whose offset is what the server's socket has taken, and never what we have only read.
@@ -24,8 +24,8 @@ pub(super) struct ToServer {
     last_written: Instant,
     has_logged_out: bool,
     pings: Pings,
-    /// Packets that became whole and are not counted yet.
-    packets: usize,
+    /// Packets that are written and not counted yet.
+    tally: Tally,
     /// The server takes nothing any more.
     is_deaf: bool,
 }
@@ -40,7 +40,7 @@ impl ToServer {
             last_written: now,
             has_logged_out: false,
             pings: Pings::default(),
-            packets: 0,
+            tally: Tally::default(),
             is_deaf: false,
         }
     }
@@ -73,9 +73,9 @@ impl ToServer {
         &mut self.pings
     }
 
-    /// Packets that became whole since this was asked last.
-    pub(super) fn take_packets(&mut self) -> usize {
-        mem::take(&mut self.packets)
+    /// Packets whose headers were written and that are not counted yet.
+    pub(super) const fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     /// Writes what was checked, and keeps what the server does not take.
@@ -89,12 +89,8 @@ impl ToServer {
             return;
         }
         let result = if self.ping.is_empty() {
-            let note = note(
-                &mut self.written,
-                &mut self.has_logged_out,
-                &mut self.pings,
-                &mut self.packets,
-            );
+            let note =
+                note(&mut self.written, &mut self.has_logged_out, &mut self.pings, &mut self.tally);
             self.backlog.write_or_keep_with(bytes, server, cx, note)
         } else {
             self.backlog.push(bytes);
@@ -114,12 +110,8 @@ impl ToServer {
         }
         let mut result = self.ping.poll_write(server, cx);
         if matches!(result, Poll::Ready(Ok(()))) {
-            let note = note(
-                &mut self.written,
-                &mut self.has_logged_out,
-                &mut self.pings,
-                &mut self.packets,
-            );
+            let note =
+                note(&mut self.written, &mut self.has_logged_out, &mut self.pings, &mut self.tally);
             result = self.backlog.poll_write_with(server, cx, note);
         }
         let result = ready!(result);
@@ -180,14 +172,15 @@ fn note<'a>(
     written: &'a mut Scanner,
     has_logged_out: &'a mut bool,
     pings: &'a mut Pings,
-    packets: &'a mut usize,
+    tally: &'a mut Tally,
 ) -> impl FnMut(&[u8]) + 'a {
     move |bytes| {
         let scan = written.advance_with(bytes, |header| {
             *has_logged_out |= header.command == Command::LOGOUT;
             pings.written(&header);
+            tally.add(&header);
         });
-        *packets += scan.expect("it was checked as it came").packets;
+        debug_assert!(scan.is_ok(), "it was checked as it came");
     }
 }
 
@@ -221,7 +214,7 @@ mod tests {
         let packets = [PING, LOGOUT].concat();
         stream.check(&packets).unwrap();
         stream.write(&packets, &mut near, &mut cx);
-        assert_eq!(stream.take_packets(), 1);
+        assert_eq!(stream.tally().take_total(), 1);
         assert_eq!((stream.offset(), stream.has_logged_out()), (12, false));
         assert!(stream.poll_flush(&mut near, &mut cx).is_pending());
         stream.discard();
@@ -230,7 +223,7 @@ mod tests {
         stream.check(&[&packets[12..], &PING].concat()).unwrap();
         assert_eq!(read(&mut far, &mut cx), packets[..12]);
         stream.write(&packets[12..], &mut near, &mut cx);
-        assert_eq!(stream.take_packets(), 1);
+        assert_eq!(stream.tally().take_total(), 1);
         assert_eq!((stream.offset(), stream.has_logged_out()), (18, true));
         assert_eq!(read(&mut far, &mut cx), packets[12..]);
     }
@@ -245,14 +238,14 @@ mod tests {
         assert!(!stream.takes_ping());
         stream.check(&LOGOUT).unwrap();
         stream.write(&LOGOUT, &mut near, &mut cx);
-        assert_eq!(stream.take_packets(), 0);
+        assert_eq!(stream.tally().take_total(), 0);
         let mut got = Vec::new();
         while got.len() < 18 {
             let _ = stream.poll_flush(&mut near, &mut cx);
             got.extend(read(&mut far, &mut cx));
         }
         assert_eq!(got, [PING, LOGOUT].concat());
-        assert_eq!((stream.offset(), stream.take_packets()), (9, 1));
+        assert_eq!((stream.offset(), stream.tally().take_total()), (9, 1));
     }
 
     #[tokio::test]

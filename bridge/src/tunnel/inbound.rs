@@ -3,6 +3,7 @@ use mig33_codec::Scanner;
 
 use super::framing::Framing;
 use crate::close::End;
+use crate::metrics::Tally;
 use crate::websocket::{Message, Reader};
 
 /// What reads a client's packets. At rest it holds no buffer.
@@ -19,7 +20,7 @@ impl Inbound {
     }
 
     /// Takes the stream's next bytes. Appends the packets in them to `upstream`, and what the client has to be answered
-    /// to `client`; tells how many packets there were.
+    /// to `client`, and counts the packets in `tally`; tells how many there were.
     ///
     /// # Errors
     /// Why the tunnel has to end. What came before stands in `upstream`.
@@ -28,13 +29,16 @@ impl Inbound {
         bytes: &[u8],
         upstream: &mut Vec<u8>,
         client: &mut Vec<u8>,
+        tally: &mut Tally,
     ) -> Result<usize, End> {
         let mut count = 0;
         let packets = &mut self.packets;
         let taken = self.reader.take(bytes, client, |message| {
             let Message::Binary(message) = message else { return Err(End::ClientText) };
             if let Some(packets) = packets {
-                let scan = packets.advance(message).map_err(End::ClientFraming)?;
+                let scan = packets
+                    .advance_with(message, |header| tally.add(&header))
+                    .map_err(End::ClientFraming)?;
                 if scan.packets == 0 || !packets.at_boundary() {
                     return Err(End::ClientPartial);
                 }
@@ -66,7 +70,7 @@ mod tests {
 
     fn take(inbound: &mut Inbound, bytes: &[u8]) -> (Result<usize, End>, Vec<u8>, Vec<u8>) {
         let (mut upstream, mut client) = (Vec::new(), Vec::new());
-        let taken = inbound.take(bytes, &mut upstream, &mut client);
+        let taken = inbound.take(bytes, &mut upstream, &mut client, &mut Tally::default());
         (taken, upstream, client)
     }
 

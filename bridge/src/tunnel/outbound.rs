@@ -2,6 +2,7 @@
 use mig33_codec::{FrameError, MAX_PACKET, Scanner};
 
 use super::framing::Framing;
+use crate::metrics::Tally;
 use crate::websocket::frames::{HEADER_ROOM, put_binary_header};
 use crate::websocket::scratch::READ;
 
@@ -35,7 +36,8 @@ impl Outbound {
         buffer.get_mut(start..start + length).unwrap_or_default()
     }
 
-    /// Takes the bytes that were read into [`room`](Self::room): `count` of them.
+    /// Takes the bytes that were read into [`room`](Self::room): `count` of them. Counts the packets that begin in
+    /// them in `tally`.
     ///
     /// # Errors
     /// The upstream sent what is no packet.
@@ -43,6 +45,7 @@ impl Outbound {
         &mut self,
         buffer: &'a mut [u8],
         count: usize,
+        tally: &mut Tally,
     ) -> Result<Taken<'a>, FrameError> {
         let start = HEADER_ROOM + self.partial.len();
         let end = start + count;
@@ -51,7 +54,8 @@ impl Outbound {
             let message = buffer.get(message_start..end).unwrap_or_default();
             return Ok(Taken { packets: 0, message });
         };
-        let scan = packets.advance(buffer.get(start..end).unwrap_or_default())?;
+        let bytes = buffer.get(start..end).unwrap_or_default();
+        let scan = packets.advance_with(bytes, |header| tally.add(&header))?;
         if scan.packets == 0 {
             self.partial.extend_from_slice(buffer.get(start..end).unwrap_or_default());
             return Ok(Taken { packets: 0, message: &[] });
@@ -107,7 +111,7 @@ mod tests {
             let count = sizes.next().unwrap().min(room.len()).min(rest.len());
             room[..count].copy_from_slice(&rest[..count]);
             rest = &rest[count..];
-            let taken = outbound.take(&mut buffer, count).unwrap();
+            let taken = outbound.take(&mut buffer, count, &mut Tally::default()).unwrap();
             if taken.packets > 0 {
                 let mut cursor = std::io::Cursor::new(taken.message);
                 let (header, length) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
@@ -142,7 +146,7 @@ mod tests {
         let mut buffer = vec![0; BUFFER];
         let mut outbound = Outbound::new(Framing::Checked);
         outbound.room(&mut buffer)[..4].copy_from_slice(b"HTTP");
-        assert!(outbound.take(&mut buffer, 4).is_err());
+        assert!(outbound.take(&mut buffer, 4, &mut Tally::default()).is_err());
     }
 
     proptest! {
