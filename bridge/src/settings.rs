@@ -231,6 +231,7 @@ impl Settings {
             detached: self.resume_detached,
             detached_per_address: self.resume_detached_per_address,
             client: self.limits.clone(),
+            framing: self.framing,
         }
     }
 

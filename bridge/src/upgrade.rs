@@ -22,7 +22,7 @@ use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
 use crate::socket::Socket;
-use crate::tunnel::{Framing, Tunnel};
+use crate::tunnel::Tunnel;
 use crate::upstream::{Client, Link};
 use crate::websocket::{self, Reader};
 
@@ -70,7 +70,7 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
         Ok(admitted) => admitted,
         Err(over) => return refuse_over(&shared, over),
     };
-    let asked = subprotocol(request.headers(), shared.framing);
+    let asked = subprotocol(request.headers());
     let life = connection(
         Arc::clone(&shared),
         hyper::upgrade::on(&mut request),
@@ -245,12 +245,9 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// The best that is asked for and known; none where nothing known is asked for.
-fn subprotocol(headers: &HeaderMap, framing: Framing) -> Option<Subprotocol> {
-    // a session follows its packets
-    let has_packets = framing == Framing::Checked;
-    [has_packets.then_some(Subprotocol::Resume), Some(Subprotocol::Plain)]
+fn subprotocol(headers: &HeaderMap) -> Option<Subprotocol> {
+    [Subprotocol::Resume, Subprotocol::Plain]
         .into_iter()
-        .flatten()
         .find(|known| has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, known.name()))
 }
 
@@ -295,7 +292,7 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_answered_as_there() {
         assert_eq!(accept_key(&Method::GET, &example()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert_eq!(subprotocol(&example(), Framing::Checked), Some(Subprotocol::Plain));
+        assert_eq!(subprotocol(&example()), Some(Subprotocol::Plain));
     }
 
     #[test]
@@ -315,13 +312,12 @@ mod tests {
         let mut headers = example();
         let mut ask = |value: &'static str| {
             headers.insert("sec-websocket-protocol", value.parse().unwrap());
-            (subprotocol(&headers, Framing::Checked), subprotocol(&headers, Framing::Raw))
+            subprotocol(&headers)
         };
         let (plain, resume) = (Some(Subprotocol::Plain), Some(Subprotocol::Resume));
-        assert_eq!(ask("mig33, mig33.resume"), (resume, plain));
-        assert_eq!(ask("mig33.resume"), (resume, None));
-        assert_eq!(ask("mig33.resume.v2,mig33"), (plain, plain));
-        assert_eq!(ask("chat"), (None, None));
+        assert_eq!(ask("mig33, mig33.resume"), resume);
+        assert_eq!(ask("mig33.resume.v2,mig33"), plain);
+        assert_eq!(ask("chat"), None);
     }
 
     #[test]

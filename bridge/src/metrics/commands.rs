@@ -100,7 +100,7 @@ mod tests {
             assert!(place > 0 && seen.insert(place), "{}", packet.name);
             assert_eq!(catalogue()[usize::from(place) - 1].name, packet.name);
         }
-        for unknown in [0, 60_000, u16::MAX] {
+        for unknown in [60_000, u16::MAX] {
             assert_eq!(place(Command(unknown)), 0);
         }
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mig33_codec::Scanner;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
@@ -23,6 +22,7 @@ use crate::close::End;
 use crate::limits::{Idle, Throttle};
 use crate::metrics::{TunnelMetrics, closed};
 use crate::timer::timer_is_set;
+use crate::tunnel::Track;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
@@ -46,7 +46,7 @@ pub(super) struct Session<C, U> {
     server: U,
     to_server: ToServer,
     /// Follows the server's stream as it is read.
-    from_server: Scanner,
+    from_server: Track,
     replay: Replay,
     /// Why the server's stream has ended, and until when the client may take what is in `replay`.
     server_end: Option<(End, Instant)>,
@@ -91,8 +91,8 @@ where
             idle: Idle::new(limits.client.idle_time()),
             client: Some(Connected::new(arrival, &answer, now)),
             server,
-            to_server: ToServer::new(now),
-            from_server: Scanner::new(),
+            to_server: ToServer::new(limits.framing, now),
+            from_server: Track::new(limits.framing),
             replay: Replay::new(registry.limits().buffer),
             server_end: None,
             detached: None,
@@ -404,7 +404,7 @@ where
         let bytes = buffer.get(HEADER_ROOM..HEADER_ROOM + count).unwrap_or_default();
         let pings = self.to_server.pings();
         let is_open = pings.is_open();
-        let scanned = self.from_server.advance_with(bytes, |header| {
+        let scanned = self.from_server.advance(bytes, |header| {
             tally.add(&header);
             if !is_open {
                 pings.answered(&header);

@@ -2,21 +2,22 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use mig33_codec::{Command, FrameError, Scanner};
+use mig33_codec::{Command, FrameError};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::keepalive::{PING, Pings};
 use crate::metrics::Tally;
+use crate::tunnel::{Framing, Track};
 use crate::websocket::Backlog;
 
 /// A stream whose offset is what the server's socket has taken, and never what we have only read.
 #[derive(Debug)]
 pub(super) struct ToServer {
     /// Follows what was read.
-    checked: Scanner,
+    checked: Track,
     /// Follows what was written; its offset is the stream's.
-    written: Scanner,
+    written: Track,
     backlog: Backlog,
     /// A PING of our own that is on its way, and in no offset.
     ping: Backlog,
@@ -31,10 +32,10 @@ pub(super) struct ToServer {
 }
 
 impl ToServer {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(framing: Framing, now: Instant) -> Self {
         Self {
-            checked: Scanner::new(),
-            written: Scanner::new(),
+            checked: Track::new(framing),
+            written: Track::new(framing),
             backlog: Backlog::default(),
             ping: Backlog::default(),
             last_written: now,
@@ -50,7 +51,7 @@ impl ToServer {
     /// # Errors
     /// They are no packets.
     pub(super) fn check(&mut self, bytes: &[u8]) -> Result<usize, FrameError> {
-        self.checked.advance(bytes).map(|scan| scan.packets)
+        self.checked.advance(bytes, |_| {}).map(|scan| scan.packets)
     }
 
     /// How much of the stream is written.
@@ -122,7 +123,7 @@ impl ToServer {
     /// Whether a PING of our own would stand between two packets.
     pub(super) fn takes_ping(&self) -> bool {
         !self.is_deaf
-            && self.written.at_boundary()
+            && self.written.takes_packet()
             && self.backlog.is_empty()
             && self.ping.is_empty()
     }
@@ -169,13 +170,13 @@ impl ToServer {
 
 /// Notes what the server's socket has taken.
 fn note<'a>(
-    written: &'a mut Scanner,
+    written: &'a mut Track,
     has_logged_out: &'a mut bool,
     pings: &'a mut Pings,
     tally: &'a mut Tally,
 ) -> impl FnMut(&[u8]) + 'a {
     move |bytes| {
-        let scan = written.advance_with(bytes, |header| {
+        let scan = written.advance(bytes, |header| {
             *has_logged_out |= header.command == Command::LOGOUT;
             pings.written(&header);
             tally.add(&header);
@@ -210,7 +211,7 @@ mod tests {
     async fn only_what_is_written_counts_and_the_rest_can_be_discarded() {
         let mut cx = Context::from_waker(Waker::noop());
         let (mut near, mut far) = pipe(12);
-        let mut stream = ToServer::new(Instant::now());
+        let mut stream = ToServer::new(Framing::Checked, Instant::now());
         let packets = [PING, LOGOUT].concat();
         stream.check(&packets).unwrap();
         stream.write(&packets, &mut near, &mut cx);
@@ -232,7 +233,7 @@ mod tests {
     async fn our_ping_goes_before_what_comes_later_and_counts_nowhere() {
         let mut cx = Context::from_waker(Waker::noop());
         let (mut near, mut far) = pipe(4);
-        let mut stream = ToServer::new(Instant::now());
+        let mut stream = ToServer::new(Framing::Checked, Instant::now());
         assert!(stream.takes_ping());
         stream.send_ping(Instant::now());
         assert!(!stream.takes_ping());
@@ -253,7 +254,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let (mut near, far) = pipe(100);
         drop(far);
-        let mut stream = ToServer::new(Instant::now());
+        let mut stream = ToServer::new(Framing::Checked, Instant::now());
         stream.check(&LOGOUT).unwrap();
         stream.write(&LOGOUT, &mut near, &mut cx);
         assert_eq!(stream.offset(), 0);

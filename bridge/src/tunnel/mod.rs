@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::framing::Framing;
+pub(crate) use self::framing::Track;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
