@@ -20,6 +20,7 @@ pub mod forwarded;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod open_files;
 pub mod origin;
 pub mod page;
 pub mod pipe;

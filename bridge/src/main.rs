@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use mig33_bridge::log;
 use mig33_bridge::{Addresses, Arguments, Bridge, Settings};
+use mig33_bridge::{log, open_files};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code where the settings are wrong; clap's own is the same.
@@ -26,10 +26,12 @@ async fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
     };
+    let files = open_files::needed(&settings);
     let bridge = match Bridge::start(settings).await {
         Ok(bridge) => bridge,
         Err(error) => return fail(&error, FAILED),
     };
+    open_files::raise(files);
     // nobody may be reading: the bridge works all the same
     let _ = announce(bridge.addresses());
     signals.next().await;

@@ -101,6 +101,7 @@ mod tests {
         let cases = [
             (masked(0x81, b"text"), End::ClientText),
             (masked(0x81, b"\xff\xff"), End::ClientUtf8),
+            (masked(0x88, b"\x03\xe8\xff"), End::ClientUtf8),
             (masked(0x82, &PING[..8]), End::ClientPartial),
             (masked(0x82, b""), End::ClientPartial),
             (masked(0x83, b""), End::ClientProtocol),
