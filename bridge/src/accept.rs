@@ -62,6 +62,8 @@ pub(crate) struct Door {
     /// How long a request's header may take, and how long a connection may stay between two requests.
     pub(crate) header_time: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
+    /// Nobody is accepted here any more; who comes is for the program that has the listener next.
+    pub(crate) leave: CancellationToken,
     /// Nobody is accepted any more, and requests under way are the last of their connection.
     pub(crate) stop: CancellationToken,
     pub(crate) connections: TaskTracker,
@@ -82,8 +84,11 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
     let door = Arc::new(door);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            // first, so that nobody is taken who can be left to the next program
+            biased;
+            () = door.leave.cancelled() => return,
             () = door.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {

@@ -33,9 +33,10 @@ impl Reading {
         if self.chat.as_ref() != Some(&chat.id) {
             return false;
         }
-        let said = chat.messages.iter().any(|message| {
-            !message.is_line() && message.delivery != Delivery::Sending
-        });
+        let said = chat
+            .messages
+            .iter()
+            .any(|message| !message.is_line() && message.delivery != Delivery::Sending);
         let sees = looking && self.at_end;
         if !self.settled {
             // what comes into a chat of which everything is known is news, and no unread of before
