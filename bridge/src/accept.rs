@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,6 +37,8 @@ const TOO_MANY: &[u8] =
     Connection: close\r\n\r\n";
 /// How long an answer that is under way may take when the program is stopped.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// How long a connection that has asked for nothing yet may take to do so then: it was accepted, so nobody else will answer.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(1);
 /// The pause after accepting has failed for want of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -147,7 +150,12 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
     };
     let socket = Socket::new(stream, admitted);
     let peer = Peer { ip: peer.ip(), is_secure: door.tls.is_some() };
-    let service = WithPeer { peer, inner: TowerToHyperService::new(door.router.clone()) };
+    let asked = Arc::new(AtomicBool::new(false));
+    let service = WithPeer {
+        peer,
+        asked: Arc::clone(&asked),
+        inner: TowerToHyperService::new(door.router.clone()),
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(door.header_time)
@@ -158,6 +166,12 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = door.stop.cancelled() => {
+            // hyper would close a new connection unanswered
+            if !asked.load(Ordering::Relaxed)
+                && timeout(FIRST_REQUEST_TIME, connection.as_mut()).await.is_ok()
+            {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             match timeout(LAST_ANSWER_TIME, connection).await {
                 Ok(ended) => ended,
@@ -196,6 +210,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// The router, with each request's [`Peer`] put in.
 struct WithPeer {
     peer: Peer,
+    /// Whether there has been a request.
+    asked: Arc<AtomicBool>,
     inner: TowerToHyperService<Router>,
 }
 
@@ -205,6 +221,7 @@ impl Service<Request<Incoming>> for WithPeer {
     type Future = <TowerToHyperService<Router> as Service<Request<Body>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.asked.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer);
         self.inner.call(request)
