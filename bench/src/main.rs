@@ -1,24 +1,36 @@
 //! `mig33-bench`: the load tool that the README's figures come from. `cargo xtask bench bridge` runs it.
 //!
-//! It starts the program that it measures, and the upstream behind it, as processes of their own, so that their CPU time
-//! and memory can be told apart from the tool's. Everything is bounded and stays on loopback.
+//! It starts the programs that it measures, and the upstream behind them, as processes of their own, so that their CPU
+//! time and memory can be told apart from the tool's. Everything is bounded and stays on loopback.
 
+mod contenders;
 mod echo;
+mod interrupt;
+mod leash;
 mod link;
 mod memory;
+mod open_files;
 mod packet;
 mod placement;
 mod programs;
 mod report;
+mod resume;
 mod scenarios;
+mod usage;
 
+use std::ffi::OsString;
+use std::future::Future;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use crate::contenders::Contender;
+use crate::scenarios::Scenario;
+
 #[derive(Parser)]
-#[command(version, about = "Measures mig33-bridge beside plain TCP")]
+#[command(version, about = "Measures mig33-bridge beside other ways to the same server")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,13 +38,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure the bridge with an echo upstream, and the plain TCP path to that upstream in the same run
+    /// Measure the bridge, both kinds of tunnel, beside plain TCP, HAProxy, websocat and websockify
     Bridge(Bridge),
     /// Measure the memory of the whole program with logged-in idle users
     Memory(Memory),
     /// Be the upstream: return every byte
     #[command(hide = true)]
     Echo,
+    /// Become a program that ends with the process that started this one
+    #[command(hide = true)]
+    Leash {
+        program: OsString,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// What is measured of the bridge, and how much.
@@ -40,14 +59,32 @@ enum Command {
 struct Bridge {
     #[command(flatten)]
     program: Program,
-    /// Times that everything is measured; the median is told
+    /// HAProxy
+    #[arg(long, env = "MIG33_BENCH_HAPROXY", default_value = "haproxy", value_name = "PATH")]
+    haproxy: PathBuf,
+    /// websocat
+    #[arg(long, env = "MIG33_BENCH_WEBSOCAT", default_value = "websocat", value_name = "PATH")]
+    websocat: PathBuf,
+    /// websockify
+    #[arg(long, env = "MIG33_BENCH_WEBSOCKIFY", default_value = "websockify", value_name = "PATH")]
+    websockify: PathBuf,
+    /// Measure these only
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
+    only: Vec<Contender>,
+    /// Measure only this of them
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,…")]
+    scenario: Vec<Scenario>,
+    /// Times that everything is measured, with new processes each time; the median is told
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Minutes that all of it may take; what is not measured then is left out
+    #[arg(long, default_value_t = 6)]
+    minutes: u64,
     /// Round trips of the latency scenario
     #[arg(long, default_value_t = 20_000)]
     trips: usize,
     /// Seconds of the rate scenario, and of the bulk scenario
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     seconds: u64,
     /// Connections of the rate scenario
     #[arg(long, default_value_t = 64)]
@@ -61,6 +98,9 @@ struct Bridge {
     /// Connections of the churn scenario
     #[arg(long, default_value_t = 2000)]
     churn: usize,
+    /// Connections of the crowd scenario
+    #[arg(long, default_value_t = 10_000)]
+    crowd: usize,
 }
 
 /// How many users are measured.
@@ -89,14 +129,25 @@ struct Program {
     json: bool,
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     match Cli::parse().command {
-        Command::Bridge(bridge) => {
-            let report = scenarios::run(&bridge).await?;
-            if bridge.program.json { report.print_json() } else { report.print() }
-        }
-        Command::Memory(memory) => memory::run(&memory).await,
-        Command::Echo => echo::run().await,
+        // before there are threads: the leash is tied to the one that puts it on
+        Command::Leash { program, arguments } => Ok(leash::become_program(&program, &arguments)),
+        Command::Echo => in_runtime(echo::run()),
+        Command::Memory(options) => in_runtime(memory::run(&options)),
+        Command::Bridge(options) => in_runtime(async {
+            let report = scenarios::run(&options).await?;
+            if options.program.json { report.print_json() } else { report.print() }
+        }),
     }
+}
+
+/// Does the work until it is done or a signal comes; all processes end with it.
+fn in_runtime(work: impl Future<Output = Result<()>>) -> Result<ExitCode> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        tokio::select! {
+            done = work => done.map(|()| ExitCode::SUCCESS),
+            code = interrupt::signal_code() => code,
+        }
+    })
 }

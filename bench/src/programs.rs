@@ -1,74 +1,74 @@
-//! The processes that are measured: started, asked where they listen and what they use, and ended with the measurement.
-use std::net::SocketAddr;
+//! The processes of a measurement: started, asked where they listen, and ended with it, whatever they have started.
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Seek};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
 
-/// The clock ticks a second that /proc counts CPU time in, on Linux always.
-const TICKS: f64 = 100.0;
+use crate::usage::Usage;
 
-/// A process that says where it listens on standard output.
+/// How long a program may take until it listens.
+const START_TIME: Duration = Duration::from_secs(10);
+/// How often it is asked meanwhile.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A process. It and all that it has started end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     pid: u32,
-    output: BufReader<ChildStdout>,
-    /// Ends the process when it is dropped.
-    _child: Child,
-}
-
-/// What a process has used.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Usage {
-    /// Seconds of CPU time, its own and the kernel's for it.
-    pub(crate) cpu: f64,
-    /// KiB of memory that are resident.
-    pub(crate) resident: f64,
+    child: Child,
 }
 
 impl Running {
     /// This tool as the upstream.
     pub(crate) async fn echo() -> Result<(Self, SocketAddr)> {
-        let this = std::env::current_exe()?;
-        let mut running = Self::start(Command::new(this).arg("echo"))?;
-        let address = running.address("echo").await?;
-        Ok((running, address))
+        Self::announced(&std::env::current_exe()?, &["echo"], "echo").await
     }
 
     /// The bridge, on free ports; where its page is.
     pub(crate) async fn bridge(program: &Path, arguments: &[&str]) -> Result<(Self, SocketAddr)> {
-        let mut command = Command::new(program);
-        command
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log", "warn"])
-            .args(arguments);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIG33_")) {
-            command.env_remove(name);
-        }
-        let mut running = Self::start(&mut command).with_context(|| {
+        let always = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log", "warn"];
+        let arguments = [&always, arguments].concat();
+        Self::announced(program, &arguments, "page").await.with_context(|| {
             format!("{} cannot be started: `cargo xtask build` makes it", program.display())
-        })?;
-        let address = running.address("page").await?;
-        Ok((running, address))
+        })
     }
 
-    fn start(command: &mut Command) -> Result<Self> {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-        let pid = child.id().context("the process has ended at once")?;
-        let output = BufReader::new(child.stdout.take().context("standard output is a pipe")?);
-        Ok(Self { pid, output, _child: child })
-    }
-
-    /// The address in the next line, `listening WHAT [http://]ADDRESS`.
-    async fn address(&mut self, what: &str) -> Result<SocketAddr> {
-        let mut line = String::new();
-        self.output.read_line(&mut line).await?;
-        let Some(rest) = line.strip_prefix(&format!("listening {what} ")) else {
-            bail!("the program said {line:?} in place of where it listens");
-        };
-        Ok(rest.trim_end().trim_start_matches("http://").parse()?)
+    /// A program that is told where to listen: `arguments` are made for an address.
+    pub(crate) async fn on_free_port(
+        program: &Path,
+        arguments: impl FnOnce(SocketAddr) -> Result<Vec<OsString>>,
+    ) -> Result<(Self, SocketAddr)> {
+        // free at the moment; should somebody else take it, the program says so and ends
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?;
+        let mut said = tempfile::tempfile()?;
+        let mut running =
+            Self::start(program, &arguments(address)?, Stdio::null(), said.try_clone()?.into())?;
+        let start = Instant::now();
+        loop {
+            let is_there = TcpStream::connect(address).await.is_ok();
+            if let Some(status) = running.child.try_wait()? {
+                let mut text = String::new();
+                said.rewind()?;
+                said.read_to_string(&mut text)?;
+                bail!("it ended ({status}): {}", text.trim().lines().next_back().unwrap_or("–"));
+            }
+            if is_there {
+                return Ok((running, address));
+            }
+            if start.elapsed() > START_TIME {
+                bail!("it does not listen after {} s", START_TIME.as_secs());
+            }
+            sleep(POLL).await;
+        }
     }
 
     /// Its process id.
@@ -76,25 +76,62 @@ impl Running {
         self.pid
     }
 
-    /// What it has used so far.
+    /// What it and all that it has started have used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).context("reading /proc")?;
-        let (_, after_name) =
-            stat.rsplit_once(')').context("/proc/PID/stat has the name in brackets")?;
-        let ticks = |index: usize| -> Result<f64> {
-            Ok(after_name
-                .split_whitespace()
-                .nth(index)
-                .context("/proc/PID/stat has CPU times")?
-                .parse()?)
+        Usage::of(self.pid)
+    }
+
+    /// A program of ours, whose first line is `listening WHAT [http://]ADDRESS`.
+    async fn announced(
+        program: &Path,
+        arguments: &[&str],
+        what: &str,
+    ) -> Result<(Self, SocketAddr)> {
+        let mut running = Self::start(program, arguments, Stdio::piped(), Stdio::inherit())?;
+        let mut output =
+            BufReader::new(running.child.stdout.take().context("standard output is a pipe")?);
+        let mut line = String::new();
+        tokio::time::timeout(START_TIME, output.read_line(&mut line)).await??;
+        // it may go on writing, to a pipe that somebody holds
+        running.child.stdout = Some(output.into_inner());
+        let Some(rest) = line.strip_prefix(&format!("listening {what} ")) else {
+            bail!("the program said {line:?} in place of where it listens");
         };
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.split_whitespace().next())
-            .context("/proc/PID/status has VmRSS")?;
-        Ok(Usage { cpu: (ticks(11)? + ticks(12)?) / TICKS, resident: resident.parse()? })
+        Ok((running, rest.trim_end().trim_start_matches("http://").parse()?))
+    }
+
+    fn start(
+        program: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        output: Stdio,
+        errors: Stdio,
+    ) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("leash").arg(program).args(arguments);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIG33_")) {
+            command.env_remove(name);
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            // a group of its own, to end together
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().context("the process has ended at once")?;
+        Ok(Self { pid, child })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // as long as nobody has waited for it, its id is nobody else's
+        if let (Some(id), Ok(None)) = (self.child.id(), self.child.try_wait())
+            && let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw)
+        {
+            // it may have ended a moment ago
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 }

@@ -26,6 +26,7 @@ use crate::resume;
 use crate::settings::Settings;
 use crate::socket::Socket;
 use crate::tls::{self, TlsError};
+use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
 use crate::{admin, app};
 
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     /// Whose word about a client counts.
     pub(crate) trusted: Trusted,
     pub(crate) forwarded_header: ForwardedHeader,
+    pub(crate) framing: Framing,
     /// Counts the tunnels.
     pub(crate) admission: Arc<Admission>,
     /// No new tunnels, and an end to the open ones.
@@ -223,6 +225,7 @@ impl Bridge {
             public_url: opened.public_url,
             trusted: proxies.trusted.clone(),
             forwarded_header: settings.forwarded_header,
+            framing: settings.framing,
             admission: Admission::new(settings.limits.tunnels()),
             drain: Arc::default(),
             limits: settings.limits.clone(),

@@ -13,6 +13,7 @@ use crate::forwarded::ForwardedHeader;
 use crate::limits::{LimitArguments, LimitSettings};
 use crate::origin::Origin;
 use crate::resume;
+use crate::tunnel::Framing;
 use crate::upstream::{BadUpstream, Dialing, UpstreamSetting};
 
 /// All that the bridge can be told. In the settings file these are the keys at the top; the chat service's stand in the
@@ -30,6 +31,8 @@ pub struct Settings {
     pub upstream_connect_timeout: NonZeroU32,
     /// Certificates (PEM) of the authorities that vouch for servers at `tls://`; without it, those that the system knows.
     pub upstream_ca: Option<PathBuf>,
+    /// What tunnels pass: mig33 packets (`checked`, default), or any bytes (`raw`).
+    pub framing: Framing,
     /// Where the embedded chat service takes TCP clients.
     pub tcp_listen: Address,
     /// Where health and metrics are.
@@ -83,6 +86,7 @@ impl Default for Settings {
             upstream: UpstreamSetting::Embedded,
             upstream_connect_timeout: NonZeroU32::new(5).expect("5 is not 0"),
             upstream_ca: None,
+            framing: Framing::default(),
             tcp_listen: address("127.0.0.1:9119"),
             admin_listen: address("127.0.0.1:8034"),
             tls_cert: None,
@@ -142,6 +146,7 @@ impl Settings {
             upstream,
             upstream_connect_timeout,
             upstream_ca,
+            framing,
             tls_cert,
             tls_key,
             tcp_listen,
@@ -169,6 +174,7 @@ impl Settings {
             upstream_connect_timeout: upstream_connect_timeout
                 .unwrap_or(self.upstream_connect_timeout),
             upstream_ca: upstream_ca.or(self.upstream_ca),
+            framing: framing.unwrap_or(self.framing),
             tls_cert: tls_cert.or(self.tls_cert),
             tls_key: tls_key.or(self.tls_key),
             tcp_listen: tcp_listen.unwrap_or(self.tcp_listen),
@@ -225,6 +231,7 @@ impl Settings {
             detached: self.resume_detached,
             detached_per_address: self.resume_detached_per_address,
             client: self.limits.clone(),
+            framing: self.framing,
         }
     }
 
@@ -255,6 +262,9 @@ pub struct Arguments {
     /// Authorities (PEM) that vouch for servers at tls:// [default: the system's]
     #[arg(long, env = "MIG33_UPSTREAM_CA", value_name = "FILE")]
     pub upstream_ca: Option<PathBuf>,
+    /// What tunnels pass: mig33 packets, or any bytes [default: checked]
+    #[arg(long, env = "MIG33_FRAMING")]
+    pub framing: Option<Framing>,
     /// Certificate (PEM, with its chain) for the page's listener, which speaks TLS then; read anew when it changes
     #[arg(long, env = "MIG33_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

@@ -113,6 +113,7 @@ async fn connection(
 /// A plain tunnel.
 async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client, connection: u64) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
+    let framing = shared.framing;
     let drain = Arc::clone(&shared.drain);
     let throttle = Throttle::new(&shared.limits, client.peer);
     let idle = Idle::new(shared.limits.idle_time());
@@ -121,7 +122,8 @@ async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client
     let end = match upstream {
         Ok(upstream) => {
             let tunnel = Tunnel::new(socket, early, upstream, Arc::clone(&metrics));
-            tunnel.limited(throttle, idle).run(drain.end()).await
+            let tunnel = tunnel.with_framing(framing).limited(throttle, idle);
+            tunnel.run(drain.end()).await
         }
         Err(end) => {
             Box::pin(websocket::refuse(socket, Reader::default(), end)).await;
@@ -312,8 +314,9 @@ mod tests {
             headers.insert("sec-websocket-protocol", value.parse().unwrap());
             subprotocol(&headers)
         };
-        assert_eq!(ask("mig33, mig33.resume"), Some(Subprotocol::Resume));
-        assert_eq!(ask("mig33.resume.v2,mig33"), Some(Subprotocol::Plain));
+        let (plain, resume) = (Some(Subprotocol::Plain), Some(Subprotocol::Resume));
+        assert_eq!(ask("mig33, mig33.resume"), resume);
+        assert_eq!(ask("mig33.resume.v2,mig33"), plain);
         assert_eq!(ask("chat"), None);
     }
 

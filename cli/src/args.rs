@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::names::{self, NoPacket};
 use crate::print::Side;
 use crate::tap::address::{Address, Upstream};
 
@@ -27,6 +28,9 @@ pub(crate) enum Command {
     /// By hand a packet is short, and `mig33 packets NAME` says which fields it has:
     ///
     ///   {"packet":"MESSAGE","transaction":6,"fields":{"destination":"bob","content":"hello"}}
+    ///
+    /// Of a capture with several connections choose one with --connection, and its side with --from. What is masked
+    /// cannot be written again: decode with --show-secrets.
     ///
     /// What is read of an object is `packet` (a name) or `command` (a number), `transaction` (0 when left out), and
     /// `fields`: by name, to be written by ascending id, or a list, to be written in its order. An entry of the list
@@ -69,11 +73,20 @@ pub(crate) enum Format {
 }
 
 /// How packets are printed.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Show {
     /// Print one JSON object a line, which `mig33 encode` reads
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print a line a packet
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) brief: bool,
+    /// Print this kind of packet only, by name or number (repeatable)
+    #[arg(long, value_name = "NAME", value_parser = packet)]
+    pub(crate) packet: Vec<mig33_codec::Command>,
+    /// Print the connection with this number only (repeatable)
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) connection: Vec<u64>,
     /// Print long values whole
     #[arg(long)]
     pub(crate) full: bool,
@@ -119,12 +132,19 @@ pub(crate) struct Tap {
 pub(crate) struct Packets {
     /// The name or the number of a packet: LOGIN, or 200
     pub(crate) name: Option<String>,
+    /// Print a line a packet only
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) list: bool,
     /// Write Markdown
-    #[arg(long)]
+    #[arg(long, conflicts_with = "list")]
     pub(crate) markdown: bool,
     /// Write all of it as a dissector for Wireshark, in Lua
-    #[arg(long, conflicts_with_all = ["name", "markdown"])]
+    #[arg(long, conflicts_with_all = ["name", "markdown", "list"])]
     pub(crate) wireshark: bool,
+}
+
+fn packet(name: &str) -> Result<mig33_codec::Command, NoPacket> {
+    names::find(name).ok_or_else(|| NoPacket(name.to_owned()))
 }
 
 #[cfg(test)]

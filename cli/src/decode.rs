@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Decode) -> Result<(), Failure> {
     let mut input = Input::open(args.file.as_deref())?;
     let is_guess = args.format == Format::Auto;
     let format = if is_guess { input.guess()? } else { args.format };
-    let mut printer = Printer::to_stdout(args.show);
+    let mut printer = Printer::to_stdout(args.show.clone());
     if is_guess {
         printer.guessed(format);
     }
@@ -141,10 +141,11 @@ impl Input {
         Read::read(self, into).map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: io::Error) -> Failure {
+    /// That it cannot be read.
+    pub(crate) fn failed(&self, error: io::Error) -> Failure {
         match &self.path {
             Some(path) => Failure::File { path: path.clone(), error },
-            None => Failure::Io(error),
+            None => Failure::Input(error),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::decode::capture::CaptureError;
 use crate::decode::hex::HexError;
 use crate::encode::EncodeError;
+use crate::names::NoPacket;
 use crate::tap::address::Address;
 
 /// Why a command could not do all that it was asked for.
@@ -13,9 +14,15 @@ pub(crate) enum Failure {
     /// A file cannot be opened, read or written.
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
-    /// Standard input or output fails.
+    /// Standard output cannot be written.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+    /// Standard input cannot be read.
+    #[error("standard input: {0}")]
+    Input(io::Error),
+    /// The operating system refuses something else.
     #[error("{0}")]
-    Io(#[from] io::Error),
+    System(io::Error),
     /// What has been printed already is not all right.
     #[error("{input}: {first}{}{hint}", and_more(*more))]
     Problems { input: String, first: String, more: u64, hint: &'static str },
@@ -32,8 +39,8 @@ pub(crate) enum Failure {
     #[error("{input}: {error}")]
     Encode { input: String, error: Box<EncodeError> },
     /// A packet that nobody knows.
-    #[error("there is no packet {0:?}; `mig33 packets` lists them")]
-    NoPacket(String),
+    #[error("{0}")]
+    NoPacket(NoPacket),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen { address: Address, error: io::Error },
@@ -46,8 +53,10 @@ impl Failure {
     /// Whether it is only that nobody reads the output any more.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         match self {
-            Self::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::File { .. }
+            | Self::Input(_)
+            | Self::System(_)
             | Self::Problems { .. }
             | Self::Hex { .. }
             | Self::Compressed { .. }

@@ -4,6 +4,7 @@ mod args;
 mod decode;
 mod encode;
 mod error;
+mod names;
 mod print;
 mod reference;
 mod remark;

@@ -1,8 +1,10 @@
 //! `Printer`: what came along in streams, as text for people or as JSON.
+mod brief;
+mod context;
 mod json;
 mod text;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -17,6 +19,7 @@ use crate::secrets::Secrets;
 use crate::stream::{Event, Problem};
 use crate::view::{self, PacketView};
 
+use self::context::Context;
 pub(crate) use self::text::plain_docs;
 
 /// One end of a connection.
@@ -104,7 +107,11 @@ pub(crate) struct Printer {
     explained: BTreeSet<Command>,
     /// Whether it was said what the columns are.
     columns: bool,
+    /// What is known of each open connection.
+    contexts: BTreeMap<u64, Context>,
     packets: u64,
+    /// Packets that nobody asked for.
+    left_out: u64,
     /// Packets of which only some blocks could be read.
     broken: u64,
     /// Whether the input is bytes only because it seems to be nothing else.
@@ -124,7 +131,9 @@ impl Printer {
             paint: text::Paint(color),
             explained: BTreeSet::new(),
             columns: false,
+            contexts: BTreeMap::new(),
             packets: 0,
+            left_out: 0,
             broken: 0,
             guessed_binary: false,
             problems: 0,
@@ -138,14 +147,17 @@ impl Printer {
     }
 
     fn event(&mut self, origin: Origin, event: &Event) -> io::Result<()> {
+        if !self.wants_connection(origin) {
+            let is_packet = matches!(event, Event::Packet { .. } | Event::Broken(_));
+            self.left_out += u64::from(is_packet);
+            return Ok(());
+        }
         match event {
             Event::Packet { offset, frame } => {
-                self.packets += 1;
-                self.packet(origin, &PacketView::new(*offset, frame, self.secrets()))
+                self.packet(origin, PacketView::new(*offset, frame, self.secrets()))
             }
             Event::Broken(broken) => {
-                self.broken += 1;
-                self.packet(origin, &PacketView::of_broken(broken, self.secrets()))
+                self.packet(origin, PacketView::of_broken(broken, self.secrets()))
             }
             Event::Problem(problem) => self.problem(origin, problem.clone()),
             Event::Unread { offset, bytes, masked } => {
@@ -159,12 +171,27 @@ impl Printer {
         }
     }
 
-    fn packet(&mut self, origin: Origin, packet: &PacketView) -> io::Result<()> {
+    fn packet(&mut self, origin: Origin, mut packet: PacketView) -> io::Result<()> {
         let secrets = self.secrets();
+        let mut user = None;
+        if let (Some(connection), Some(from)) = (origin.connection, origin.from) {
+            let context = self.contexts.entry(connection).or_default();
+            packet.answers = context.see(from, &packet);
+            user = context.user();
+        }
+        let packet = &packet;
+        if !self.show.packet.is_empty() && !self.show.packet.contains(&packet.command) {
+            self.left_out += 1;
+            return Ok(());
+        }
+        match packet.rest {
+            None => self.packets += 1,
+            Some(_) => self.broken += 1,
+        }
         if self.show.json {
             json::packet(&mut self.out, origin, packet, secrets == Secrets::Shown)?;
         } else {
-            let is_first = self.explained.insert(packet.command);
+            let is_first = !self.show.brief && self.explained.insert(packet.command);
             let page = text::Page {
                 paint: self.paint,
                 full: self.show.full,
@@ -172,7 +199,11 @@ impl Printer {
                 explain: is_first,
                 secrets,
             };
-            page.packet(&mut self.out, origin, packet)?;
+            if self.show.brief {
+                brief::packet(&mut self.out, page, origin, user, packet)?;
+            } else {
+                page.packet(&mut self.out, origin, user, packet)?;
+            }
             self.columns |= !packet.fields.is_empty();
         }
         packet.problems().try_for_each(|problem| self.problem(origin, problem))
@@ -208,13 +239,27 @@ impl Printer {
             json::unread(&mut self.out, origin, offset, bytes, shown)
         } else if shown {
             text::unread(&mut self.out, self.paint, self.show.full, bytes)
+        } else if self.secrets() == Secrets::Shown {
+            text::masked(&mut self.out, self.paint, bytes.len())
         } else {
             Ok(())
         }
     }
 
+    /// Whether what comes from there is printed.
+    fn wants_connection(&self, origin: Origin) -> bool {
+        let wanted = &self.show.connection;
+        wanted.is_empty() || origin.connection.is_none_or(|number| wanted.contains(&number))
+    }
+
     /// Prints what happens to a connection.
     pub(crate) fn note(&mut self, origin: Origin, note: &Note) -> io::Result<()> {
+        if let (Some(connection), Note::Closed | Note::Said(_)) = (origin.connection, note) {
+            self.contexts.remove(&connection);
+        }
+        if !self.wants_connection(origin) {
+            return Ok(());
+        }
         if self.show.json {
             json::note(&mut self.out, origin, note)
         } else {
@@ -241,7 +286,8 @@ impl Printer {
     /// Prints a sum, and says whether everything was read.
     pub(crate) fn finish(mut self, input: &str) -> Result<(), Failure> {
         if !self.show.json {
-            text::sum(&mut self.out, self.paint, self.packets, self.broken)?;
+            let Self { packets, broken, left_out, .. } = self;
+            text::sum(&mut self.out, self.paint, packets, broken, left_out)?;
         }
         self.flush()?;
         match self.first_problem {
@@ -250,7 +296,11 @@ impl Printer {
                 input: input.to_owned(),
                 first,
                 more: self.problems.saturating_sub(1),
-                hint: if self.guessed_binary && self.packets == 0 { GUESSED_BINARY } else { "" },
+                hint: if self.guessed_binary && self.packets + self.broken == 0 {
+                    GUESSED_BINARY
+                } else {
+                    ""
+                },
             }),
         }
     }

@@ -3,13 +3,13 @@ mod dissector;
 
 use std::io::{self, Write};
 
-use mig33_codec::{
-    Command, Direction, PacketInfo, ValueSet, catalogue, other_commands, value_sets,
-};
+use mig33_codec::{Direction, PacketInfo, ValueSet, catalogue, other_commands, value_sets};
 
 use crate::args::Packets;
 use crate::error::Failure;
+use crate::names::{NoPacket, find};
 use crate::print::plain_docs;
+use crate::view::holds_time;
 
 /// Runs the command.
 pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
@@ -17,10 +17,11 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
     let mut out = io::BufWriter::new(stdout.lock());
     match &args.name {
         None if args.wireshark => dissector::write(&mut out)?,
+        None if args.list => list(&mut out)?,
         None if args.markdown => all_markdown(&mut out)?,
         None => all_text(&mut out)?,
         Some(name) => {
-            let command = find(name).ok_or_else(|| Failure::NoPacket(name.clone()))?;
+            let command = find(name).ok_or_else(|| Failure::NoPacket(NoPacket(name.clone())))?;
             match command.info() {
                 Some(packet) if args.markdown => packet_markdown(&mut out, packet)?,
                 Some(packet) => {
@@ -38,18 +39,19 @@ pub(crate) fn run(args: &Packets) -> Result<(), Failure> {
     Ok(())
 }
 
+const TIME: &str = "ms since 1970";
+
 const OTHER: &str = "A command of a service beside the chat. Nothing is known of its blocks; they are shown as they are.";
 
-/// A packet by its number, or by its name here or in the protocol article, in any case.
-fn find(name: &str) -> Option<Command> {
-    let upper = name.to_uppercase();
-    let by_number = name.parse().ok().map(Command).filter(|command| command.name().is_some());
-    let by_seed = || {
-        let has_name = |seed: &&str| seed.split(" / ").any(|part| part == upper);
-        let packet = catalogue().iter().find(|packet| packet.seed.as_ref().is_some_and(has_name));
-        packet.map(|packet| packet.command)
-    };
-    by_number.or_else(|| Command::named(&upper)).or_else(by_seed)
+/// A line a packet.
+fn list(out: &mut dyn Write) -> io::Result<()> {
+    for packet in catalogue() {
+        let (number, name, way) = (packet.command.0, packet.name, way(packet.direction));
+        writeln!(out, "{number:>5}  {name:<32}  {way}")?;
+    }
+    other_commands().iter().try_for_each(|(number, name)| {
+        writeln!(out, "{number:>5}  {name:<32}  a service beside the chat")
+    })
 }
 
 fn all_text(out: &mut dyn Write) -> io::Result<()> {
@@ -76,7 +78,12 @@ fn packet_text(out: &mut dyn Write, packet: &PacketInfo) -> io::Result<()> {
     writeln!(out, "{:>7}  {:<28}  {:<12}  values", "block", "field", "type")?;
     for field in packet.fields {
         let kind = field.kind.to_string();
-        let values = field.values.unwrap_or(if field.secret { "(secret)" } else { "" });
+        let values = match field.values {
+            Some(set) => set,
+            None if field.secret => "(secret)",
+            None if holds_time(field) => TIME,
+            None => "",
+        };
         let line = format!("{:>7}  {:<28}  {kind:<12}  {values}", field.id, field.name);
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -100,8 +107,13 @@ fn all_markdown(out: &mut dyn Write) -> io::Result<()> {
         "# Packets\n\n\
          Every packet that this project reads and writes, from its own table. `cargo xtask docs` writes this page; what\n\
          the packets are for, and when they are sent, says [wire.md](../spec/wire.md).\n\n\
+         A packet is nine bytes and its blocks: `02`, the command (2 bytes), the transaction number (2), and how many\n\
+         bytes of blocks follow (4). A block is its id (2 bytes), its length (4) and its content. Blocks come in any\n\
+         order, and each may be left out. *The protocol article* is the description of the first handsets that this\n\
+         project started from; it had other names for some packets, which `mig33` takes as well.\n\n\
          All integers are big-endian. `list(;)` is strings joined by that character, `string_array` strings separated by\n\
-         a zero byte, `u8_array` and `u64_array` values back to back. A secret is shown to nobody.\n\n\
+         a zero byte, `u8_array` and `u64_array` values back to back. A secret is masked\n\
+         wherever packets are printed.\n\n\
          | command | packet | sent by |\n|---|---|---|"
     )?;
     for packet in catalogue() {
@@ -146,6 +158,7 @@ fn packet_markdown(out: &mut dyn Write, packet: &PacketInfo) -> io::Result<()> {
         let values = match field.values {
             Some(set) => link(set),
             None if field.secret => "secret".to_owned(),
+            None if holds_time(field) => TIME.to_owned(),
             None => String::new(),
         };
         writeln!(out, "| {} | `{}` | {} | {values} |", field.id, field.name, field.kind)?;
@@ -166,21 +179,5 @@ const fn sender(direction: Direction) -> &'static str {
         Direction::ClientToServer => "client",
         Direction::ServerToClient => "server",
         Direction::Both => "both",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_are_found_by_any_of_their_names() {
-        assert_eq!(find("200"), Some(Command::LOGIN));
-        assert_eq!(find("login"), Some(Command::LOGIN));
-        assert_eq!(find("LOGIN_1"), Some(Command::LOGIN));
-        assert_eq!(find("recv_msg"), Some(Command::MESSAGE));
-        assert_eq!(find("IM_LOGIN"), Some(Command(206)));
-        assert_eq!(find("55555"), None);
-        assert_eq!(find("HELLO"), None);
     }
 }

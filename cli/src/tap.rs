@@ -25,7 +25,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs the command until it is told to stop.
 pub(crate) fn run(args: &Tap) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::System)?;
     let done = runtime.block_on(tap(args));
     runtime.shutdown_background();
     done
@@ -35,13 +38,13 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     let listen = |error| Failure::Listen { address: args.listen.clone(), error };
     let listener = TcpListener::bind(args.listen.as_str()).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let printer = Printer::to_stdout(args.show);
+    let printer = Printer::to_stdout(args.show.clone());
     let recorder = match &args.write {
         Some(path) => Some(Recorder::create(path, args.force, address.port(), printer.secrets())?),
         None => None,
     };
     // before anybody is told that it listens, and may stop it
-    let mut stop = Stop::new()?;
+    let mut stop = Stop::new().map_err(Failure::System)?;
     let (seen, traffic) = mpsc::channel(WAITING);
     let mut shown = tokio::task::spawn_blocking(move || show(address, traffic, printer, recorder));
     let mut relays = JoinSet::new();
@@ -57,7 +60,7 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
             Some(_) = relays.join_next() => {}
-            done = &mut shown => return done.map_err(io::Error::from)?,
+            done = &mut shown => return done.map_err(|error| Failure::System(error.into()))?,
             () = stop.heard() => break,
         }
     }
@@ -65,7 +68,7 @@ async fn tap(args: &Tap) -> Result<(), Failure> {
     drop(seen);
     // when nobody takes what is still to be printed, it takes telling twice
     tokio::select! {
-        done = shown => done.map_err(io::Error::from)?,
+        done = shown => done.map_err(|error| Failure::System(error.into()))?,
         () = stop.heard() => Ok(()),
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct PacketView {
     pub(crate) fields: Vec<FieldView>,
     /// The end of a broken packet, which is no block.
     pub(crate) rest: Option<Rest>,
+    /// The request that it answers, if that was seen.
+    pub(crate) answers: Option<Command>,
 }
 
 /// What follows the blocks of a broken packet that can be read.
@@ -77,6 +79,7 @@ impl PacketView {
             length: frame.wire_len(),
             fields: Vec::new(),
             rest: None,
+            answers: None,
         };
         view.read(frame.blocks(), secrets);
         view
@@ -92,6 +95,7 @@ impl PacketView {
             length: broken.bytes.len(),
             fields: Vec::new(),
             rest: None,
+            answers: None,
         };
         view.read(blocks, secrets);
         let at = broken.bytes.len() - rest.len();
@@ -206,9 +210,14 @@ impl Value {
     }
 }
 
-/// Whether text is without control characters but those that lay it out.
+/// Whether what may be text or anything is text: what is none has a zero byte sooner or later.
 pub(crate) fn is_plain(text: &str) -> bool {
-    !text.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+    !text.contains('\0')
+}
+
+/// Whether a field holds times, as ms since 1970.
+pub(crate) fn holds_time(field: &FieldInfo) -> bool {
+    field.name.contains("time") && matches!(field.kind, FieldKind::U64 | FieldKind::U64Array)
 }
 
 /// The name of a field's value.

@@ -89,8 +89,14 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Measure the bridge beside plain TCP, in one run
+    /// Measure the bridge beside plain TCP, HAProxy, websocat and websockify, in one run; installs what is missing
     Bridge {
+        /// Measure these only: tcp, haproxy, websocat, websockify, bridge, resume
+        #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+        only: Vec<String>,
+        /// Print one JSON object in place of a table
+        #[arg(long)]
+        json: bool,
         /// Arguments for the load tool, after `--`
         #[arg(last = true)]
         args: Vec<String>,
@@ -131,8 +137,11 @@ fn main() -> ExitCode {
         Command::Bench(Bench::Codec { args }) => bench::codec(&workspace, &args),
         Command::Bench(Bench::Instructions { accept }) => instructions::command(&workspace, accept),
         Command::Docs => docs::command(&workspace),
-        Command::Bench(Bench::Bridge { args }) => bench::run(&workspace, "bridge", &args),
-        Command::Bench(Bench::Memory { args }) => bench::run(&workspace, "memory", &args),
+        Command::Bench(Bench::Bridge { only, json, mut args }) => {
+            args.extend(json.then(|| "--json".to_owned()));
+            bench::bridge(&workspace, &only, &args)
+        }
+        Command::Bench(Bench::Memory { args }) => bench::memory(&workspace, &args),
     });
     if let Some(signal) = signals::received() {
         eprintln!("stopped");

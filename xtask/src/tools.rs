@@ -38,8 +38,9 @@ pub(crate) enum Source {
     Crate {
         package: &'static str,
         args: &'static [&'static str],
-        /// How well it is optimised: the better, the longer it takes to build.
-        opt_level: &'static str,
+        /// How well it is optimised: the better, the longer it takes to build. None: as its authors have it, for what
+        /// is measured.
+        opt_level: Option<&'static str>,
         /// About how long that is, on two cores.
         minutes: u32,
     },
@@ -65,7 +66,7 @@ pub(crate) const TRUNK: Tool = Tool {
     source: Source::Crate {
         package: "trunk",
         args: &["--locked", "--no-default-features"],
-        opt_level: "0",
+        opt_level: Some("0"),
         minutes: 4,
     },
 };
@@ -79,7 +80,7 @@ pub(crate) const WASM_BINDGEN: Tool = Tool {
         package: "wasm-bindgen-cli",
         args: &["--no-default-features", "--bin=wasm-bindgen"],
         // it has megabytes to work on
-        opt_level: "1",
+        opt_level: Some("1"),
         minutes: 2,
     },
 };
@@ -105,7 +106,7 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     source: Source::Crate {
         package: "cargo-deny",
         args: &["--locked"],
-        opt_level: "0",
+        opt_level: Some("0"),
         minutes: 1,
     },
 };
@@ -117,7 +118,7 @@ pub(crate) const CARGO_FUZZ: Tool = Tool {
     source: Source::Crate {
         package: "cargo-fuzz",
         args: &["--locked"],
-        opt_level: "0",
+        opt_level: Some("0"),
         minutes: 1,
     },
 };
@@ -137,6 +138,37 @@ pub(crate) const CHROMIUM: Tool =
 /// Reads a capture with our dissector, for the tests to compare.
 pub(crate) const TSHARK: Tool =
     Tool { name: "tshark", version: Wanted::Any, source: Source::Apt { package: "tshark" } };
+
+/// A proxy that the bridge is measured beside.
+pub(crate) const HAPROXY: Tool =
+    Tool { name: "haproxy", version: Wanted::Any, source: Source::Apt { package: "haproxy" } };
+
+/// A bridge that ours is measured beside.
+pub(crate) const WEBSOCAT: Tool = Tool {
+    name: "websocat",
+    version: Wanted::Exactly("1.14.1"),
+    source: Source::Crate {
+        package: "websocat",
+        // all that it has by default but TLS, which needs OpenSSL's headers and is not measured
+        args: &[
+            "--locked",
+            "--no-default-features",
+            "--features=signal_handler,tokio-process,unix_stdio,compression",
+        ],
+        opt_level: None,
+        minutes: 3,
+    },
+};
+
+/// Another one.
+pub(crate) const WEBSOCKIFY: Tool = Tool {
+    name: "websockify",
+    version: Wanted::Any,
+    source: Source::Apt { package: "websockify" },
+};
+
+/// What the bridge is measured beside.
+pub(crate) const FOR_COMPARISON: [Tool; 3] = [HAPROXY, WEBSOCAT, WEBSOCKIFY];
 
 /// What the page is built with.
 pub(crate) const FOR_PAGE: &[Tool] = &[WASM_TARGET, TRUNK, WASM_BINDGEN, WASM_OPT, ESBUILD];
@@ -162,6 +194,22 @@ impl Toolbox {
             }
         }
         Ok(toolbox)
+    }
+
+    /// As [`prepare`](Self::prepare) for what can be done without: tells what is missing, and why.
+    pub(crate) fn prepare_if_possible(
+        workspace: &Workspace,
+        step: &mut Step,
+        tools: impl IntoIterator<Item = Tool>,
+    ) -> Self {
+        let mut toolbox = Self::default();
+        for tool in tools {
+            match toolbox.find_or_install(workspace, step, &tool) {
+                Ok(program) => toolbox.found.extend(program.map(|program| (tool.name, program))),
+                Err(error) => step.say(format_args!("without {}: {error:#}", tool.name)),
+            }
+        }
+        toolbox
     }
 
     /// Whether a tool is there.
@@ -217,10 +265,10 @@ impl Toolbox {
                 install::from_npm(step, tool.name, &version, package, npm_version)
             }
             Source::Apt { package } => {
-                if version::which(tool.name).is_none() {
+                if version::installed(tool.name).is_none() {
                     install::from_apt(step, tool.name, package)?;
                 }
-                Ok(version::which(tool.name))
+                Ok(version::installed(tool.name))
             }
         }
     }

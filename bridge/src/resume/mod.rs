@@ -3,6 +3,7 @@
 //! A client's first message says whether it is new; [`Registry`] knows the sessions that can be gone on with, and a
 //! `Session` is one of them.
 
+mod connected;
 mod control;
 mod keepalive;
 mod opening;

@@ -13,6 +13,7 @@ use super::token::Token;
 use crate::close::End;
 use crate::limits::LimitSettings;
 use crate::metrics::TunnelMetrics;
+use crate::tunnel::Framing;
 use crate::websocket::Reader;
 
 /// What sessions may take.
@@ -28,6 +29,8 @@ pub struct Limits {
     pub detached_per_address: usize,
     /// What one client may.
     pub client: LimitSettings,
+    /// What the streams are made of.
+    pub framing: Framing,
 }
 
 /// All sessions of a bridge; `C` is what clients' sockets are.
@@ -321,6 +324,7 @@ mod tests {
             detached: 3,
             detached_per_address: 2,
             client: LimitSettings::default(),
+            framing: Framing::Checked,
         };
         Registry::new(limits, Arc::default(), TaskTracker::new())
     }

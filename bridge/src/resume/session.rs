@@ -4,17 +4,16 @@
 //! parts without I/O (`to_server`, `replay`, `keepalive`, `control`).
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mig33_codec::Scanner;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, info};
 
+use super::connected::Connected;
 use super::control::{self, Answer, Reason};
 use super::registry::{Arrival, Membership, Newcomer, Registry, Waiting};
 use super::replay::Replay;
@@ -23,11 +22,11 @@ use crate::close::End;
 use crate::limits::{Idle, Throttle};
 use crate::metrics::{TunnelMetrics, closed};
 use crate::timer::timer_is_set;
+use crate::tunnel::Track;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
-    Backlog, Beat, Heartbeat, MAX_ANSWERS, Message, PERIOD, Reader, Scratch, close_client,
-    close_upstream, scratch,
+    Batch, Beat, MAX_ANSWERS, Message, PERIOD, Scratch, close_client, close_upstream, scratch,
 };
 
 /// Bytes of the client's stream that are acknowledged at once.
@@ -47,7 +46,7 @@ pub(super) struct Session<C, U> {
     server: U,
     to_server: ToServer,
     /// Follows the server's stream as it is read.
-    from_server: Scanner,
+    from_server: Track,
     replay: Replay,
     /// Why the server's stream has ended, and until when the client may take what is in `replay`.
     server_end: Option<(End, Instant)>,
@@ -57,28 +56,6 @@ pub(super) struct Session<C, U> {
     throttle: Throttle,
     idle: Idle,
     metrics: Arc<TunnelMetrics>,
-}
-
-/// The client's connection.
-#[derive(Debug)]
-struct Connected<C> {
-    socket: C,
-    reader: Reader,
-    to_client: Backlog,
-    /// Bytes of answers to control frames that may be in `to_client`.
-    answers: usize,
-    /// The socket takes no more at the moment.
-    is_full: bool,
-    heartbeat: Heartbeat,
-    beat_at: Instant,
-    /// How much of its stream we have acknowledged.
-    acknowledged: u64,
-    /// When the rest is due.
-    acknowledge_at: Option<Instant>,
-    /// Something has come on it since our answer.
-    is_confirmed: bool,
-    connection: u64,
-    peer: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -114,8 +91,8 @@ where
             idle: Idle::new(limits.client.idle_time()),
             client: Some(Connected::new(arrival, &answer, now)),
             server,
-            to_server: ToServer::new(now),
-            from_server: Scanner::new(),
+            to_server: ToServer::new(limits.framing, now),
+            from_server: Track::new(limits.framing),
             replay: Replay::new(registry.limits().buffer),
             server_end: None,
             detached: None,
@@ -340,12 +317,15 @@ where
             Poll::Ready(Ok(())) => {}
         }
         client.heartbeat.alive();
-        scratch.packets.clear();
-        scratch.answers.clear();
-        let (packets, to_server, replay) =
-            (&mut scratch.packets, &mut self.to_server, &mut self.replay);
+        let read = into.filled().len();
+        let start = scratch.sampler.start();
+        let Batch { packets, answers, tally: _ } = &mut scratch.batch;
+        packets.clear();
+        answers.clear();
+        let (to_server, replay) = (&mut self.to_server, &mut self.replay);
+        let bytes = scratch.from_client.get(..read).unwrap_or_default();
         let (mut has_message, mut count) = (false, 0);
-        let taken = client.reader.take(into.filled(), &mut scratch.answers, |message| {
+        let taken = client.reader.take(bytes, answers, |message| {
             has_message = true;
             match message {
                 Message::Binary(bytes) => {
@@ -363,23 +343,27 @@ where
         if has_message && !mem::replace(&mut client.is_confirmed, true) {
             self.membership.confirm();
         }
-        if !scratch.answers.is_empty() {
-            client.answers += scratch.answers.len();
-            client.to_client.push(&scratch.answers);
+        if !answers.is_empty() {
+            client.answers += answers.len();
+            client.to_client.push(answers);
         }
-        if !scratch.packets.is_empty() {
-            self.throttle.pay(scratch.packets.len(), count);
+        if !packets.is_empty() {
+            self.throttle.pay(packets.len(), count);
             self.idle.moved();
+            self.to_server.write(packets, &mut self.server, cx);
+            let length = packets.len();
+            self.count_to_server(length);
+            if let Some(start) = start {
+                self.metrics.to_upstream_took(start.elapsed());
+            }
         }
-        self.to_server.write(&scratch.packets, &mut self.server, cx);
-        self.count_to_server(scratch.packets.len());
         taken.map(|()| true)
     }
 
     fn count_to_server(&mut self, bytes: usize) {
-        let packets = self.to_server.take_packets();
-        if bytes > 0 || packets > 0 {
-            self.metrics.count_from_client(bytes, packets);
+        let tally = self.to_server.tally();
+        if bytes > 0 || !tally.is_empty() {
+            self.metrics.count_from_client(bytes, tally);
         }
     }
 
@@ -398,7 +382,7 @@ where
         if room == 0 || self.server_end.is_some() {
             return Ok(false);
         }
-        let buffer = &mut scratch.from_upstream;
+        let Scratch { from_upstream: buffer, batch: Batch { tally, .. }, sampler, .. } = scratch;
         let mut into =
             ReadBuf::new(buffer.get_mut(HEADER_ROOM..HEADER_ROOM + room).unwrap_or_default());
         let count = match Pin::new(&mut self.server).poll_read(cx, &mut into) {
@@ -416,17 +400,19 @@ where
                 End::UpstreamCut
             }));
         }
+        let start = sampler.start();
         let bytes = buffer.get(HEADER_ROOM..HEADER_ROOM + count).unwrap_or_default();
         let pings = self.to_server.pings();
         let is_open = pings.is_open();
-        let scanned = self.from_server.advance_with(bytes, |header| {
+        let scanned = self.from_server.advance(bytes, |header| {
+            tally.add(&header);
             if !is_open {
                 pings.answered(&header);
             }
         });
         match scanned {
-            Ok(scan) => {
-                self.metrics.count_from_upstream(count, scan.packets);
+            Ok(_) => {
+                self.metrics.count_from_upstream(count, tally);
                 self.idle.moved();
             }
             Err(error) => return Ok(self.server_ended(End::UpstreamFraming(error))),
@@ -441,8 +427,11 @@ where
         }
         self.replay.push(bytes);
         if let Some(client) = &mut self.client {
-            let start = frames::put_binary_header(buffer, count);
-            client.send(buffer.get(start..HEADER_ROOM + count).unwrap_or_default(), cx)?;
+            let frame = frames::put_binary_header(buffer, count);
+            client.send(buffer.get(frame..HEADER_ROOM + count).unwrap_or_default(), cx)?;
+            if let Some(start) = start {
+                self.metrics.to_client_took(start.elapsed());
+            }
         }
         Ok(true)
     }
@@ -497,51 +486,5 @@ where
             }
         };
         tokio::join!(client, server);
-    }
-}
-
-impl<C: AsyncRead + AsyncWrite + Unpin> Connected<C> {
-    /// A connection whose client is told `answer` first.
-    fn new(arrival: Arrival<C>, answer: &Answer, now: Instant) -> Self {
-        let Arrival { socket, reader, connection, peer } = arrival;
-        let mut to_client = Backlog::default();
-        to_client.push(&frames::text(answer.to_text()));
-        Self {
-            socket,
-            reader,
-            to_client,
-            answers: 0,
-            is_full: false,
-            heartbeat: Heartbeat::default(),
-            beat_at: now + PERIOD,
-            acknowledged: 0,
-            acknowledge_at: None,
-            is_confirmed: false,
-            connection,
-            peer,
-        }
-    }
-
-    /// Writes what waits.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
-        if self.to_client.is_empty() {
-            return Ok(Poll::Ready(()));
-        }
-        match self.to_client.poll_write(&mut self.socket, cx) {
-            Poll::Pending => {
-                self.is_full = true;
-                return Ok(Poll::Pending);
-            }
-            Poll::Ready(Ok(())) => self.answers = 0,
-            Poll::Ready(Err(_)) => return Err(End::ClientGone),
-        }
-        if mem::take(&mut self.is_full) {
-            self.heartbeat.alive();
-        }
-        Ok(Poll::Ready(()))
-    }
-
-    fn send(&mut self, frame: &[u8], cx: &mut Context<'_>) -> Result<(), End> {
-        self.to_client.write_or_keep(frame, &mut self.socket, cx).map_err(|_| End::ClientGone)
     }
 }

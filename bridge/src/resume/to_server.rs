@@ -1,22 +1,23 @@
 //! The client's stream, on its way to the server: checked as it comes, counted as it is written.
 use std::io;
-use std::mem;
 use std::task::{Context, Poll, ready};
 
-use mig33_codec::{Command, FrameError, Scanner};
+use mig33_codec::{Command, FrameError};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::keepalive::{PING, Pings};
+use crate::metrics::Tally;
+use crate::tunnel::{Framing, Track};
 use crate::websocket::Backlog;
 
 /// A stream whose offset is what the server's socket has taken, and never what we have only read.
 #[derive(Debug)]
 pub(super) struct ToServer {
     /// Follows what was read.
-    checked: Scanner,
+    checked: Track,
     /// Follows what was written; its offset is the stream's.
-    written: Scanner,
+    written: Track,
     backlog: Backlog,
     /// A PING of our own that is on its way, and in no offset.
     ping: Backlog,
@@ -24,23 +25,23 @@ pub(super) struct ToServer {
     last_written: Instant,
     has_logged_out: bool,
     pings: Pings,
-    /// Packets that became whole and are not counted yet.
-    packets: usize,
+    /// Packets that are written and not counted yet.
+    tally: Tally,
     /// The server takes nothing any more.
     is_deaf: bool,
 }
 
 impl ToServer {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(framing: Framing, now: Instant) -> Self {
         Self {
-            checked: Scanner::new(),
-            written: Scanner::new(),
+            checked: Track::new(framing),
+            written: Track::new(framing),
             backlog: Backlog::default(),
             ping: Backlog::default(),
             last_written: now,
             has_logged_out: false,
             pings: Pings::default(),
-            packets: 0,
+            tally: Tally::default(),
             is_deaf: false,
         }
     }
@@ -50,7 +51,7 @@ impl ToServer {
     /// # Errors
     /// They are no packets.
     pub(super) fn check(&mut self, bytes: &[u8]) -> Result<usize, FrameError> {
-        self.checked.advance(bytes).map(|scan| scan.packets)
+        self.checked.advance(bytes, |_| {}).map(|scan| scan.packets)
     }
 
     /// How much of the stream is written.
@@ -73,9 +74,9 @@ impl ToServer {
         &mut self.pings
     }
 
-    /// Packets that became whole since this was asked last.
-    pub(super) fn take_packets(&mut self) -> usize {
-        mem::take(&mut self.packets)
+    /// Packets whose headers were written and that are not counted yet.
+    pub(super) const fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     /// Writes what was checked, and keeps what the server does not take.
@@ -89,12 +90,8 @@ impl ToServer {
             return;
         }
         let result = if self.ping.is_empty() {
-            let note = note(
-                &mut self.written,
-                &mut self.has_logged_out,
-                &mut self.pings,
-                &mut self.packets,
-            );
+            let note =
+                note(&mut self.written, &mut self.has_logged_out, &mut self.pings, &mut self.tally);
             self.backlog.write_or_keep_with(bytes, server, cx, note)
         } else {
             self.backlog.push(bytes);
@@ -114,12 +111,8 @@ impl ToServer {
         }
         let mut result = self.ping.poll_write(server, cx);
         if matches!(result, Poll::Ready(Ok(()))) {
-            let note = note(
-                &mut self.written,
-                &mut self.has_logged_out,
-                &mut self.pings,
-                &mut self.packets,
-            );
+            let note =
+                note(&mut self.written, &mut self.has_logged_out, &mut self.pings, &mut self.tally);
             result = self.backlog.poll_write_with(server, cx, note);
         }
         let result = ready!(result);
@@ -130,7 +123,7 @@ impl ToServer {
     /// Whether a PING of our own would stand between two packets.
     pub(super) fn takes_ping(&self) -> bool {
         !self.is_deaf
-            && self.written.at_boundary()
+            && self.written.takes_packet()
             && self.backlog.is_empty()
             && self.ping.is_empty()
     }
@@ -177,17 +170,18 @@ impl ToServer {
 
 /// Notes what the server's socket has taken.
 fn note<'a>(
-    written: &'a mut Scanner,
+    written: &'a mut Track,
     has_logged_out: &'a mut bool,
     pings: &'a mut Pings,
-    packets: &'a mut usize,
+    tally: &'a mut Tally,
 ) -> impl FnMut(&[u8]) + 'a {
     move |bytes| {
-        let scan = written.advance_with(bytes, |header| {
+        let scan = written.advance(bytes, |header| {
             *has_logged_out |= header.command == Command::LOGOUT;
             pings.written(&header);
+            tally.add(&header);
         });
-        *packets += scan.expect("it was checked as it came").packets;
+        debug_assert!(scan.is_ok(), "it was checked as it came");
     }
 }
 
@@ -217,11 +211,11 @@ mod tests {
     async fn only_what_is_written_counts_and_the_rest_can_be_discarded() {
         let mut cx = Context::from_waker(Waker::noop());
         let (mut near, mut far) = pipe(12);
-        let mut stream = ToServer::new(Instant::now());
+        let mut stream = ToServer::new(Framing::Checked, Instant::now());
         let packets = [PING, LOGOUT].concat();
         stream.check(&packets).unwrap();
         stream.write(&packets, &mut near, &mut cx);
-        assert_eq!(stream.take_packets(), 1);
+        assert_eq!(stream.tally().take_total(), 1);
         assert_eq!((stream.offset(), stream.has_logged_out()), (12, false));
         assert!(stream.poll_flush(&mut near, &mut cx).is_pending());
         stream.discard();
@@ -230,7 +224,7 @@ mod tests {
         stream.check(&[&packets[12..], &PING].concat()).unwrap();
         assert_eq!(read(&mut far, &mut cx), packets[..12]);
         stream.write(&packets[12..], &mut near, &mut cx);
-        assert_eq!(stream.take_packets(), 1);
+        assert_eq!(stream.tally().take_total(), 1);
         assert_eq!((stream.offset(), stream.has_logged_out()), (18, true));
         assert_eq!(read(&mut far, &mut cx), packets[12..]);
     }
@@ -239,20 +233,20 @@ mod tests {
     async fn our_ping_goes_before_what_comes_later_and_counts_nowhere() {
         let mut cx = Context::from_waker(Waker::noop());
         let (mut near, mut far) = pipe(4);
-        let mut stream = ToServer::new(Instant::now());
+        let mut stream = ToServer::new(Framing::Checked, Instant::now());
         assert!(stream.takes_ping());
         stream.send_ping(Instant::now());
         assert!(!stream.takes_ping());
         stream.check(&LOGOUT).unwrap();
         stream.write(&LOGOUT, &mut near, &mut cx);
-        assert_eq!(stream.take_packets(), 0);
+        assert_eq!(stream.tally().take_total(), 0);
         let mut got = Vec::new();
         while got.len() < 18 {
             let _ = stream.poll_flush(&mut near, &mut cx);
             got.extend(read(&mut far, &mut cx));
         }
         assert_eq!(got, [PING, LOGOUT].concat());
-        assert_eq!((stream.offset(), stream.take_packets()), (9, 1));
+        assert_eq!((stream.offset(), stream.tally().take_total()), (9, 1));
     }
 
     #[tokio::test]
@@ -260,7 +254,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let (mut near, far) = pipe(100);
         drop(far);
-        let mut stream = ToServer::new(Instant::now());
+        let mut stream = ToServer::new(Framing::Checked, Instant::now());
         stream.check(&LOGOUT).unwrap();
         stream.write(&LOGOUT, &mut near, &mut cx);
         assert_eq!(stream.offset(), 0);

@@ -1,19 +1,26 @@
 //! Client to server: a client's bytes in, whole packets and answers to control frames out. No I/O.
 use mig33_codec::Scanner;
 
+use super::framing::Framing;
 use crate::close::End;
+use crate::metrics::Tally;
 use crate::websocket::{Message, Reader};
 
 /// What reads a client's packets. At rest it holds no buffer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inbound {
     reader: Reader,
-    packets: Scanner,
+    /// None where any bytes may come.
+    packets: Option<Scanner>,
 }
 
 impl Inbound {
+    pub(super) fn new(framing: Framing) -> Self {
+        Self { reader: Reader::default(), packets: framing.scanner() }
+    }
+
     /// Takes the stream's next bytes. Appends the packets in them to `upstream`, and what the client has to be answered
-    /// to `client`; tells how many packets there were.
+    /// to `client`, and counts the packets in `tally`; tells how many there were.
     ///
     /// # Errors
     /// Why the tunnel has to end. What came before stands in `upstream`.
@@ -22,16 +29,21 @@ impl Inbound {
         bytes: &[u8],
         upstream: &mut Vec<u8>,
         client: &mut Vec<u8>,
+        tally: &mut Tally,
     ) -> Result<usize, End> {
         let mut count = 0;
         let packets = &mut self.packets;
         let taken = self.reader.take(bytes, client, |message| {
             let Message::Binary(message) = message else { return Err(End::ClientText) };
-            let scan = packets.advance(message).map_err(End::ClientFraming)?;
-            if scan.packets == 0 || !packets.at_boundary() {
-                return Err(End::ClientPartial);
+            if let Some(packets) = packets {
+                let scan = packets
+                    .advance_with(message, |header| tally.add(&header))
+                    .map_err(End::ClientFraming)?;
+                if scan.packets == 0 || !packets.at_boundary() {
+                    return Err(End::ClientPartial);
+                }
+                count += scan.packets;
             }
-            count += scan.packets;
             upstream.extend_from_slice(message);
             Ok(())
         });
@@ -63,13 +75,13 @@ mod tests {
 
     fn take(inbound: &mut Inbound, bytes: &[u8]) -> (Result<usize, End>, Vec<u8>, Vec<u8>) {
         let (mut upstream, mut client) = (Vec::new(), Vec::new());
-        let taken = inbound.take(bytes, &mut upstream, &mut client);
+        let taken = inbound.take(bytes, &mut upstream, &mut client, &mut Tally::default());
         (taken, upstream, client)
     }
 
     #[test]
     fn several_packets_in_several_messages_come_out_at_once() {
-        let mut inbound = Inbound::default();
+        let mut inbound = Inbound::new(Framing::Checked);
         let stream = [masked(0x82, &[PING, PING].concat()), masked(0x82, &PING)].concat();
         assert_eq!(take(&mut inbound, &stream), (Ok(3), [PING, PING, PING].concat(), vec![]));
         assert!(inbound.into_reader().at_rest(), "nothing is held at rest");
@@ -80,7 +92,7 @@ mod tests {
         // one message in two frames
         let stream = [masked(0x02, &PING[..4]), masked(0x80, &PING[4..])].concat();
         for cut in 0..=stream.len() {
-            let mut inbound = Inbound::default();
+            let mut inbound = Inbound::new(Framing::Checked);
             let first = take(&mut inbound, &stream[..cut]);
             let second = take(&mut inbound, &stream[cut..]);
             assert_eq!(first.0.unwrap() + second.0.unwrap(), 1, "cut at {cut}");
@@ -100,11 +112,13 @@ mod tests {
             (masked(0x88, &[3, 233]), End::ClientClosed { code: 1001 }),
         ];
         for (bad, end) in cases {
-            let (taken, upstream, _) = take(&mut Inbound::default(), &[good.clone(), bad].concat());
+            let (taken, upstream, _) =
+                take(&mut Inbound::new(Framing::Checked), &[good.clone(), bad].concat());
             assert_eq!(taken, Err(end));
             assert_eq!(upstream, PING);
         }
-        let (taken, _, _) = take(&mut Inbound::default(), &masked(0x82, b"GET / HTTP/1.1"));
+        let (taken, _, _) =
+            take(&mut Inbound::new(Framing::Checked), &masked(0x82, b"GET / HTTP/1.1"));
         assert!(matches!(taken, Err(End::ClientFraming(_))), "{taken:?}");
     }
 }

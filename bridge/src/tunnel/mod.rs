@@ -4,6 +4,7 @@
 //! [`crate::close`]); this file moves the bytes. Each direction reads only while nothing that it has read
 //! before is still waiting: a side that is ahead is not read.
 
+mod framing;
 mod inbound;
 mod outbound;
 
@@ -17,6 +18,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub use self::framing::Framing;
+pub(crate) use self::framing::Track;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
@@ -24,8 +27,8 @@ use crate::limits::{Idle, Throttle};
 use crate::metrics::TunnelMetrics;
 use crate::timer::timer_is_set;
 use crate::websocket::{
-    Backlog, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, close_client, close_upstream, frames,
-    scratch,
+    Backlog, Batch, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, close_client, close_upstream,
+    frames, scratch,
 };
 
 /// Both connections, and what is on the way between them.
@@ -64,8 +67,8 @@ where
             client,
             upstream,
             early,
-            inbound: Inbound::default(),
-            outbound: Outbound::default(),
+            inbound: Inbound::new(Framing::Checked),
+            outbound: Outbound::new(Framing::Checked),
             to_client: Backlog::default(),
             to_upstream: Backlog::default(),
             answers: 0,
@@ -77,6 +80,12 @@ where
             idle: Idle::default(),
             metrics,
         }
+    }
+
+    /// The same, passing what `framing` says.
+    #[must_use]
+    pub fn with_framing(self, framing: Framing) -> Self {
+        Self { inbound: Inbound::new(framing), outbound: Outbound::new(framing), ..self }
     }
 
     /// How fast the client may send, and how long nothing may move.
@@ -161,7 +170,7 @@ where
     fn move_all(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
         let early = mem::take(&mut self.early);
         if !early.is_empty() {
-            self.take_from_client(&early, &mut scratch.packets, &mut scratch.answers, cx)?;
+            self.take_from_client(&early, &mut scratch.batch, cx)?;
         }
         loop {
             let from_client = self.move_from_client(scratch, cx)?;
@@ -196,24 +205,29 @@ where
             Poll::Ready(Ok(())) => {}
         }
         self.heartbeat.alive();
-        self.take_from_client(into.filled(), &mut scratch.packets, &mut scratch.answers, cx)?;
+        let count = into.filled().len();
+        let start = scratch.sampler.start();
+        let bytes = scratch.from_client.get(..count).unwrap_or_default();
+        self.take_from_client(bytes, &mut scratch.batch, cx)?;
+        if let Some(start) = start {
+            self.metrics.to_upstream_took(start.elapsed());
+        }
         Ok(true)
     }
 
     fn take_from_client(
         &mut self,
         bytes: &[u8],
-        packets: &mut Vec<u8>,
-        answers: &mut Vec<u8>,
+        batch: &mut Batch,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
+        let Batch { packets, answers, tally } = batch;
         packets.clear();
         answers.clear();
-        let taken = self.inbound.take(bytes, packets, answers);
+        let taken = self.inbound.take(bytes, packets, answers, tally);
         if !packets.is_empty() && !self.upstream_deaf {
-            let count = taken.unwrap_or_default();
-            self.metrics.count_from_client(packets.len(), count);
-            self.throttle.pay(packets.len(), count);
+            self.metrics.count_from_client(packets.len(), tally);
+            self.throttle.pay(packets.len(), taken.unwrap_or_default());
             self.idle.moved();
             if self.to_upstream.write_or_keep(packets, &mut self.upstream, cx).is_err() {
                 self.upstream_takes_no_more();
@@ -258,14 +272,21 @@ where
                 End::UpstreamCut
             });
         }
-        let taken =
-            self.outbound.take(&mut scratch.from_upstream, count).map_err(End::UpstreamFraming)?;
-        self.metrics.count_from_upstream(count, taken.packets);
-        if taken.packets > 0 {
+        let start = scratch.sampler.start();
+        let tally = &mut scratch.batch.tally;
+        let taken = self
+            .outbound
+            .take(&mut scratch.from_upstream, count, tally)
+            .map_err(End::UpstreamFraming)?;
+        self.metrics.count_from_upstream(count, tally);
+        if !taken.message.is_empty() {
             self.idle.moved();
             self.to_client
                 .write_or_keep(taken.message, &mut self.client, cx)
                 .map_err(|_| End::ClientGone)?;
+            if let Some(start) = start {
+                self.metrics.to_client_took(start.elapsed());
+            }
         }
         Ok(true)
     }

@@ -1,13 +1,16 @@
 //! Server to client: any bytes in, messages of whole packets out. No I/O.
 use mig33_codec::{FrameError, MAX_PACKET, Scanner};
 
+use super::framing::Framing;
+use crate::metrics::Tally;
 use crate::websocket::frames::{HEADER_ROOM, put_binary_header};
 use crate::websocket::scratch::READ;
 
 /// Puts together whole packets. It holds the beginning of one that has not come in full, and nothing else.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbound {
-    packets: Scanner,
+    /// None where any bytes may come.
+    packets: Option<Scanner>,
     partial: Vec<u8>,
 }
 
@@ -16,11 +19,15 @@ pub(super) struct Outbound {
 pub(super) struct Taken<'a> {
     /// Packets that are in it.
     pub(super) packets: usize,
-    /// One WebSocket message with all of them; empty when none is whole yet.
+    /// One WebSocket message with all of them, or with the bytes as they came; empty when no packet is whole yet.
     pub(super) message: &'a [u8],
 }
 
 impl Outbound {
+    pub(super) fn new(framing: Framing) -> Self {
+        Self { packets: framing.scanner(), partial: Vec::new() }
+    }
+
     /// Where in the shared buffer the upstream's next bytes belong.
     pub(super) fn room<'a>(&self, buffer: &'a mut [u8]) -> &'a mut [u8] {
         let start = HEADER_ROOM + self.partial.len();
@@ -29,7 +36,8 @@ impl Outbound {
         buffer.get_mut(start..start + length).unwrap_or_default()
     }
 
-    /// Takes the bytes that were read into [`room`](Self::room): `count` of them.
+    /// Takes the bytes that were read into [`room`](Self::room): `count` of them. Counts the packets that begin in
+    /// them in `tally`.
     ///
     /// # Errors
     /// The upstream sent what is no packet.
@@ -37,10 +45,17 @@ impl Outbound {
         &mut self,
         buffer: &'a mut [u8],
         count: usize,
+        tally: &mut Tally,
     ) -> Result<Taken<'a>, FrameError> {
         let start = HEADER_ROOM + self.partial.len();
         let end = start + count;
-        let scan = self.packets.advance(buffer.get(start..end).unwrap_or_default())?;
+        let Some(packets) = &mut self.packets else {
+            let message_start = put_binary_header(buffer, count);
+            let message = buffer.get(message_start..end).unwrap_or_default();
+            return Ok(Taken { packets: 0, message });
+        };
+        let bytes = buffer.get(start..end).unwrap_or_default();
+        let scan = packets.advance_with(bytes, |header| tally.add(&header))?;
         if scan.packets == 0 {
             self.partial.extend_from_slice(buffer.get(start..end).unwrap_or_default());
             return Ok(Taken { packets: 0, message: &[] });
@@ -57,9 +72,9 @@ impl Outbound {
         })
     }
 
-    /// Whether the upstream stands between two packets.
-    pub(super) const fn at_boundary(&self) -> bool {
-        self.packets.at_boundary()
+    /// Whether the upstream stands between two packets, or where it may stop anywhere.
+    pub(super) fn at_boundary(&self) -> bool {
+        self.packets.as_ref().is_none_or(Scanner::at_boundary)
     }
 }
 
@@ -86,7 +101,7 @@ mod tests {
 
     /// Feeds a stream in chunks; the messages' payloads.
     fn messages(stream: &[u8], chunks: &[usize]) -> (Outbound, Vec<Vec<u8>>) {
-        let mut outbound = Outbound::default();
+        let mut outbound = Outbound::new(Framing::Checked);
         let mut buffer = vec![0; BUFFER];
         let mut messages = Vec::new();
         let mut rest = stream;
@@ -96,7 +111,7 @@ mod tests {
             let count = sizes.next().unwrap().min(room.len()).min(rest.len());
             room[..count].copy_from_slice(&rest[..count]);
             rest = &rest[count..];
-            let taken = outbound.take(&mut buffer, count).unwrap();
+            let taken = outbound.take(&mut buffer, count, &mut Tally::default()).unwrap();
             if taken.packets > 0 {
                 let mut cursor = std::io::Cursor::new(taken.message);
                 let (header, length) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
@@ -129,9 +144,9 @@ mod tests {
     #[test]
     fn bytes_that_are_no_packet_are_an_error() {
         let mut buffer = vec![0; BUFFER];
-        let mut outbound = Outbound::default();
+        let mut outbound = Outbound::new(Framing::Checked);
         outbound.room(&mut buffer)[..4].copy_from_slice(b"HTTP");
-        assert!(outbound.take(&mut buffer, 4).is_err());
+        assert!(outbound.take(&mut buffer, 4, &mut Tally::default()).is_err());
     }
 
     proptest! {

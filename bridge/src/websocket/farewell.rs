@@ -87,7 +87,7 @@ async fn discard<S: AsyncRead + Unpin>(
                     Poll::Ready(Ok(())) => {}
                 }
                 let bytes = into.filled();
-                if bytes.is_empty() || last(bytes, &mut scratch.answers) {
+                if bytes.is_empty() || last(bytes, &mut scratch.batch.answers) {
                     return Poll::Ready(());
                 }
             }

@@ -13,7 +13,7 @@ pub(crate) use self::backlog::Backlog;
 pub(crate) use self::farewell::{close_client, close_upstream, refuse};
 pub(crate) use self::heartbeat::{Beat, Heartbeat, PERIOD};
 pub(crate) use self::reader::{Message, Reader};
-pub(crate) use self::scratch::Scratch;
+pub(crate) use self::scratch::{Batch, Scratch};
 
 /// A client that does not read its answers to pings is not read any further once so many bytes of them wait.
 pub(crate) const MAX_ANSWERS: usize = 4096;

@@ -124,7 +124,7 @@ async fn health_readiness_and_figures() {
     let metrics = get(admin, "/metrics").await;
     for line in [
         "mig33_bridge_connections_open 1",
-        "mig33_bridge_packets_total{direction=\"to_upstream\"} 1",
+        "mig33_bridge_packets_total{direction=\"to_upstream\",command=\"MESSAGE\"} 1",
         "mig33_bridge_bytes_total{direction=\"to_upstream\"} 12",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");

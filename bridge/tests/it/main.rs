@@ -15,3 +15,4 @@ mod service;
 mod support;
 mod tls;
 mod tunnel;
+mod upstreams;

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde_json::Value;
 
 use super::values::{ValueError, content};
+use crate::names::{self, NoPacket};
 use crate::print::Side;
 
 /// What `decode --json` writes in a line, or somebody by hand.
@@ -41,6 +42,8 @@ pub(super) struct Line {
     _server: Option<IgnoredAny>,
     #[serde(rename = "upstream")]
     _upstream: Option<IgnoredAny>,
+    #[serde(rename = "answers")]
+    _answers: Option<IgnoredAny>,
     #[serde(rename = "time")]
     _time: Option<IgnoredAny>,
     #[serde(rename = "offset")]
@@ -85,11 +88,11 @@ pub(super) struct Field {
 pub(crate) enum LineError {
     #[error("a packet needs a `packet`, which is its name, or a `command`, which is its number")]
     NoCommand,
-    #[error("there is no packet {0:?}; `mig33 packets` lists them")]
-    UnknownPacket(String),
+    #[error("{0}")]
+    UnknownPacket(NoPacket),
     #[error("`packet` says {name:?}, but `command` is that of {command}")]
     OtherCommand { name: String, command: Command },
-    #[error("{command} has no field {name:?}; `mig33 packets {}` lists them", command.0)]
+    #[error("{command} has no field {name:?}; {}", instead_of_field(*command, name))]
     UnknownField { command: Command, name: String },
     #[error("a field of {0} needs a `name` or an `id`")]
     NoField(Command),
@@ -112,6 +115,14 @@ pub(crate) enum LineError {
 }
 
 impl Line {
+    /// Whether it stands for bytes, and not only for what is said about some.
+    pub(super) fn has_bytes(&self) -> bool {
+        let is_packet = self.packet.is_some() || self.command.is_some();
+        let is_unread =
+            self.unread.is_some() || self.masked == Some(true) || self.missing.is_some();
+        is_packet || is_unread || self.problem.is_none() && self.note.is_none()
+    }
+
     /// Appends the bytes.
     pub(super) fn write_to(&self, out: &mut BytesMut) -> Result<(), LineError> {
         if let Some(count) = self.missing {
@@ -124,10 +135,6 @@ impl Line {
         }
         if self.masked == Some(true) {
             return Err(LineError::MaskedBytes);
-        }
-        let is_packet = self.packet.is_some() || self.command.is_some();
-        if !is_packet && (self.problem.is_some() || self.note.is_some()) {
-            return Ok(());
         }
         self.packet()?.write_to(out);
         Ok(())
@@ -169,10 +176,10 @@ impl Line {
 
     fn command(&self) -> Result<Command, LineError> {
         let named = match &self.packet {
-            Some(name) => {
-                let command = Command::named(name);
-                Some(command.ok_or_else(|| LineError::UnknownPacket(name.clone()))?)
-            }
+            Some(name) => Some(
+                names::named(name)
+                    .ok_or_else(|| LineError::UnknownPacket(NoPacket(name.clone())))?,
+            ),
             None => None,
         };
         match (named, self.command.map(Command), &self.packet) {
@@ -220,6 +227,14 @@ fn field_named(command: Command, name: &str) -> Result<&'static FieldInfo, LineE
     let fields = command.info().map_or(&[][..], |packet| packet.fields);
     let found = fields.iter().find(|field| field.name == name);
     found.ok_or_else(|| LineError::UnknownField { command, name: name.to_owned() })
+}
+
+fn instead_of_field(command: Command, name: &str) -> String {
+    let fields = command.info().map_or(&[][..], |packet| packet.fields);
+    match names::nearest(&name.to_lowercase(), fields.iter().map(|field| field.name)) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("`mig33 packets {}` lists them", command.0),
+    }
 }
 
 impl Default for Fields {

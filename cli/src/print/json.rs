@@ -52,6 +52,9 @@ pub(super) fn packet(
         packet: Option<&'static str>,
         command: u16,
         transaction: u16,
+        /// The request, by name or by number.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answers: Option<String>,
         fields: Vec<Field<'a>>,
     }
     #[derive(Serialize)]
@@ -63,7 +66,11 @@ pub(super) fn packet(
     let from = origin.from.or_else(|| Side::sender(command));
     let origin = Origin { from, ..origin };
     let fields = packet.fields.iter().map(Field).collect();
-    let what = Packet { packet: command.name(), command: command.0, transaction, fields };
+    let answers = packet.answers.map(|request| match request.name() {
+        Some(name) => name.to_owned(),
+        None => request.0.to_string(),
+    });
+    let what = Packet { packet: command.name(), command: command.0, transaction, answers, fields };
     match &packet.rest {
         None => line(out, origin, &Whole { offset, bytes, packet: what }),
         Some(rest) => {

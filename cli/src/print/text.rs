@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
-use mig33_codec::FieldKind;
+use mig33_codec::{Command, FieldKind};
 
 use super::{Note, Origin, Side};
 use crate::secrets::Secrets;
 use crate::stream::Problem;
-use crate::view::{FieldView, PacketView, Rest, Value, is_plain};
+use crate::view::{FieldView, PacketView, Rest, Value, holds_time, is_plain};
 
 /// The most characters and bytes of a value that are printed if not all are asked for.
 const SHORT_TEXT: usize = 200;
@@ -17,7 +17,7 @@ const SHORT_BYTES: usize = 32;
 /// The most entries of an array.
 const SHORT_ENTRIES: usize = 32;
 
-const NAME: Style = AnsiColor::Cyan.on_default().bold();
+pub(super) const NAME: Style = AnsiColor::Cyan.on_default().bold();
 const FIELD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const MASKED: Style = AnsiColor::Yellow.on_default();
@@ -28,7 +28,7 @@ const ASIDE: Style = Style::new().dimmed();
 pub(super) struct Paint(pub(super) bool);
 
 impl Paint {
-    fn on(self, style: Style, what: impl fmt::Display) -> String {
+    pub(super) fn on(self, style: Style, what: impl fmt::Display) -> String {
         if self.0 { format!("{style}{what}{style:#}") } else { what.to_string() }
     }
 }
@@ -52,6 +52,7 @@ impl Page {
         self,
         out: &mut dyn Write,
         origin: Origin,
+        user: Option<&str>,
         packet: &PacketView,
     ) -> io::Result<()> {
         let name = self.paint.on(NAME, packet.command);
@@ -61,8 +62,12 @@ impl Page {
         });
         let (transaction, length) = (packet.transaction, count(packet.length as u64, "byte"));
         let place = self.paint.on(ASIDE, format_args!("{length} at byte {}", packet.offset));
-        let before = prefix(self.paint, origin);
-        writeln!(out, "{before}{name}{way}, transaction {transaction}, {place}")?;
+        let before = prefix(self.paint, origin, user);
+        let answers = packet.answers.map_or_else(String::new, |request| match request.name() {
+            Some(name) => format!(", answers {name}"),
+            None => format!(", answers command {}", request.0),
+        });
+        writeln!(out, "{before}{name}{way}, transaction {transaction}{answers}, {place}")?;
         match packet.command.info() {
             Some(info) if self.explain => {
                 writeln!(out, "  {}", self.paint.on(ASIDE, plain_docs(info.about)))?;
@@ -77,7 +82,7 @@ impl Page {
             let titles = format!("{:>9}  {:>5}  {:<24}  {}", "at byte", "block", "field", "value");
             writeln!(out, "{}", self.paint.on(ASIDE, titles))?;
         }
-        packet.fields.iter().try_for_each(|field| self.field(out, field))?;
+        packet.fields.iter().try_for_each(|field| self.field(out, packet, field))?;
         packet.rest.as_ref().map_or(Ok(()), |rest| self.rest(out, rest))
     }
 
@@ -91,20 +96,22 @@ impl Page {
         writeln!(out, "{at}      ?  {}", self.paint.on(BAD, format_args!("no block: {what}")))
     }
 
-    fn field(self, out: &mut dyn Write, field: &FieldView) -> io::Result<()> {
+    fn field(self, out: &mut dyn Write, packet: &PacketView, field: &FieldView) -> io::Result<()> {
         let name = field.info.map_or("(unknown)", |info| info.name);
         let style = if field.info.is_some() { FIELD } else { ASIDE };
         let name = self.paint.on(style, format_args!("{name:<24}"));
         let (at, id) = (self.paint.on(ASIDE, format_args!("{:>9}", field.offset)), field.block.id);
         let repeated = if field.repeated { " (repeated: does not count)" } else { "" };
-        writeln!(out, "{at}  {id:>5}  {name}  {}{repeated}", self.value(field))
+        writeln!(out, "{at}  {id:>5}  {name}  {}{repeated}", self.value(packet, field))
     }
 
-    fn value(self, field: &FieldView) -> String {
+    /// What a block holds.
+    pub(super) fn value(self, packet: &PacketView, field: &FieldView) -> String {
+        let is_time = is_time(packet, field);
         match &field.value {
             Value::Masked => self.paint.on(MASKED, "(masked)"),
             Value::Integer(value, width) => {
-                let mut text = integer(field, *value);
+                let mut text = integer(field, *value, is_time);
                 if let Some(width) = width {
                     let _ = write!(text, ", in {}", count(*width as u64, "byte"));
                 }
@@ -118,9 +125,8 @@ impl Page {
             Value::Strings(entries) => {
                 self.entries(entries.iter().map(|entry| self.text(entry)), entries.len())
             }
-            Value::Integers(values) => {
-                self.entries(values.iter().map(|value| integer(field, *value)), values.len())
-            }
+            Value::Integers(values) => self
+                .entries(values.iter().map(|value| integer(field, *value, is_time)), values.len()),
             Value::Bytes => {
                 let bytes = self.bytes(&field.block.content);
                 match std::str::from_utf8(&field.block.content) {
@@ -179,7 +185,12 @@ pub(super) fn problem(
     problem: &Problem,
 ) -> io::Result<()> {
     let from = origin.from.map_or_else(String::new, |from| format!("from the {}, ", from.name()));
-    writeln!(out, "{}{}", prefix(paint, origin), paint.on(BAD, format_args!("! {from}{problem}")))
+    writeln!(
+        out,
+        "{}{}",
+        prefix(paint, origin, None),
+        paint.on(BAD, format_args!("! {from}{problem}"))
+    )
 }
 
 /// Prints bytes that belong to no whole packet.
@@ -193,6 +204,13 @@ pub(super) fn unread(
     writeln!(out, "           {}", page.bytes(bytes))
 }
 
+/// Prints that who made a capture has put other bytes in the place of some that were no packet.
+pub(super) fn masked(out: &mut dyn Write, paint: Paint, length: usize) -> io::Result<()> {
+    let said =
+        format!("masked in the capture: {} that were no packet", count(length as u64, "byte"));
+    writeln!(out, "           {}", paint.on(MASKED, said))
+}
+
 /// Prints what happens to a connection.
 pub(super) fn note(
     out: &mut dyn Write,
@@ -200,11 +218,12 @@ pub(super) fn note(
     origin: Origin,
     note: &Note,
 ) -> io::Result<()> {
-    let before = prefix(paint, origin);
+    let before = prefix(paint, origin, None);
     match note {
         Note::Opened { client, server, upstream, begins } => {
-            let day =
-                origin.time.map_or_else(String::new, |time| format!(" on {}", part(time, 0..10)));
+            let day = origin
+                .time
+                .map_or_else(String::new, |time| format!(" on {} (UTC)", part(time, 0..10)));
             let after = if *begins { "" } else { "; the capture begins after it" };
             let upstream =
                 upstream.map_or_else(String::new, |upstream| format!(", passed on to {upstream}"));
@@ -216,7 +235,13 @@ pub(super) fn note(
 }
 
 /// Prints how many packets there were.
-pub(super) fn sum(out: &mut dyn Write, paint: Paint, packets: u64, broken: u64) -> io::Result<()> {
+pub(super) fn sum(
+    out: &mut dyn Write,
+    paint: Paint,
+    packets: u64,
+    broken: u64,
+    left_out: u64,
+) -> io::Result<()> {
     let mut text = count(packets, "packet");
     if broken > 0 {
         let _ = write!(
@@ -224,6 +249,9 @@ pub(super) fn sum(out: &mut dyn Write, paint: Paint, packets: u64, broken: u64) 
             " and {broken} that {}",
             if broken == 1 { "is broken" } else { "are broken" }
         );
+    }
+    if left_out > 0 {
+        let _ = write!(text, ", and {left_out} that were not asked for");
     }
     writeln!(out, "{}", paint.on(ASIDE, text))
 }
@@ -238,11 +266,14 @@ fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Connection and time of day, where they are known.
-fn prefix(paint: Paint, origin: Origin) -> String {
+/// Connection, who has logged in on it, and time of day, where they are known.
+pub(super) fn prefix(paint: Paint, origin: Origin, user: Option<&str>) -> String {
     let mut text = String::new();
     if let Some(connection) = origin.connection {
         let _ = write!(text, "#{connection} ");
+    }
+    if let Some(user) = user {
+        let _ = write!(text, "{user} ");
     }
     if let Some(time) = origin.time {
         let _ = write!(text, "{} ", part(time, 11..26));
@@ -257,7 +288,7 @@ fn part(time: SystemTime, part: std::ops::Range<usize>) -> String {
 }
 
 /// An integer with its name, or with the time that it says.
-fn integer(field: &FieldView, value: u64) -> String {
+fn integer(field: &FieldView, value: u64, is_time: bool) -> String {
     let Some(info) = field.info else {
         return value.to_string();
     };
@@ -267,8 +298,6 @@ fn integer(field: &FieldView, value: u64) -> String {
     if let Some(set) = info.values {
         return format!("{value} (no {set} that is known)");
     }
-    let is_time =
-        info.name.contains("time") && matches!(info.kind, FieldKind::U64 | FieldKind::U64Array);
     match SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(value)) {
         Some(time) if is_time && (1..=LATEST).contains(&value) => {
             format!("{value} ({})", humantime::format_rfc3339_millis(time))
@@ -277,13 +306,20 @@ fn integer(field: &FieldView, value: u64) -> String {
     }
 }
 
+/// Whether integers of a block are times: ms since 1970.
+fn is_time(packet: &PacketView, field: &FieldView) -> bool {
+    // an OK has its value for any request; that of a message says when it was accepted (spec/wire.md section 4)
+    let of_message = || packet.command == Command::OK && packet.answers == Some(Command::MESSAGE);
+    field.info.is_some_and(|info| holds_time(info) || info.kind == FieldKind::U64 && of_message())
+}
+
 /// The last millisecond of the year 9999, after which no time is printed.
 const LATEST: u64 = 253_402_300_799_999;
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use mig33_codec::{Command, Frame};
+    use mig33_codec::Frame;
 
     use super::*;
 
@@ -299,7 +335,7 @@ mod tests {
             explain: false,
             secrets: Secrets::Masked,
         };
-        page.value(&packet.fields[0])
+        page.value(&packet, &packet.fields[0])
     }
 
     #[test]

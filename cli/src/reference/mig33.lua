@@ -123,11 +123,10 @@ local function add_string(item, field, content)
   return added.text
 end
 
--- Whether bytes are UTF-8 without control characters but those that lay out text.
+-- Whether bytes are UTF-8 without a zero byte.
 local function is_text(content)
   local raw = content:raw()
-  return raw ~= "" and content:string(ENC_UTF_8) == raw
-    and not raw:find("[\0-\8\11\12\14-\31\127]") and not raw:find("\194[\128-\159]")
+  return raw ~= "" and not raw:find("\0", 1, true) and content:string(ENC_UTF_8) == raw
 end
 
 local function add_bytes(item, name, type, content)
@@ -261,6 +260,13 @@ local function packet_length(tvb, _, offset)
   return HEADER + header(5, 4):uint()
 end
 
+-- Whether `mig33 tap --write` has put other bytes in the place of these, which it says in a comment.
+local comment_of = Field.new("frame.comment")
+local function is_masked()
+  local comment = comment_of()
+  return comment and comment.value:find("mig33 tap: masked", 1, true) == 1
+end
+
 -- Adds to the column that sums up a segment.
 local function tell(pinfo, from, what)
   local info = pinfo.cols.info
@@ -281,8 +287,9 @@ local function dissect_packet(tvb, pinfo, tree)
   end
   local why = no_packet(tvb)
   if why then
-    root:add_proto_expert_info(problems.framing, why)
-    tell(pinfo, nil, "bytes that are no packet")
+    local masked = is_masked()
+    root:add_proto_expert_info(problems.framing, masked and "bytes that were no packet, masked by mig33 tap" or why)
+    tell(pinfo, nil, masked and "masked bytes that were no packet" or "bytes that are no packet")
     return tvb:len()
   end
   local command, transaction = tvb(1, 2):uint(), tvb(3, 2):uint()
@@ -297,7 +304,7 @@ local function dissect_packet(tvb, pinfo, tree)
   add_blocks(root, tvb, command)
 
   root:set_text(("mig33 %s, transaction %d%s"):format(name, transaction, from and ", from the " .. from or ""))
-  tell(pinfo, from, ("%s (%d)"):format(name, transaction))
+  tell(pinfo, from, ("%s #%d"):format(name, transaction))
   return tvb:len()
 end
 

@@ -7,12 +7,12 @@ use crate::program::{Ended, run, run_with};
 use crate::wire;
 
 /// Decodes a capture, in whichever file it is.
-fn decode(args: &[&str], records: &[Vec<u8>]) -> Ended {
+pub(crate) fn decode(args: &[&str], records: &[Vec<u8>]) -> Ended {
     run_with(&[&["decode"], args].concat(), &capture(FileKind::PcapLittle, Link::Raw, records))
 }
 
 /// What is printed of packets, without times, blocks and explanations.
-fn titles(ended: &Ended) -> Vec<String> {
+pub(crate) fn titles(ended: &Ended) -> Vec<String> {
     let wanted = |line: &&str| line.starts_with('#') || line.starts_with("not ");
     let without_time = |line: &str| {
         let words = line
@@ -23,20 +23,20 @@ fn titles(ended: &Ended) -> Vec<String> {
     ended.text().lines().filter(wanted).map(without_time).collect()
 }
 
-const WHOLE_SESSION: [&str; 9] = [
-    "#1 connection from 10.0.0.1:40000 to 10.0.0.2:9119 on 2026-11-22",
+pub(crate) const WHOLE_SESSION: [&str; 9] = [
+    "#1 connection from 10.0.0.1:40000 to 10.0.0.2:9119 on 2026-11-22 (UTC)",
     "#1 LOGIN (200), client to server, transaction 1, 25 bytes at byte 0",
-    "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, 31 bytes at byte 0",
+    "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, answers LOGIN, 31 bytes at byte 0",
     "#1 LOGIN_RESPONSE (202), client to server, transaction 2, 19 bytes at byte 25",
-    "#1 LOGIN_OK (203), server to client, transaction 2, 9 bytes at byte 31",
-    "#1 MESSAGE (500), client to server, transaction 3, 44 bytes at byte 44",
-    "#1 PING (2), client to server, transaction 4, 9 bytes at byte 88",
-    "#1 PONG (3), server to client, transaction 4, 9 bytes at byte 40",
+    "#1 ann LOGIN_OK (203), server to client, transaction 2, answers LOGIN_RESPONSE, 9 bytes at byte 31",
+    "#1 ann MESSAGE (500), client to server, transaction 3, 44 bytes at byte 44",
+    "#1 ann PING (2), client to server, transaction 4, 9 bytes at byte 88",
+    "#1 ann PONG (3), server to client, transaction 4, answers PING, 9 bytes at byte 40",
     "#1 connection closed",
 ];
 
 /// A log-in and a message, packet by packet.
-fn whole_session(session: &mut Session) {
+pub(crate) fn whole_session(session: &mut Session) {
     let (client, server) = (wire::client_side(), wire::server_side());
     session.open();
     session.client(&client[..25]);
@@ -60,7 +60,8 @@ fn a_session_is_read_from_every_file_and_every_link_layer() {
                 let mut expected = WHOLE_SESSION.map(str::to_owned);
                 if ipv6 {
                     expected[0] =
-                        "#1 connection from [fd00::1]:40000 to [fd00::2]:9119 on 2026-11-22".into();
+                        "#1 connection from [fd00::1]:40000 to [fd00::2]:9119 on 2026-11-22 (UTC)"
+                            .into();
                 }
                 assert_eq!(titles(ended.well()), expected, "{kind:?} {link:?}");
             }
@@ -80,7 +81,7 @@ fn times_connections_and_sides_are_in_the_json() {
     );
     assert_eq!(
         lines[7],
-        r#"{"connection":1,"time":"2026-11-22T16:25:36.000009Z","from":"server","offset":40,"bytes":9,"packet":"PONG","command":3,"transaction":4,"fields":[]}"#
+        r#"{"connection":1,"time":"2026-11-22T16:25:36.000009Z","from":"server","offset":40,"bytes":9,"packet":"PONG","command":3,"transaction":4,"answers":"PING","fields":[]}"#
     );
     // a side can be written again
     let json = decode(&["--json", "--show-secrets"], &session.records);
@@ -136,9 +137,9 @@ fn a_hole_is_told_and_reading_goes_on() {
     assert_eq!(
         titles(&ended),
         [
-            "#1 connection from 10.0.0.1:40000 to 10.0.0.2:9119 on 2026-11-22",
+            "#1 connection from 10.0.0.1:40000 to 10.0.0.2:9119 on 2026-11-22 (UTC)",
             "#1 LOGIN (200), client to server, transaction 1, 25 bytes at byte 0",
-            "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, 31 bytes at byte 0",
+            "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, answers LOGIN, 31 bytes at byte 0",
             "#1 ! from the client, at byte 25: 25 bytes are missing in the capture",
             "#1 ! from the client, at byte 88: 38 bytes before this belong to no whole packet",
             "#1 PING (2), client to server, transaction 4, 9 bytes at byte 88",
@@ -161,13 +162,13 @@ fn a_capture_that_begins_in_the_middle_finds_the_first_packet() {
     assert_eq!(
         titles(&ended),
         [
-            "#1 connection from 10.0.0.1:40000 to 10.0.0.2:9119 on 2026-11-22; the capture begins after it",
+            "#1 connection from 10.0.0.1:40000 to 10.0.0.2:9119 on 2026-11-22 (UTC); the capture begins after it",
             "#1 ! from the client, at byte 0: the capture begins inside a packet",
             "#1 ! from the client, at byte 14: 14 bytes before this belong to no whole packet",
             "#1 MESSAGE (500), client to server, transaction 3, 44 bytes at byte 14",
             "#1 PING (2), client to server, transaction 4, 9 bytes at byte 58",
             "#1 LOGIN_OK (203), server to client, transaction 2, 9 bytes at byte 0",
-            "#1 PONG (3), server to client, transaction 4, 9 bytes at byte 9",
+            "#1 PONG (3), server to client, transaction 4, answers PING, 9 bytes at byte 9",
         ]
     );
 }
@@ -322,7 +323,7 @@ fn an_answer_that_comes_after_the_client_has_closed_is_no_problem() {
         titles(ended.well())[1..],
         [
             "#1 PING (2), client to server, transaction 1, 9 bytes at byte 0",
-            "#1 PONG (3), server to client, transaction 1, 9 bytes at byte 0",
+            "#1 PONG (3), server to client, transaction 1, answers PING, 9 bytes at byte 0",
             "#1 connection closed",
         ]
     );

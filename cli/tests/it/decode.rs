@@ -202,6 +202,16 @@ fn a_length_that_is_wrong_shows_no_secret() {
 }
 
 #[test]
+fn a_message_is_text_also_with_a_control_character() {
+    let frame = wire::frame(mig33_codec::Command::MESSAGE, 1, &[(8, b"red \x1b[31m".to_vec())]);
+    let ended = run_with(&["decode"], &frame.to_bytes());
+    assert!(ended.well().text().contains(r#""red \u{1b}[31m""#), "{}", ended.text());
+    let json = run_with(&["decode", "--json"], &frame.to_bytes());
+    assert!(json.well().text().contains(r#""value":"red \u001b[31m""#), "{}", json.text());
+    assert_eq!(run_with(&["encode"], &json.bytes).well().bytes, frame.to_bytes());
+}
+
+#[test]
 fn bad_hex_is_told_with_its_line() {
     run_with(&["decode"], b"# a dump\n02 00 0Z").failed(
         "mig33: standard input: line 2, column 8: 'Z' is no hex digit; by its \

@@ -71,6 +71,8 @@ proptest! {
         let mut bytes = bytes.to_vec();
         let at = at.index(bytes.len() + 1);
         bytes.splice(at..at, garbage);
+        // of nothing there is nothing to write, which is an error
+        prop_assume!(!bytes.is_empty());
         prop_assert_eq!(there_and_back(&bytes), bytes);
     }
 }
@@ -137,12 +139,15 @@ fn what_is_masked_is_not_written() {
 fn what_is_wrong_is_told_with_its_line() {
     fails(
         "{\"packet\":\"PING\"}\n\n  {\"packet\":\"PIGN\"}",
-        "line 3: there is no packet \"PIGN\"; `mig33 packets` lists them",
+        "line 3: there is no packet \"PIGN\"; did you mean PING?",
     );
-    fails("{\"packet\":\"PING\"}\n {\"packet\" 1}", "line 2, column 12: expected `:`");
+    fails(
+        "{\"packet\":\"PING\"}\n {\"packet\" 1}",
+        "line 2, column 12: this is no JSON: expected `:`",
+    );
     fails(
         "{\"transaction\":70000}",
-        "line 1, column 21: invalid value: integer `70000`, expected u16",
+        "line 1, column 21: invalid value: `70000`, expected a number from 0 to 65535",
     );
     fails(
         "{}",
@@ -152,7 +157,22 @@ fn what_is_wrong_is_told_with_its_line() {
         r#"{"packet":"LOGIN","command":500}"#,
         r#"line 1: `packet` says "LOGIN", but `command` is that of MESSAGE (500)"#,
     );
-    fails("{\"packet\":\"PING\"", "line 1, column 16: EOF while parsing an object");
+    fails("{\"packet\":\"PING\"", "line 1, column 16: the JSON ends within an object");
+    for text in ["[1]", "true", "hello", "\n\n12"] {
+        let line = text.lines().count();
+        fails(
+            text,
+            &format!("line {line}: a packet is a JSON object, as in {{\"packet\":\"PING\"}}"),
+        );
+    }
+    fails(
+        r#"{"packet":"PING","fields":[7]}"#,
+        "line 1, column 29: invalid type: `7`, expected an object with `name` or `id`, and `value` or `hex`",
+    );
+    fails(
+        r#"{"packet":"PING","from":"me"}"#,
+        "line 1, column 28: unknown variant `me`, expected `client` or `server`",
+    );
     fails("{\"missing\":3}", "line 1: 3 bytes are missing in the capture that this was made from");
     let login = |field: &str, error: &str| {
         let json = format!("{{\"packet\":\"LOGIN\",\"fields\":[{field}]}}");
@@ -203,6 +223,44 @@ fn what_is_wrong_is_told_with_its_line() {
     let long =
         format!("{{\"packet\":\"LOGIN\",\"fields\":{{\"username\":\"{}\"}}}}", "x".repeat(358_400));
     fails(&long, "line 1: LOGIN (200): 358406 bytes of blocks are over the limit of 358400");
+}
+
+#[test]
+fn packets_have_all_their_names() {
+    for name in ["KEEP_ALIVE", "ping", "Ping"] {
+        let json = format!("{{\"packet\":\"{name}\",\"command\":2}}");
+        let hex = run_with(&["encode", "--hex"], json.as_bytes());
+        assert_eq!(hex.well().text(), "020002000000000000\n", "{name}");
+    }
+    fails(
+        r#"{"packet":"login","fields":{"usrname":"a"}}"#,
+        "line 1: LOGIN (200) has no field \"usrname\"; did you mean username?",
+    );
+}
+
+#[test]
+fn streams_are_not_mixed() {
+    let json = r#"{"connection":1,"note":"opened"}
+        {"connection":1,"from":"client","packet":"PING"}
+        {"connection":1,"from":"server","packet":"PONG"}
+        {"connection":2,"from":"client","packet":"PING"}
+        {"connection":5,"from":"client","packet":"PING"}"#;
+    let said = |args: &[&str], error: &str| {
+        let ended = run_with(&[&["encode"], args].concat(), json.as_bytes());
+        ended.failed(&format!("mig33: standard input: {error}\n"));
+    };
+    let sides = "line 3: both sides have sent something: choose `--from client` or `--from server`";
+    said(&[], sides);
+    said(&["--connection", "1"], sides);
+    said(
+        &["--from", "client"],
+        "line 4: there is more than one connection: choose one of 1, 2, 5 with `--connection`",
+    );
+    said(&["--connection", "3"], "there is no connection 3; there are 1, 2, 5");
+    said(&["--connection", "2", "--from", "server"], "there is nothing from the server in it");
+    for nothing in ["", "\n \n", r#"{"note":"closed"}"#] {
+        fails(nothing, "there is no packet in it");
+    }
 }
 
 #[test]

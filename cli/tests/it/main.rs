@@ -6,6 +6,7 @@ mod packets;
 mod pcap;
 mod program;
 mod said;
+mod story;
 mod tap;
 mod tshark;
 mod wire;

@@ -25,7 +25,31 @@ Presence
         assert_eq!(run(&["packets", name]).well().text(), expected, "{name}");
     }
     run(&["packets", "NO_SUCH"])
-        .failed("mig33: there is no packet \"NO_SUCH\"; `mig33 packets` lists them\n");
+        .failed("mig33: there is no packet \"NO_SUCH\"; `mig33 packets --list` lists them\n");
+    run(&["packets", "logn"]).failed("mig33: there is no packet \"logn\"; did you mean LOGIN?\n");
+}
+
+#[test]
+fn a_list_has_a_line_a_packet() {
+    let list = run(&["packets", "--list"]);
+    let lines: Vec<_> = list.well().text().lines().collect();
+    assert_eq!(lines.len(), catalogue().len() + other_commands().len());
+    assert!(
+        lines.contains(&"  200  LOGIN                             client to server"),
+        "{lines:?}"
+    );
+    assert!(lines.contains(&"  903  RECHARGE                          a service beside the chat"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_told() {
+    for args in [&["packets"][..], &["decode", crate::program::LOGIN_HEX]] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let ended: crate::program::Ended =
+            crate::program::mig33(args).stdout(full).output().unwrap().into();
+        ended.failed("mig33: standard output: No space left on device (os error 28)\n");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{Running, mig33, run, run_with};
+use crate::tshark::{DISSECTOR, tshark};
 use crate::wire;
 
 /// A tap in front of a server that the test plays.
@@ -127,12 +128,12 @@ fn what_passes_is_printed_and_one_side_may_end_first() {
         titles[1..],
         [
             "#1 LOGIN (200), client to server, transaction 1, 25 bytes at byte 0",
-            "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, 31 bytes at byte 0",
+            "#1 LOGIN_CHALLENGE (201), server to client, transaction 1, answers LOGIN, 31 bytes at byte 0",
             "#1 LOGIN_RESPONSE (202), client to server, transaction 2, 19 bytes at byte 25",
             "#1 MESSAGE (500), client to server, transaction 3, 44 bytes at byte 44",
             "#1 PING (2), client to server, transaction 4, 9 bytes at byte 88",
-            "#1 LOGIN_OK (203), server to client, transaction 2, 9 bytes at byte 31",
-            "#1 PONG (3), server to client, transaction 4, 9 bytes at byte 40",
+            "#1 ann LOGIN_OK (203), server to client, transaction 2, answers LOGIN_RESPONSE, 9 bytes at byte 31",
+            "#1 ann PONG (3), server to client, transaction 4, answers PING, 9 bytes at byte 40",
             "#1 connection closed",
         ]
     );
@@ -263,6 +264,13 @@ fn what_is_read_of_a_capture_is_what_was_printed() {
         let decoded = run(&["decode", "--json", path]);
         assert_eq!(packets_and_problems(decoded.text()), packets_and_problems(&printed));
         assert_eq!(decoded.text().lines().count(), printed.lines().count());
+        // what is masked is not taken for what was sent
+        let shown = run(&["decode", "--show-secrets", path]);
+        assert!(shown.text().contains("masked in the capture: 22 bytes that were no packet\n"));
+        let capture = std::path::Path::new(path);
+        let args = ["-Y", "mig33.framing", "-T", "fields", "-e", "_ws.expert.message"];
+        let theirs = tshark(std::path::Path::new(DISSECTOR), capture, &args);
+        assert!(theirs.contains("bytes that were no packet, masked by mig33 tap"), "{theirs}");
         assert!(printed.contains("the stream ends inside a packet"), "{printed}");
         let written = std::fs::read(path).unwrap();
         for secret in [&b"Password"[..], b"a secret", &login[40..44]] {

@@ -103,6 +103,28 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn the_filters_of_the_page_find_what_it_says() {
+    let page = include_str!("../../../docs/wireshark/README.md");
+    for (filter, finds) in [
+        ("mig33", true),
+        ("mig33.command == \"MESSAGE\"", true),
+        ("mig33.transaction == 7", true),
+        ("mig33.message.destination == \"bert\"", true),
+        ("mig33.text contains \"Hello\"", true),
+        ("mig33.block.id == 1001", true),
+        ("mig33.width", true),
+        ("mig33.repeated", true),
+        ("mig33.value", false),
+        ("mig33.blocks", false),
+        ("mig33.framing", false),
+    ] {
+        assert!(page.contains(&format!("`{filter}`")), "{filter}");
+        let found = tshark(Path::new(DISSECTOR), Path::new(SESSION), &["-Y", filter]);
+        assert_eq!(!found.is_empty(), finds, "{filter}: {found}");
+    }
+}
+
+#[test]
 fn the_list_of_packets_sums_them_up() {
     let file = CaptureFile::of_server(&wire::server_side(), 40);
     let sums = tshark(
@@ -111,9 +133,9 @@ fn the_list_of_packets_sums_them_up() {
         &["-Y", "mig33", "-T", "fields", "-e", "_ws.col.Protocol", "-e", "_ws.col.Info"],
     );
     let expected = [
-        "mig33\tclient: LOGIN (1), LOGIN_RESPONSE (2), MESSAGE (3), PING (4)",
-        "mig33\tserver: LOGIN_CHALLENGE (1), LOGIN_OK (2)",
-        "mig33\tserver: PONG (4)",
+        "mig33\tclient: LOGIN #1, LOGIN_RESPONSE #2, MESSAGE #3, PING #4",
+        "mig33\tserver: LOGIN_CHALLENGE #1, LOGIN_OK #2",
+        "mig33\tserver: PONG #4",
     ];
     assert_eq!(sums.lines().collect::<Vec<_>>(), expected);
 }

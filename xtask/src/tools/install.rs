@@ -18,8 +18,8 @@ use crate::workspace::Workspace;
 pub(super) struct Crate {
     pub(super) package: &'static str,
     pub(super) args: &'static [&'static str],
-    /// As in a Cargo profile.
-    pub(super) opt_level: &'static str,
+    /// As in a Cargo profile; none for the profile that its authors chose.
+    pub(super) opt_level: Option<&'static str>,
     /// About how long a build takes on two cores.
     pub(super) minutes: u32,
 }
@@ -81,8 +81,10 @@ pub(super) fn from_crate(
             .arg(&aside)
             .arg("--target-dir")
             .arg(cache.root.join("build"))
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", from.opt_level)
             .args(from.args);
+        if let Some(opt_level) = from.opt_level {
+            building_quickly(&mut cargo, opt_level);
+        }
         process::run(step, &mut cargo, Show::OnFailure)?;
     }
     if !version::has(&aside.join(&program), version) {
@@ -173,18 +175,24 @@ fn prebuilt(workspace: &Workspace, step: &mut Step, package: &str, aside: &Path)
     process::run(step, &mut cargo, Show::OnFailure).is_ok()
 }
 
-/// Sets how tools are built: quickly, and by none of the settings that are meant for this project.
+/// Sets how tools are built: by none of the settings that are meant for this project.
 fn installing<'a>(cargo: &'a mut Command, workspace: &Workspace) -> &'a mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(is_build_setting) {
             cargo.env_remove(name);
         }
     }
+    // its rust-toolchain.toml names the toolchain
+    cargo.current_dir(&workspace.root)
+}
+
+/// Leaves out what makes a program faster and its building slower.
+fn building_quickly(cargo: &mut Command, opt_level: &str) {
     cargo
-        .current_dir(&workspace.root) // its rust-toolchain.toml names the toolchain
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
 }
 
 /// Whether a variable changes how cargo builds.

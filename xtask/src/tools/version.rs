@@ -17,6 +17,11 @@ pub(crate) fn which(name: &str) -> Option<PathBuf> {
         .find(|p| p.is_file())
 }
 
+/// Where a program is that Debian may have put where only root's PATH leads.
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
+    which(name).or_else(|| Some(Path::new("/usr/sbin").join(name)).filter(|path| path.is_file()))
+}
+
 /// Whether a program says that it has this version.
 pub(crate) fn has(program: &Path, version: &str) -> bool {
     process::ask(process::program(program).arg("--version"))

@@ -14,6 +14,7 @@ use mig33_bridge::close::End;
 use mig33_bridge::limits::LimitSettings;
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::resume::{Arrival, Limits, Registry};
+use mig33_bridge::tunnel::Framing;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -38,6 +39,7 @@ pub(crate) fn limits() -> Limits {
             client_packets_per_s: 0,
             ..LimitSettings::default()
         },
+        framing: Framing::Checked,
     }
 }
 

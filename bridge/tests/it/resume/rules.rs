@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use mig33_bridge::limits::LimitSettings;
 use mig33_bridge::resume::Limits;
+use mig33_bridge::tunnel::Framing;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
@@ -262,4 +263,22 @@ async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
     assert!(got == packet(491).repeat(22));
     // 11,000 bytes, of which 2,000 are the burst and some are read at once with others
     assert!((6..=9).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_bytes_go_through_where_that_is_set_and_no_ping_of_ours_among_them() {
+    let mut sessions = Sessions::with(Limits { framing: Framing::Raw, ..limits() });
+    let (mut client, mut server) = sessions.begin().await;
+    client.send(b"GET / HTTP/1.1").await.unwrap();
+    let mut got = [0; 14];
+    server.read_exact(&mut got).await.unwrap();
+    assert_eq!(&got, b"GET / HTTP/1.1");
+    server.write_all(b"HTTP/1.1 ").await.unwrap();
+    client.receive(9).await.unwrap();
+    client.close(4000).await;
+    server.write_all(b"200 OK").await.unwrap();
+    assert!(timeout(Duration::from_secs(100), server.read(&mut got)).await.is_err());
+    assert_eq!(client.resume(sessions.connection()).await.unwrap()["received"], 14);
+    client.receive(15).await.unwrap();
+    assert_eq!(client.received, b"HTTP/1.1 200 OK");
 }

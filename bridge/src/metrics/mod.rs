@@ -1,13 +1,20 @@
 //! What the bridge counts, for Prometheus.
+
+mod commands;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
 use tracing::info;
 
+pub(crate) use self::commands::Tally;
+use self::commands::{PacketCounters, PacketLabels};
 use crate::close::End;
 use crate::tls::Refreshed;
 
@@ -142,7 +149,8 @@ pub struct TunnelMetrics {
     connect_failures: Counter,
     closes: Family<CloseLabels, Counter>,
     bytes: Family<DirectionLabels, Counter>,
-    packets: Family<DirectionLabels, Counter>,
+    packets: Family<PacketLabels, Counter>,
+    latency: Family<DirectionLabels, Histogram>,
     to_upstream: Direction,
     to_client: Direction,
     sessions_detached: Gauge,
@@ -155,17 +163,20 @@ pub struct TunnelMetrics {
 #[derive(Debug)]
 struct Direction {
     bytes: Counter,
-    packets: Counter,
+    packets: PacketCounters,
+    latency: Histogram,
 }
 
 impl Default for TunnelMetrics {
     fn default() -> Self {
-        let (bytes, packets) = (Family::default(), Family::default());
+        let (bytes, packets) = (Family::<DirectionLabels, Counter>::default(), Family::default());
+        let latency = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
         let direction = |direction| {
             let labels = DirectionLabels { direction };
             Direction {
                 bytes: bytes.get_or_create_owned(&labels),
-                packets: packets.get_or_create_owned(&labels),
+                packets: PacketCounters::new(direction, packets.clone()),
+                latency: latency.get_or_create_owned(&labels),
             }
         };
         Self {
@@ -177,6 +188,7 @@ impl Default for TunnelMetrics {
             to_client: direction("to_client"),
             bytes: bytes.clone(),
             packets: packets.clone(),
+            latency: latency.clone(),
             sessions_detached: Gauge::default(),
             resumes: Family::default(),
             replayed_bytes: Counter::default(),
@@ -200,7 +212,17 @@ impl TunnelMetrics {
             self.closes.clone(),
         );
         registry.register("bytes", "Bytes read from one side for the other", self.bytes.clone());
-        registry.register("packets", "Whole packets passed on", self.packets.clone());
+        registry.register(
+            "packets",
+            "Packets passed on, by command (other: in no catalogue)",
+            self.packets.clone(),
+        );
+        registry.register_with_unit(
+            "latency",
+            "Time from a read on one side to the end of the write on the other, of one read in 16",
+            Unit::Seconds,
+            self.latency.clone(),
+        );
         registry.register(
             "sessions_detached",
             "Sessions that wait for their clients",
@@ -265,14 +287,24 @@ impl TunnelMetrics {
         self.resumes.get_or_create(&ResumeLabels { outcome: why }).inc();
     }
 
-    /// The client has sent packets.
-    pub(crate) fn count_from_client(&self, bytes: usize, packets: usize) {
+    /// The client has sent bytes for the upstream; the packets that began with them are counted, and the tally emptied.
+    pub(crate) fn count_from_client(&self, bytes: usize, packets: &mut Tally) {
         self.to_upstream.count(bytes, packets);
     }
 
-    /// The upstream has sent bytes, and so many packets became whole.
-    pub(crate) fn count_from_upstream(&self, bytes: usize, packets: usize) {
+    /// The upstream has sent bytes for the client; as [`count_from_client`](Self::count_from_client).
+    pub(crate) fn count_from_upstream(&self, bytes: usize, packets: &mut Tally) {
         self.to_client.count(bytes, packets);
+    }
+
+    /// What was read from the client was with the upstream after this time.
+    pub(crate) fn to_upstream_took(&self, time: Duration) {
+        self.to_upstream.latency.observe(time.as_secs_f64());
+    }
+
+    /// What was read from the upstream was with the client after this time.
+    pub(crate) fn to_client_took(&self, time: Duration) {
+        self.to_client.latency.observe(time.as_secs_f64());
     }
 }
 
@@ -289,10 +321,14 @@ pub(crate) fn closed(metrics: &TunnelMetrics, connection: u64, end: End) {
 }
 
 impl Direction {
-    fn count(&self, bytes: usize, packets: usize) {
+    fn count(&self, bytes: usize, packets: &mut Tally) {
         self.bytes.inc_by(bytes as u64);
-        self.packets.inc_by(packets as u64);
+        self.packets.count(packets);
     }
+}
+
+fn latency_histogram() -> Histogram {
+    Histogram::new([5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2, 1e-1])
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -323,6 +359,8 @@ struct DirectionLabels {
 
 #[cfg(test)]
 mod tests {
+    use mig33_codec::{Command, Header};
+
     use super::*;
 
     #[test]
@@ -330,8 +368,14 @@ mod tests {
         let metrics = Metrics::new(Registry::default());
         metrics.tunnel.opened();
         metrics.tunnel.opened();
-        metrics.tunnel.count_from_client(30, 2);
-        metrics.tunnel.count_from_upstream(9, 1);
+        let mut packets = Tally::default();
+        let header = Header { command: Command::PING, transaction: 1, length: 0 };
+        packets.add(&header);
+        packets.add(&header);
+        metrics.tunnel.count_from_client(30, &mut packets);
+        packets.add(&Header { command: Command::PONG, ..header });
+        metrics.tunnel.count_from_upstream(9, &mut packets);
+        metrics.tunnel.to_upstream_took(Duration::from_micros(7));
         metrics.tunnel.closed(End::UpstreamUnreachable);
         metrics.refused(Refusal::Origin);
         let text = metrics.text();
@@ -340,8 +384,9 @@ mod tests {
             "mig33_bridge_connections_total 2",
             "mig33_bridge_upstream_connect_failures_total 1",
             "mig33_bridge_bytes_total{direction=\"to_upstream\"} 30",
-            "mig33_bridge_packets_total{direction=\"to_upstream\"} 2",
-            "mig33_bridge_packets_total{direction=\"to_client\"} 1",
+            "mig33_bridge_packets_total{direction=\"to_upstream\",command=\"PING\"} 2",
+            "mig33_bridge_packets_total{direction=\"to_client\",command=\"PONG\"} 1",
+            "mig33_bridge_latency_seconds_bucket{le=\"0.00001\",direction=\"to_upstream\"} 1",
             "mig33_bridge_closes_total{end=\"upstream_unreachable\",code=\"1013\"} 1",
             "mig33_bridge_refusals_total{reason=\"origin\"} 1",
         ] {
