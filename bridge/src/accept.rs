@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,6 +37,8 @@ const TOO_MANY: &[u8] =
     Connection: close\r\n\r\n";
 /// How long an answer that is under way may take when the program is stopped.
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// How long a connection that has asked for nothing yet may take to do so then: it was accepted, so nobody else will answer.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(1);
 /// The pause after accepting has failed for want of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -62,6 +65,8 @@ pub(crate) struct Door {
     /// How long a request's header may take, and how long a connection may stay between two requests.
     pub(crate) header_time: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
+    /// Nobody is accepted here any more; who comes is for the program that has the listener next.
+    pub(crate) leave: CancellationToken,
     /// Nobody is accepted any more, and requests under way are the last of their connection.
     pub(crate) stop: CancellationToken,
     pub(crate) connections: TaskTracker,
@@ -84,8 +89,11 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
     let door = Arc::new(door);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            // first, so that nobody is taken who can be left to the next program
+            biased;
+            () = door.leave.cancelled() => return,
             () = door.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -144,7 +152,12 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
     };
     let socket = Socket::new(stream, admitted);
     let peer = Peer { ip: peer.ip(), is_secure: door.tls.is_some() };
-    let service = WithPeer { peer, inner: TowerToHyperService::new(door.router.clone()) };
+    let asked = Arc::new(AtomicBool::new(false));
+    let service = WithPeer {
+        peer,
+        asked: Arc::clone(&asked),
+        inner: TowerToHyperService::new(door.router.clone()),
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(door.header_time)
@@ -155,6 +168,12 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = door.stop.cancelled() => {
+            // hyper would close a new connection unanswered
+            if !asked.load(Ordering::Relaxed)
+                && timeout(FIRST_REQUEST_TIME, connection.as_mut()).await.is_ok()
+            {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             match timeout(LAST_ANSWER_TIME, connection).await {
                 Ok(ended) => ended,
@@ -193,6 +212,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// The router, with each request's [`Peer`] put in.
 struct WithPeer {
     peer: Peer,
+    /// Whether there has been a request.
+    asked: Arc<AtomicBool>,
     inner: TowerToHyperService<Router>,
 }
 
@@ -202,6 +223,7 @@ impl Service<Request<Incoming>> for WithPeer {
     type Future = <TowerToHyperService<Router> as Service<Request<Body>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.asked.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer);
         self.inner.call(request)

@@ -17,6 +17,7 @@ use crate::accept::{Door, accept};
 use crate::address::Address;
 use crate::drain::Drain;
 use crate::forwarded::ForwardedHeader;
+use crate::inherited::Inherited;
 use crate::limits::{Admission, LimitSettings};
 use crate::metrics::Metrics;
 use crate::origin::Origin;
@@ -29,11 +30,16 @@ use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
 use crate::{admin, app};
 
+/// More than the embedded service takes to end its sessions and to close its store.
+const SERVICE_TIME: Duration = Duration::from_secs(15);
+
 /// A bridge that runs until it is stopped.
 pub struct Bridge {
     shared: Arc<Shared>,
     addresses: Addresses,
     drain_time: Duration,
+    /// Ends the accepting on listeners that were here before this program, and will be after it.
+    leave: CancellationToken,
     stop: CancellationToken,
     connections: TaskTracker,
     #[cfg(feature = "embedded")]
@@ -116,6 +122,19 @@ pub enum Listener {
 }
 
 impl Listener {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Page, Self::Tcp, Self::Admin];
+
+    /// Its name where a socket for it is handed over (`FileDescriptorName=`), and in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Tcp => "tcp",
+            Self::Admin => "admin",
+        }
+    }
+
     const fn flag(self) -> &'static str {
         match self {
             Self::Page => "--listen",
@@ -151,7 +170,7 @@ impl Bridge {
     /// # Errors
     /// See [`StartError`]; nothing is left running then.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        Self::start_with(settings, Page::embedded()).await
+        Self::start_on(settings, Page::embedded(), Inherited::default()).await
     }
 
     /// As [`start`](Self::start), with another page.
@@ -159,16 +178,34 @@ impl Bridge {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(settings: Settings, page: Page) -> Result<Self, StartError> {
-        let (page_listener, page_address) = bind(Listener::Page, &settings.listen).await?;
-        let (admin_listener, admin_address) = bind(Listener::Admin, &settings.admin_listen).await?;
-        let connections = TaskTracker::new();
+        Self::start_on(settings, page, Inherited::default()).await
+    }
+
+    /// As [`start`](Self::start), with another page, and on listeners that are open already; the settings say where the
+    /// others are. When it is stopped, it leaves those who come to an inherited listener to the program that has it next.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_on(
+        settings: Settings,
+        page: Page,
+        mut inherited: Inherited,
+    ) -> Result<Self, StartError> {
+        let leave = CancellationToken::new();
         let stop = CancellationToken::new();
+        let until = |is_inherited| if is_inherited { leave.clone() } else { stop.clone() };
+        let (page_listener, page_address, page_inherited) =
+            bind(Listener::Page, &settings.listen, &mut inherited).await?;
+        let (admin_listener, admin_address, admin_inherited) =
+            bind(Listener::Admin, &settings.admin_listen, &mut inherited).await?;
+        let connections = TaskTracker::new();
         let mut registry = Registry::default();
         let certificate =
             tls::certificate(settings.tls_cert.as_deref(), settings.tls_key.as_deref())?;
         let acceptor = certificate.as_ref().map(tls::acceptor).transpose()?;
         let page_url = url(page_address, certificate.is_some());
-        let opened = open(&settings, page_url, &mut registry, &connections).await?;
+        let opened =
+            open(&settings, page_url, &mut registry, &connections, inherited, until).await?;
         let drain_time = settings.drain_time();
         let proxies = settings.proxies();
         let metrics = Metrics::new(registry);
@@ -199,7 +236,7 @@ impl Bridge {
             warn!("the page is not in this program: `cargo xtask build` makes one that has it");
         }
         let page_router = app::router(&shared, opened.pictures);
-        let door = |router, proxies, tls| Door {
+        let door = |router, proxies, tls, is_inherited| Door {
             router,
             proxies,
             tls,
@@ -208,6 +245,7 @@ impl Bridge {
             admission: Admission::new(settings.limits.requests()),
             header_time: settings.limits.header_time(),
             shared: Arc::clone(&shared),
+            leave: until(is_inherited),
             stop: stop.clone(),
             connections: connections.clone(),
         };
@@ -216,8 +254,8 @@ impl Bridge {
         }
         let (watched, until) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move { watched.upstream.watch(until).await });
-        let page_door = door(page_router, proxies.clone(), acceptor);
-        let admin_door = door(admin::router(&shared), Proxies::default(), None);
+        let page_door = door(page_router, proxies.clone(), acceptor, page_inherited);
+        let admin_door = door(admin::router(&shared), Proxies::default(), None, admin_inherited);
         connections.spawn(accept(page_listener, page_door));
         connections.spawn(accept(admin_listener, admin_door));
         Ok(Self {
@@ -229,6 +267,7 @@ impl Bridge {
             },
             shared,
             drain_time,
+            leave,
             stop,
             connections,
             #[cfg(feature = "embedded")]
@@ -242,10 +281,18 @@ impl Bridge {
         self.addresses
     }
 
+    /// How long [`stop`](Self::stop) may take.
+    #[must_use]
+    pub fn longest_stop(&self) -> Duration {
+        // tunnels, then the rest of the connections; the service has its own time between the two
+        2 * self.drain_time + SERVICE_TIME
+    }
+
     /// Stops in good order: not ready any more, a close to every tunnel, then the service. It takes as long as the drain
     /// time at most, and what the service needs to close its store.
     pub async fn stop(self) {
         info!(tunnels = self.shared.tunnels.len(), "stopping");
+        self.leave.cancel();
         self.shared.drain.begin(self.shared.tunnels.len());
         self.shared.tunnels.close();
         if timeout(self.drain_time, self.shared.tunnels.wait()).await.is_err() {
@@ -286,21 +333,32 @@ async fn open(
     page_url: String,
     registry: &mut Registry,
     connections: &TaskTracker,
+    mut inherited: Inherited,
+    until: impl Fn(bool) -> CancellationToken,
 ) -> Result<Opened, StartError> {
     let mut server = settings.server.clone();
     let public_url = server.public_url.clone();
     if let UpstreamSetting::Servers(servers) = &settings.upstream {
         let upstream = Upstream::servers(servers.clone(), settings.dialing(), registry)?;
+        inherited.close_unused();
         return Ok(Opened { upstream, public_url, tcp: None, pictures: None, service: None });
     }
-    let (tcp_listener, tcp) = bind(Listener::Tcp, &settings.tcp_listen).await?;
+    let (tcp_listener, tcp, is_inherited) =
+        bind(Listener::Tcp, &settings.tcp_listen, &mut inherited).await?;
     // links for clients that have not come through the page lead to it all the same
     server.public_url.get_or_insert(page_url);
     let service = mig33_server::Service::start(server).await?;
     service.register_metrics(registry);
     let listening = service.clone();
     let proxies = settings.proxies();
-    connections.spawn(async move { listening.listen_behind(tcp_listener, proxies).await });
+    let until = until(is_inherited);
+    connections.spawn(async move {
+        tokio::select! {
+            biased;
+            () = until.cancelled() => {}
+            () = listening.listen_behind(tcp_listener, proxies) => {}
+        }
+    });
     Ok(Opened {
         upstream: Upstream::Embedded(crate::upstream::Embedded::new(
             service.clone(),
@@ -319,9 +377,12 @@ async fn open(
     _page_url: String,
     registry: &mut Registry,
     _connections: &TaskTracker,
+    inherited: Inherited,
+    _until: impl Fn(bool) -> CancellationToken,
 ) -> Result<Opened, StartError> {
     match &settings.upstream {
         UpstreamSetting::Servers(servers) => {
+            inherited.close_unused();
             let upstream = Upstream::servers(servers.clone(), settings.dialing(), registry)?;
             Ok(Opened { upstream, public_url: None, tcp: None, pictures: None })
         }
@@ -329,11 +390,22 @@ async fn open(
     }
 }
 
-async fn bind(what: Listener, address: &Address) -> Result<(TcpListener, SocketAddr), StartError> {
+/// A listener, where it listens, and whether it was there before this program.
+async fn bind(
+    what: Listener,
+    address: &Address,
+    inherited: &mut Inherited,
+) -> Result<(TcpListener, SocketAddr, bool), StartError> {
     let error = |source| StartError::Listen { what, address: address.clone(), source };
-    let listener = TcpListener::bind(address.as_str()).await.map_err(error)?;
+    let (listener, is_inherited) = match inherited.take(what) {
+        Some(listener) => (TcpListener::from_std(listener).map_err(error)?, true),
+        None => (TcpListener::bind(address.as_str()).await.map_err(error)?, false),
+    };
     let local = listener.local_addr().map_err(error)?;
-    Ok((listener, local))
+    if is_inherited {
+        info!(listener = what.name(), address = %local, "took over a socket; {} does not count", what.flag());
+    }
+    Ok((listener, local, is_inherited))
 }
 
 /// The page's address as a link on this machine.

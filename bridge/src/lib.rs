@@ -17,9 +17,11 @@ pub mod address;
 pub mod bridge;
 pub mod close;
 pub mod forwarded;
+pub mod inherited;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod notify;
 pub mod open_files;
 pub mod origin;
 pub mod page;
@@ -31,4 +33,5 @@ pub mod tunnel;
 pub mod upstream;
 
 pub use bridge::{Addresses, Bridge, StartError};
+pub use inherited::Inherited;
 pub use settings::{Arguments, Settings};

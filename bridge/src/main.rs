@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use mig33_bridge::{Addresses, Arguments, Bridge, Settings};
-use mig33_bridge::{log, open_files};
+use mig33_bridge::page::Page;
+use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
+use mig33_bridge::{log, notify, open_files};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code where the settings are wrong; clap's own is the same.
@@ -13,8 +14,16 @@ const BAD_SETTINGS: u8 = 2;
 /// The exit code where the bridge does not start, or is told to stop a second time.
 const FAILED: u8 = 1;
 
+fn main() -> ExitCode {
+    // before there are threads, since it changes the environment
+    match Inherited::from_environment() {
+        Ok(inherited) => serve(inherited),
+        Err(error) => fail(&error, FAILED),
+    }
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn serve(inherited: Inherited) -> ExitCode {
     let settings = match Settings::from_arguments(Arguments::parse()) {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
@@ -27,14 +36,17 @@ async fn main() -> ExitCode {
         Err(error) => return fail(&error, FAILED),
     };
     let files = open_files::needed(&settings);
-    let bridge = match Bridge::start(settings).await {
+    let bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
         Ok(bridge) => bridge,
         Err(error) => return fail(&error, FAILED),
     };
     open_files::raise(files);
     // nobody may be reading: the bridge works all the same
     let _ = announce(bridge.addresses());
+    notify::ready(bridge.addresses());
+    tokio::spawn(notify::alive());
     signals.next().await;
+    notify::stopping(bridge.longest_stop());
     tokio::select! {
         () = bridge.stop() => ExitCode::SUCCESS,
         // at once: returning would wait for work that is under way

@@ -36,7 +36,7 @@ fn registration() -> Vec<u8> {
     registration.encode(2).unwrap().to_bytes().to_vec()
 }
 
-fn login() -> Login {
+pub(crate) fn login() -> Login {
     Login { username: Some("alice".into()), ..Login::default() }
 }
 

@@ -139,3 +139,26 @@ async fn not_ready_while_the_upstream_is_away() {
     assert!(get(bridge.addresses().admin, "/readyz").await.starts_with("HTTP/1.1 503"));
     assert!(get(bridge.addresses().admin, "/healthz").await.starts_with("HTTP/1.1 200"));
 }
+
+#[tokio::test]
+async fn who_was_accepted_before_the_end_is_answered() {
+    let (_listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let page = bridge.addresses().page;
+    // the first one's answer tells that the second, which came before it, was accepted too
+    let mut second = TcpStream::connect(page).await.unwrap();
+    let mut first = TcpStream::connect(page).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {page}\r\n\r\n");
+    first.write_all(request.as_bytes()).await.unwrap();
+    assert!(first.read(&mut [0; 16]).await.unwrap() > 0);
+    let asks = async {
+        // the end of the first connection, which rests, tells that the second has been told to end too
+        let mut rest = Vec::new();
+        first.read_to_end(&mut rest).await.unwrap();
+        second.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        second.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    };
+    tokio::join!(bridge.stop(), asks);
+}

@@ -10,6 +10,8 @@ mod listeners;
 mod memory;
 mod program;
 mod resume;
+#[cfg(feature = "embedded")]
+mod service;
 mod support;
 mod tls;
 mod tunnel;

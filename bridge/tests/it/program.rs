@@ -8,7 +8,8 @@ use tokio_tungstenite::client_async;
 
 use crate::support::packet;
 
-fn program(arguments: &[&str]) -> Command {
+/// The program with these arguments, and nothing from the environment.
+pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mig33-bridge"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIG33_")) {
@@ -17,26 +18,31 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> (Option<i32>, String) {
+/// What it ends with: its exit code, and what it says on standard error.
+pub(crate) fn run(command: &mut Command) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = command.output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
 /// A program that runs, ended with the test.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     lines: BufReader<std::process::ChildStdout>,
 }
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = program(arguments).spawn().unwrap();
+        Self::of(&mut program(arguments))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines }
     }
 
     /// The address behind `listening WHAT`, which has to be the next line.
-    fn address(&mut self, what: &str) -> String {
+    pub(crate) fn address(&mut self, what: &str) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         let rest = line
@@ -45,7 +51,7 @@ impl Running {
         rest.trim_end().to_owned()
     }
 
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
     }
