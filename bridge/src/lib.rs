@@ -26,6 +26,7 @@ pub mod open_files;
 pub mod origin;
 pub mod page;
 pub mod pipe;
+pub mod reload;
 pub mod resume;
 pub mod settings;
 pub mod tls;

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
-use mig33_bridge::{log, notify, open_files};
+use mig33_bridge::{notify, open_files};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::error;
 
 /// The exit code where the settings are wrong; clap's own is the same.
 const BAD_SETTINGS: u8 = 2;
@@ -28,15 +30,16 @@ async fn serve(inherited: Inherited) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
     };
-    if let Err(error) = log::start(&settings) {
-        return fail(&error, BAD_SETTINGS);
-    }
+    let log = match log::start(&settings) {
+        Ok(log) => log,
+        Err(error) => return fail(&error, BAD_SETTINGS),
+    };
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
     };
     let files = open_files::needed(&settings);
-    let bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
+    let mut bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
         Ok(bridge) => bridge,
         Err(error) => return fail(&error, FAILED),
     };
@@ -45,12 +48,29 @@ async fn serve(inherited: Inherited) -> ExitCode {
     let _ = announce(bridge.addresses());
     notify::ready(bridge.addresses());
     tokio::spawn(notify::alive());
-    signals.next().await;
+    while signals.next().await == Wish::Reload {
+        notify::reloading();
+        reload(&mut bridge, &log);
+        notify::ready(bridge.addresses());
+    }
     notify::stopping(bridge.longest_stop());
     tokio::select! {
         () = bridge.stop() => ExitCode::SUCCESS,
         // at once: returning would wait for work that is under way
-        () = signals.next() => std::process::exit(FAILED.into()),
+        () = signals.stop() => std::process::exit(FAILED.into()),
+    }
+}
+
+/// Reads the settings again. Where something is wrong with them, those before stay.
+fn reload(bridge: &mut Bridge, log: &Log) {
+    match Settings::from_arguments(Arguments::parse()) {
+        Ok(settings) => match log.set_filter(&settings.log) {
+            Ok(()) => {
+                bridge.reload(settings);
+            }
+            Err(error) => error!(%error, "the settings before stay"),
+        },
+        Err(error) => error!(%error, "the settings before stay"),
     }
 }
 
@@ -71,10 +91,18 @@ fn fail(error: &dyn Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// What asks the program to stop.
+/// What somebody wants of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Stop,
+    Reload,
+}
+
+/// How somebody wants something.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -82,13 +110,19 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hangup.recv() => Wish::Reload,
         }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await != Wish::Stop {}
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod listeners;
 mod memory;
 mod program;
+mod reload;
 mod resume;
 #[cfg(feature = "embedded")]
 mod service;
