@@ -22,9 +22,7 @@ pub struct BadFilter {
 /// # Errors
 /// The filter in the settings cannot be read.
 pub fn start(settings: &Settings) -> Result<(), BadFilter> {
-    let filter = EnvFilter::try_new(&settings.log)
-        .map_err(|source| BadFilter { filter: settings.log.clone(), source })?
-        .add_directive(NO_CONTENT.parse().expect("the directive is well formed"));
+    let filter = filter(settings)?;
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
     match settings.log_format {
@@ -32,4 +30,14 @@ pub fn start(settings: &Settings) -> Result<(), BadFilter> {
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// What is logged.
+///
+/// # Errors
+/// The filter in the settings cannot be read.
+pub(crate) fn filter(settings: &Settings) -> Result<EnvFilter, BadFilter> {
+    let filter = EnvFilter::try_new(&settings.log)
+        .map_err(|source| BadFilter { filter: settings.log.clone(), source })?;
+    Ok(filter.add_directive(NO_CONTENT.parse().expect("the directive is well formed")))
 }
