@@ -74,11 +74,13 @@ pub(crate) struct Door {
 
 impl Door {
     /// Closes a connection that is one too many, and says so where that can be done at once: the answer fits into the
-    /// empty buffer of a new socket. Who has sent much already may not get to see it.
+    /// empty buffer of a new socket. Who has sent much already may not get to see it, nor does who expects TLS.
     fn turn_away(&self, stream: &TcpStream, peer: SocketAddr, over: Over) {
         debug!(%peer, ?over, "a connection too many was turned away");
         self.shared.metrics.unserved(Unserved::Requests);
-        let _ = stream.try_write(TOO_MANY);
+        if self.tls.is_none() {
+            let _ = stream.try_write(TOO_MANY);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod notify;
+pub mod open_files;
 pub mod origin;
 pub mod page;
 pub mod pipe;

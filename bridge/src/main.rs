@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use mig33_bridge::command_line::{self, Order};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
-use mig33_bridge::{check, log, notify, reference};
+use mig33_bridge::{check, log, notify, open_files, reference};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code where the settings are wrong; clap's own is the same.
@@ -45,10 +45,12 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
     };
+    let files = open_files::needed(&settings);
     let bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
         Ok(bridge) => bridge,
         Err(error) => return fail(&error, FAILED),
     };
+    open_files::raise(files);
     // nobody may be reading: the bridge works all the same
     let _ = announce(bridge.addresses());
     notify::ready(bridge.addresses());

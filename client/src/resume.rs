@@ -3,7 +3,7 @@
 use crate::action::{Close, Output};
 use crate::change::Change;
 use crate::control::Control;
-use crate::session::{Session, UNREADABLE};
+use crate::session::{RESTARTING, Session, UNREADABLE};
 use crate::state::{Link, Millis};
 use crate::stream::Answer;
 
@@ -13,6 +13,9 @@ const ANSWERED_WITHIN: Millis = 10_000;
 /// everybody is not called without end.
 const STEADY: Millis = 1_000;
 
+/// Milliseconds that a bridge may keep us away when it stops.
+const LONGEST_PAUSE: Millis = 60_000;
+
 /// The code of a close that says that another connection has taken the session over.
 const TAKEN_OVER: u16 = 4001;
 
@@ -20,6 +23,12 @@ const TAKEN_OVER: u16 = 4001;
 /// of something between that went away (1001). Each of the bridge's own codes ends the session.
 const fn leaves_session(code: u16) -> bool {
     matches!(code, 1001 | 1005 | 1006)
+}
+
+/// Milliseconds after which a bridge that stops wants us back, from the reason of its close: `retry_ms=4000`.
+fn retry_after(reason: &str) -> Option<Millis> {
+    let pause: u32 = reason.strip_prefix("retry_ms=")?.parse().ok()?;
+    Some(Millis::from(pause).min(LONGEST_PAUSE))
 }
 
 /// Where an attempt to go on with a session stands.
@@ -45,7 +54,16 @@ impl Session {
             // who took it over goes on with it: two that took it from each other in turn would never end
             self.end(now, Some("This session goes on somewhere else."), false);
         } else if !(leaves_session(code) && self.detach(now)) {
-            self.lose(now, reason);
+            match reason.and_then(retry_after) {
+                Some(pause) => {
+                    self.lose(now, Some(RESTARTING));
+                    if matches!(self.state.link, Link::Waiting { .. }) {
+                        let (until, reason) = (now + pause, Some(RESTARTING.into()));
+                        self.change(Change::Link(Link::Waiting { until, reason }));
+                    }
+                }
+                None => self.lose(now, reason),
+            }
         }
         // there is nothing left to be closed
         self.outputs.retain(|output| matches!(output, Output::Connect));
@@ -63,9 +81,8 @@ impl Session {
 
     /// The connection answers no more: it is closed, and the session goes on with another one, or ends.
     pub(crate) fn give_up_connection(&mut self, now: Millis, reason: &str) {
-        // nothing since the last resume: it is not the connection that is dead, but what is behind it
-        let is_in_vain = self.resumed_at.is_some_and(|at| self.last_heard <= at);
-        if is_in_vain || !self.detach(now) {
+        // again: it is not the connection that is dead, but what is behind it
+        if self.is_resumed_in_vain || !self.detach(now) {
             self.lose(now, Some(reason));
         }
     }
@@ -122,7 +139,7 @@ impl Session {
     fn resumed(&mut self, now: Millis) {
         self.backoff.reset();
         self.connected_at = now;
-        self.resumed_at = Some(now);
+        self.is_resumed_in_vain = true;
         self.requests.restart(now);
         self.start_keep_alive(now);
         self.change(Change::Link(Link::Online));

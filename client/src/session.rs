@@ -32,6 +32,9 @@ const LOGGED_IN_WITHIN: Millis = 30_000;
 /// What the person reads when the other side broke the rules of framing or tunnel.
 pub(crate) const UNREADABLE: &str = "The server sent something that is no packet.";
 
+/// The same, when it says that it stops and comes back.
+pub(crate) const RESTARTING: &str = "The server is being restarted.";
+
 /// A client's session, sans-I/O; see the crate's front page for how it is driven.
 #[derive(Debug)]
 pub struct Session {
@@ -58,10 +61,11 @@ pub struct Session {
     pub(crate) stream: Stream,
     /// How far we are with going on, where the link is [`Link::Resuming`].
     pub(crate) attempt: Attempt,
-    /// Since when the connection stands that carries the session, and when it was last resumed.
+    /// Since when the connection stands that carries the session.
     pub(crate) connected_at: Millis,
-    pub(crate) resumed_at: Option<Millis>,
-    pub(crate) last_heard: Millis,
+    /// The session was resumed, and the server has said nothing since.
+    pub(crate) is_resumed_in_vain: bool,
+    last_heard: Millis,
     pub(crate) outputs: VecDeque<Output>,
     /// When the connection has to be logged in, or else is given up.
     pub(crate) give_up_at: Millis,
@@ -93,7 +97,7 @@ impl Session {
             stream: Stream::default(),
             attempt: Attempt::At(0),
             connected_at: 0,
-            resumed_at: None,
+            is_resumed_in_vain: false,
             last_heard: 0,
             outputs: VecDeque::new(),
             decoder: Decoder::new(),
@@ -259,7 +263,7 @@ impl Session {
         if self.stream.arrived(now, bytes.len(), &mut self.outputs).is_err() {
             return self.lose(now, Some(UNREADABLE));
         }
-        self.last_heard = now;
+        (self.last_heard, self.is_resumed_in_vain) = (now, false);
         self.decoder.push(bytes);
         loop {
             match self.decoder.next_frame() {
@@ -338,7 +342,7 @@ impl Session {
         self.decoder = Decoder::new();
         self.sending.clear();
         self.requests = Requests::new();
-        (self.last_heard, self.connected_at, self.resumed_at) = (now, now, None);
+        (self.last_heard, self.connected_at, self.is_resumed_in_vain) = (now, now, false);
         self.give_up_at = now + LOGGED_IN_WITHIN;
         self.change(Change::Link(Link::LoggingIn));
         self.start_login(now);

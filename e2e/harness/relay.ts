@@ -1,5 +1,6 @@
 // A TCP relay that a test controls: a door whose address stays while what is behind it goes and comes back.
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import type { Address } from '../handset/connection';
 
 export class Relay {
@@ -7,6 +8,9 @@ export class Relay {
   readonly #open = new Set<Socket>();
   readonly #far = new Set<Socket>();
   #target: Address | undefined;
+  /** How many bytes may still pass before the next cut. */
+  #left = Infinity;
+  #cut: () => void = () => undefined;
 
   /** Opens a door on a free port of the loopback. */
   static async open(target: Address): Promise<Relay> {
@@ -37,6 +41,12 @@ export class Relay {
   down(): void {
     this.#target = undefined;
     for (const socket of this.#open) socket.resetAndDestroy();
+  }
+
+  /** Cuts what is open once so many more bytes have passed, either way and also inside a message; new ones are let in. */
+  cutAfter(bytes: number): Promise<void> {
+    this.#left = bytes;
+    return new Promise((resolve) => (this.#cut = resolve));
   }
 
   /** Lets connections through again. */
@@ -70,7 +80,22 @@ export class Relay {
         this.#open.delete(one);
         other.destroySoon();
       });
-      one.pipe(other);
+      one.pipe(this.#meter()).pipe(other);
     }
+  }
+
+  /** Passes bytes on until those that are left before the cut have passed. */
+  #meter(): Transform {
+    return new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        const passes = chunk.subarray(0, this.#left);
+        this.#left -= passes.length;
+        done(null, passes);
+        if (this.#left > 0) return;
+        this.#left = Infinity;
+        for (const socket of this.#open) socket.destroy();
+        this.#cut();
+      },
+    });
   }
 }

@@ -420,8 +420,7 @@ impl App {
 
 /// A name for this page's part of the storage.
 fn page_name() -> String {
-    let random = (surroundings::config().random)();
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", u128::from_be_bytes((surroundings::config().random)()))
 }
 
 /// An account of which nothing but the name is known.

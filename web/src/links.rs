@@ -47,10 +47,8 @@ pub(crate) fn path_on<'a>(address: &'a str, hostname: &str) -> Option<&'a str> {
     let rest = rest.strip_prefix("//")?;
     let end = rest.find('/')?;
     let (authority, path) = rest.split_at(end);
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+    let without_port = authority.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let host = without_port.strip_suffix(':').unwrap_or(authority);
     // a browser takes `//` and `/\` at the beginning for another host
     let is_path = !path.starts_with("//") && !path.starts_with("/\\");
     (is_path && host.eq_ignore_ascii_case(hostname)).then_some(path)

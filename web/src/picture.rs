@@ -112,7 +112,8 @@ fn scaled(width: u32, height: u32, side: u32) -> (u32, u32) {
 }
 
 fn as_jpeg(name: &str) -> String {
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let dot = name.bytes().rposition(|byte| byte == b'.');
+    let stem = dot.and_then(|dot| name.get(..dot)).unwrap_or(name);
     format!("{stem}.jpg")
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask COMMAND`: everything that a developer types. `cargo xtask help` lists the commands.
 
 mod bench;
+mod conformance;
 mod deny;
 mod docs;
 mod e2e;
@@ -74,6 +75,8 @@ enum Command {
     Tidy,
     /// Check licences, sources and known security problems of the dependencies
     Deny,
+    /// Run the cases of the Autobahn test suite against the bridge; installs kosoku from PyPI where missing
+    Conformance,
     /// Look for input that breaks the codec, with libFuzzer; installs a nightly Rust and cargo-fuzz where missing
     Fuzz {
         /// How long each target runs
@@ -133,6 +136,7 @@ fn main() -> ExitCode {
         Command::E2e { args } => e2e::command(&workspace, &args),
         Command::Tidy => tidy::command(&workspace),
         Command::Deny => deny::command(&workspace),
+        Command::Conformance => conformance::command(&workspace),
         Command::Fuzz { seconds } => fuzz::command(&workspace, seconds),
         Command::Bench(Bench::Codec { args }) => bench::codec(&workspace, &args),
         Command::Bench(Bench::Instructions { accept }) => instructions::command(&workspace, accept),

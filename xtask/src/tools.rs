@@ -48,6 +48,8 @@ pub(crate) enum Source {
     Npm { package: &'static str, version: &'static str },
     /// A package of Debian.
     Apt { package: &'static str },
+    /// A package of PyPI, in the version that is wanted.
+    Pip,
     /// A compilation target of the Rust toolchain.
     Target,
     /// Another Rust toolchain.
@@ -138,6 +140,10 @@ pub(crate) const CHROMIUM: Tool =
 /// Reads a capture with our dissector, for the tests to compare.
 pub(crate) const TSHARK: Tool =
     Tool { name: "tshark", version: Wanted::Any, source: Source::Apt { package: "tshark" } };
+
+/// Runs the cases of the Autobahn test suite; it is run with its own folder as PYTHONPATH.
+pub(crate) const KOSOKU: Tool =
+    Tool { name: "kosoku", version: Wanted::Exactly("0.1.0"), source: Source::Pip };
 
 /// A proxy that the bridge is measured beside.
 pub(crate) const HAPROXY: Tool =
@@ -263,6 +269,12 @@ impl Toolbox {
                     return Ok(Some(path));
                 }
                 install::from_npm(step, tool.name, &version, package, npm_version)
+            }
+            Source::Pip => {
+                if version::which("python3").is_none() || !install::has_pip() {
+                    install::from_apt(step, "python3", "python3-pip")?;
+                }
+                install::from_pip(step, tool.name, &version).map(Some)
             }
             Source::Apt { package } => {
                 if version::installed(tool.name).is_none() {

@@ -47,12 +47,7 @@ impl Inbound {
             upstream.extend_from_slice(message);
             Ok(())
         });
-        match taken {
-            Ok(()) => Ok(count),
-            // it is text all the same, and no text may come here
-            Err(End::ClientUtf8) => Err(End::ClientText),
-            Err(end) => Err(end),
-        }
+        taken.map(|()| count)
     }
 
     /// What is left of it when the tunnel ends.
@@ -105,7 +100,8 @@ mod tests {
         let good = masked(0x82, &PING);
         let cases = [
             (masked(0x81, b"text"), End::ClientText),
-            (masked(0x81, b"\xff\xff"), End::ClientText),
+            (masked(0x81, b"\xff\xff"), End::ClientUtf8),
+            (masked(0x88, b"\x03\xe8\xff"), End::ClientUtf8),
             (masked(0x82, &PING[..8]), End::ClientPartial),
             (masked(0x82, b""), End::ClientPartial),
             (masked(0x83, b""), End::ClientProtocol),

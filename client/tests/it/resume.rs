@@ -263,6 +263,17 @@ fn a_connection_that_answers_nothing_is_replaced() {
 }
 
 #[test]
+fn a_connection_that_dies_after_it_has_brought_something_is_replaced_as_well() {
+    let mut stage = online();
+    stage.cut();
+    resume(&mut stage);
+    stage.push(message("bob", "m1", START + 1, None)); // in the same millisecond
+    stage.wait(80_000);
+    assert_eq!((stage.close, stage.connects), (Some(Close::Dead), 3));
+    assert!(is_resuming(&stage));
+}
+
+#[test]
 fn a_dead_connection_is_replaced_soon_when_the_person_comes_back() {
     let mut stage = online();
     stage.session.reconnect_now(stage.now);
@@ -294,6 +305,25 @@ fn a_close_that_ends_the_session_is_not_resumed() {
     stage.open(Tunnel::Resume);
     stage.session.disconnected(stage.now, 1013, None);
     assert!(matches!(stage.session.state().link, Link::Waiting { .. }));
+}
+
+#[test]
+fn a_bridge_that_is_restarted_says_when_to_come_back() {
+    let mut stage = online();
+    let wait = |stage: &Stage| {
+        let Link::Waiting { until, reason } = stage.session.state().link.clone() else {
+            panic!("waits")
+        };
+        (until - stage.now, reason)
+    };
+    let restarted = Some("The server is being restarted.".into());
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=4321"));
+    assert_eq!(wait(&stage), (4_321, restarted.clone()));
+    stage.wait_for_attempt();
+    begin(&mut stage);
+    // no bridge keeps anybody away for good
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=4000000000"));
+    assert_eq!(wait(&stage), (60_000, restarted));
 }
 
 #[test]

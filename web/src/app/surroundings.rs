@@ -135,8 +135,11 @@ pub(super) fn config() -> Config {
 
 /// Whether a dialog or menu takes the keys.
 pub(super) fn dialog_is_open() -> bool {
-    let open = document().map(|document| document.query_selector("dialog[open], :popover-open"));
-    matches!(open, Some(Ok(Some(_))))
+    // one by one: a browser without popovers does not know the second, and would refuse both
+    ["dialog[open]", ":popover-open"].iter().any(|open| {
+        let found = document().map(|document| document.query_selector(open));
+        matches!(found, Some(Ok(Some(_))))
+    })
 }
 
 /// Opens the composer's file picker.

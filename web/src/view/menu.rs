@@ -11,7 +11,8 @@ const ID: &str = "menu";
 /// The button, and its items.
 pub(crate) fn menu(name: &'static str, items: Html) -> Html {
     html! {
-        <div class="menu">
+        // where a button takes no focus from the mouse, what is around it does
+        <div class="menu" tabindex="-1">
             <button type="button" class="icon-button" popovertarget={ID} aria-label={name} title={name}>{ icon(Icon::More) }</button>
             <div id={ID} popover="auto" class="menu-list" role="group" aria-label={name}>{ items }</div>
         </div>

@@ -129,6 +129,34 @@ pub(super) fn from_npm(
     Ok(Some(place.join(program)))
 }
 
+/// Whether Python can install packages.
+pub(super) fn has_pip() -> bool {
+    process::ask(process::program("python3").args(["-m", "pip", "--version"])).is_some()
+}
+
+/// Installs a program from PyPI, into a folder of its own.
+pub(super) fn from_pip(step: &mut Step, name: &str, version: &str) -> Result<PathBuf> {
+    let program = Path::new("bin").join(name);
+    let cache = Cache::open(step)?;
+    let place = cache.place(name, version);
+    if place.join(&program).is_file() {
+        return Ok(place.join(program));
+    }
+    step.say(format_args!("installing {name} {version} from PyPI"));
+    let aside = cache.aside(name)?;
+    let mut python = process::program("python3");
+    python
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+        .arg(&aside)
+        .arg(format!("{name}=={version}"));
+    process::run(step, &mut python, Show::OnFailure)?;
+    if !aside.join(&program).is_file() {
+        bail!("{name} {version} was installed, but it has no program {name}");
+    }
+    cache.settle(&aside, &place)?;
+    Ok(place.join(program))
+}
+
 /// Installs a package of Debian.
 pub(super) fn from_apt(step: &mut Step, name: &str, package: &str) -> Result<()> {
     if version::which("apt-get").is_none() {
