@@ -8,12 +8,10 @@ use rustix::process::{Resource, getrlimit};
 use super::Report;
 use crate::address::Address;
 use crate::log;
+use crate::open_files;
 use crate::settings::Settings;
 use crate::tls;
 use crate::upstream::UpstreamSetting;
-
-/// Descriptors that the program needs beside those of connections: listeners, database, log.
-const OWN_DESCRIPTORS: u64 = 100;
 
 /// Puts what is found into the report.
 pub(super) fn look(settings: &Settings, report: &mut Report) {
@@ -123,20 +121,13 @@ fn together(settings: &Settings, report: &mut Report) {
     descriptors(settings, report);
 }
 
-/// That there are file descriptors for as many connections as there may be.
+/// That there may be as many open files as the connections need. The program raises the limit to what it may.
 fn descriptors(settings: &Settings, report: &mut Report) {
-    let tunnels = u64::from(settings.limits.connections);
-    let to_upstream = if settings.upstream == UpstreamSetting::Embedded { 0 } else { tunnels };
-    #[cfg(feature = "embedded")]
-    let clients = if to_upstream == 0 { settings.server.limits.connections as u64 } else { 0 };
-    #[cfg(not(feature = "embedded"))]
-    let clients = 0;
-    let needed =
-        tunnels + to_upstream + clients + u64::from(settings.limits.requests) + OWN_DESCRIPTORS;
-    if let Some(most) = getrlimit(Resource::Nofile).current.filter(|most| *most < needed) {
+    let needed = open_files::needed(settings);
+    if let Some(most) = getrlimit(Resource::Nofile).maximum.filter(|most| *most < needed) {
         report.doubts.push(format!(
-            "{most} file descriptors are fewer than the {needed} that the limits on connections may need: raise \
-             LimitNOFILE= or `ulimit -n`, where the program runs"
+            "{most} open files are fewer than the {needed} that the limits on connections may need: raise \
+             LimitNOFILE= or `ulimit -Hn`, where the program runs"
         ));
     }
 }
