@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use clap::ValueEnum;
 use mig33_peer::Trusted;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::accept::Peer;
 
@@ -19,7 +19,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 /// Where a trusted proxy says for whom it speaks.
 ///
 /// It is one or the other: a proxy that writes the one passes the other on as the client has sent it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardedHeader {
     /// In X-Forwarded-For, -Proto and -Host.

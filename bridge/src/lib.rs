@@ -15,7 +15,9 @@ mod websocket;
 
 pub mod address;
 pub mod bridge;
+pub mod check;
 pub mod close;
+pub mod command_line;
 pub mod forwarded;
 pub mod inherited;
 pub mod limits;
@@ -26,6 +28,7 @@ pub mod open_files;
 pub mod origin;
 pub mod page;
 pub mod pipe;
+pub mod reference;
 pub mod reload;
 pub mod resume;
 pub mod settings;

@@ -51,7 +51,11 @@ impl Log {
     }
 }
 
-fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
+/// What is logged.
+///
+/// # Errors
+/// The text cannot be read as a filter.
+pub(crate) fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
     let filter =
         EnvFilter::try_new(text).map_err(|source| BadFilter { filter: text.to_owned(), source })?;
     Ok(filter.add_directive(NO_CONTENT.parse().expect("the directive is well formed")))

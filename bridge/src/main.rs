@@ -3,11 +3,11 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use mig33_bridge::command_line::{self, Order};
 use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
-use mig33_bridge::{notify, open_files};
+use mig33_bridge::{check, notify, open_files, reference};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::error;
 
@@ -17,16 +17,26 @@ const BAD_SETTINGS: u8 = 2;
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
-    // before there are threads, since it changes the environment
-    match Inherited::from_environment() {
-        Ok(inherited) => serve(inherited),
-        Err(error) => fail(&error, FAILED),
+    match command_line::read() {
+        // before there are threads, since it changes the environment
+        Order::Serve(arguments) => match Inherited::from_environment() {
+            Ok(inherited) => serve(*arguments, inherited),
+            Err(error) => fail(&error, FAILED),
+        },
+        Order::CheckConfig(arguments, matches) => match check::check(*arguments, &matches) {
+            Ok(report) => tell(&report),
+            Err(error) => fail(&error, BAD_SETTINGS),
+        },
+        Order::Settings { markdown } => {
+            print(&if markdown { reference::markdown() } else { reference::example() });
+            ExitCode::SUCCESS
+        }
     }
 }
 
 #[tokio::main]
-async fn serve(inherited: Inherited) -> ExitCode {
-    let settings = match Settings::from_arguments(Arguments::parse()) {
+async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
+    let settings = match Settings::from_arguments(arguments.clone()) {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
     };
@@ -50,7 +60,7 @@ async fn serve(inherited: Inherited) -> ExitCode {
     tokio::spawn(notify::alive());
     while signals.next().await == Wish::Reload {
         notify::reloading();
-        reload(&mut bridge, &log);
+        reload(&mut bridge, &log, arguments.clone());
         notify::ready(bridge.addresses());
     }
     notify::stopping(bridge.longest_stop());
@@ -62,8 +72,8 @@ async fn serve(inherited: Inherited) -> ExitCode {
 }
 
 /// Reads the settings again. Where something is wrong with them, those before stay.
-fn reload(bridge: &mut Bridge, log: &Log) {
-    match Settings::from_arguments(Arguments::parse()) {
+fn reload(bridge: &mut Bridge, log: &Log, arguments: Arguments) {
+    match Settings::from_arguments(arguments) {
         Ok(settings) => match log.set_filter(&settings.log) {
             Ok(()) => {
                 bridge.reload(settings);
@@ -84,6 +94,28 @@ fn announce(addresses: Addresses) -> io::Result<()> {
     }
     writeln!(out, "listening admin http://{}", addresses.admin)?;
     out.flush()
+}
+
+/// What `check-config` has found.
+fn tell(report: &check::Report) -> ExitCode {
+    print(&report.settings);
+    let mut err = io::stderr().lock();
+    for doubt in &report.doubts {
+        let _ = writeln!(err, "mig33-bridge: in doubt: {doubt}");
+    }
+    for problem in &report.problems {
+        let _ = writeln!(err, "mig33-bridge: {problem}");
+    }
+    if !report.problems.is_empty() {
+        return ExitCode::from(BAD_SETTINGS);
+    }
+    let _ = writeln!(err, "mig33-bridge: these settings can be used; {}", check::NOT_CHECKED);
+    ExitCode::SUCCESS
+}
+
+fn print(text: &str) {
+    // who reads no more has seen enough
+    let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn fail(error: &dyn Error, code: u8) -> ExitCode {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Where a page comes from: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -83,6 +83,12 @@ impl TryFrom<String> for Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

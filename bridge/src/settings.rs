@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use documented::DocumentedFields;
 use mig33_peer::{Network, Proxies, Trusted};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::address::Address;
 use crate::forwarded::ForwardedHeader;
@@ -20,7 +21,7 @@ use crate::upstream::{BadUpstream, Dialing, UpstreamSetting};
 
 /// All that the bridge can be told. In the settings file these are the keys at the top; the chat service's stand in the
 /// table `[server]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where the page and `/ws` are.
@@ -349,7 +350,7 @@ fn resume_buffer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D:
 }
 
 /// How a line of the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.

@@ -25,4 +25,4 @@ pub mod settings;
 pub mod store;
 
 pub use service::{ClientInfo, Outside, Service, StartError};
-pub use settings::{Settings, SettingsArgs};
+pub use settings::{Limits, Settings, SettingsArgs};

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use mig33_codec::hash::HashKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a service can be told. In a file this is one TOML table; a key that is not known is an error.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The folder that holds the database, its key file and the pictures.
@@ -121,7 +122,7 @@ pub struct SettingsArgs {
 }
 
 /// A kind of hash, as the settings file names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HashName {
     /// SHA-1 folded to 32 bits.
@@ -148,7 +149,7 @@ impl HashName {
 ///
 /// What is counted by address is counted by /64 for IPv6, and not at all for loopback: who comes from there is the
 /// machine's owner, or a proxy that stands for everybody.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Connections at a time.

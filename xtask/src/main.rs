@@ -83,7 +83,7 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
-    /// Write docs/packets.md and docs/wireshark/mig33.lua from the catalogue
+    /// Write docs/packets.md, docs/wireshark/mig33.lua and the settings in docs/operations.md
     Docs,
     /// Measure
     #[command(subcommand)]

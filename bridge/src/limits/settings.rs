@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
+use documented::DocumentedFields;
+use serde::{Deserialize, Serialize};
 
 use super::admission::Most;
 use super::pace::Rate;
@@ -15,7 +16,7 @@ macro_rules! limits {
         ///
         /// What is counted by address is not counted for loopback, nor for a trusted proxy that names no client: these
         /// stand for everybody. Nor is a client slowed down that is on this machine.
-        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, DocumentedFields)]
         #[serde(default, deny_unknown_fields)]
         pub struct LimitSettings {
             $($(#[doc = $doc])+ pub $name: u32,)+

@@ -44,7 +44,11 @@ impl Metrics {
             "Requests for a tunnel, and connections, that were refused",
             refusals.clone(),
         );
-        let certificates = Family::default();
+        let certificates = Family::<ResultLabels, Counter>::default();
+        // told from the start, since an alert sees no increase in what was not there before
+        for result in ["ok", "failed"] {
+            drop(certificates.get_or_create(&ResultLabels { result }));
+        }
         own.register(
             "certificate_reads",
             "Times that the certificate has changed, by whether the new one could be used",

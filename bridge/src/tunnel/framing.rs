@@ -1,10 +1,10 @@
 //! `Framing`: whether a tunnel passes packets or any bytes.
 use clap::ValueEnum;
 use mig33_codec::{FrameError, Header, Scan, Scanner};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a tunnel passes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Framing {
     /// mig33 packets, whole ones in each message; anything else ends the tunnel.

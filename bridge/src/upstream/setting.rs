@@ -3,7 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::address::{Address, BadAddress};
 
@@ -100,6 +100,18 @@ impl FromStr for ServerAddress {
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.is_tls { "tls://" } else { "" }, self.address)
+    }
+}
+
+impl Serialize for UpstreamSetting {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Embedded => serializer.serialize_str("embedded"),
+            Self::Servers(servers) => {
+                let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+                serializer.serialize_str(&servers.join(","))
+            }
+        }
     }
 }
 

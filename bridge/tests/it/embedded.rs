@@ -14,7 +14,7 @@ use crate::support::{
     client, close_code, free_port, get, handshake, receive, send, settings, upstream,
 };
 
-fn embedded(data: &TempDir) -> Settings {
+pub(crate) fn embedded(data: &TempDir) -> Settings {
     let mut settings = Settings {
         listen: free_port(),
         admin_listen: free_port(),
@@ -66,6 +66,11 @@ async fn a_browser_registers_and_a_handset_logs_in_and_both_are_told_of_the_end(
     let (code, reason, ()) = tokio::join!(close_code(&mut browser), handset_ends, bridge.stop());
     assert_eq!(code, Some(1012));
     assert_eq!(reason.as_str(), "shutdown");
+}
+
+/// A handset that begins to log in, and is answered.
+pub(crate) async fn say_something_and_leave(bridge: &Bridge) {
+    assert!(Handset::connect(bridge.addresses().tcp.unwrap()).await.is_let_in().await);
 }
 
 /// A client on TCP.

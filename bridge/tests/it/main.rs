@@ -3,6 +3,8 @@
 
 mod addresses;
 #[cfg(feature = "embedded")]
+mod deploy;
+#[cfg(feature = "embedded")]
 mod embedded;
 mod http;
 mod limits;

@@ -157,3 +157,52 @@ fn a_port_that_is_taken_is_one_line_and_exit_code_1() {
     assert!(message.contains(&address) && message.contains("--listen"), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
 }
+
+#[test]
+fn check_config_says_what_counts_and_where_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge.toml");
+    std::fs::write(&file, "drain_timeout = 20\nlog = \"warn\"\n[limits]\nconnections = 9\n")
+        .unwrap();
+    let path = file.to_str().unwrap();
+    let mut command = program(&["check-config", "--config", path, "--listen", "127.0.0.1:1"]);
+    command.env("MIG33_LOG", "debug").env("MIG33_UPSTREAM", "tls://chat.example:9119");
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let comments = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{comments}");
+    for (value, source) in [
+        ("listen = \"127.0.0.1:1\"", "flag --listen"),
+        ("log = \"debug\"", "environment MIG33_LOG"),
+        ("upstream = \"tls://chat.example:9119\"", "environment MIG33_UPSTREAM"),
+        ("drain_timeout = 20", &format!("file {path}")),
+        ("limits.connections = 9", &format!("file {path}")),
+        ("resume_grace = 120", "default"),
+    ] {
+        let line = said.lines().find(|line| line.split("  # ").next().unwrap().trim() == value);
+        let line = line.unwrap_or_else(|| panic!("{value} is not in\n{said}"));
+        assert!(line.ends_with(&format!("# {source}")), "{line}");
+    }
+    assert!(comments.contains("can be used") && comments.contains("not checked"), "{comments}");
+    // what it says is a settings file again
+    std::fs::write(&file, &said).unwrap();
+    assert_eq!(run(&mut program(&["check-config", "--config", path])).0, Some(0));
+}
+
+#[test]
+fn check_config_says_what_is_wrong_and_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\nlisten_port = 3\n").unwrap();
+    let (code, message) = run(&mut program(&["check-config", "--config", file.to_str().unwrap()]));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("line 2") && message.contains("listen_port"), "{message}");
+
+    let (code, message) = run(&mut program(&["check-config", "--tls-cert", "/nowhere/cert.pem"]));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("--tls-key"), "{message}");
+
+    let (code, message) = run(program(&["check-config"]).env("MIG33_LISTEN", "nowhere"));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("`nowhere`") && message.contains("MIG33_LISTEN"), "{message}");
+}

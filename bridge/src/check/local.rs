@@ -1,0 +1,234 @@
+//! What can be seen of the settings on this machine: files, folders, and settings that do not go together.
+use std::net::IpAddr;
+use std::path::Path;
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::process::{Resource, getrlimit};
+
+use super::Report;
+use crate::address::Address;
+use crate::log;
+use crate::open_files;
+use crate::settings::Settings;
+use crate::tls;
+use crate::upstream::UpstreamSetting;
+
+/// Puts what is found into the report.
+pub(super) fn look(settings: &Settings, report: &mut Report) {
+    if let Err(error) = log::filter(&settings.log) {
+        report.problems.push(format!("log: {error}"));
+    }
+    if let Err(error) = tls::Offer::of(settings) {
+        report.problems.push(error.to_string());
+    }
+    if settings.upstream.needs_tls()
+        && let Err(error) = tls::connector(settings.upstream_ca.as_deref())
+    {
+        report.problems.push(error.to_string());
+    }
+    if settings.upstream == UpstreamSetting::Embedded {
+        embedded(settings, report);
+    }
+    together(settings, report);
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(settings: &Settings, report: &mut Report) {
+    let database = match settings.server.database_file() {
+        Ok(database) => database,
+        Err(error) => return report.problems.push(error.to_string()),
+    };
+    let key = mig33_server::Settings::key_file(&database);
+    for folder in
+        [Some(settings.server.data_dir.as_path()), database.parent()].into_iter().flatten()
+    {
+        if let Some(problem) = unusable(folder) {
+            report.problems.push(problem);
+        }
+    }
+    if database.exists() && !key.exists() {
+        report.problems.push(format!(
+            "{} is there and its key file {} is not: nobody could log in. Put back the key file",
+            database.display(),
+            key.display()
+        ));
+    }
+    for file in [&database, &key] {
+        if file.exists() && !can(file, Access::READ_OK | Access::WRITE_OK) {
+            report
+                .problems
+                .push(format!("{} cannot be read and written by this user", file.display()));
+        }
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded(_settings: &Settings, report: &mut Report) {
+    report.problems.push(crate::bridge::StartError::NotEmbedded.to_string());
+}
+
+/// What is wrong with a folder that is to be written: it, or the nearest one above it that exists.
+#[cfg(feature = "embedded")]
+fn unusable(folder: &Path) -> Option<String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let there = folder
+        .ancestors()
+        .map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above })
+        .find(|above| above.exists())?;
+    if !there.is_dir() {
+        return Some(format!("{} is no folder", there.display()));
+    }
+    let may = can(there, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+    let what = if there == folder { "written" } else { "made" };
+    (!may).then(|| {
+        format!(
+            "the folder {} cannot be {what}: this user may not write {}",
+            folder.display(),
+            there.display()
+        )
+    })
+}
+
+/// Whether the user that this program runs as may do that.
+#[cfg(feature = "embedded")]
+fn can(path: &Path, access: Access) -> bool {
+    accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
+}
+
+/// Settings that are good each, and not what somebody wants together.
+fn together(settings: &Settings, report: &mut Report) {
+    let mut doubt = |text: String| report.doubts.push(text);
+    if settings.proxy_protocol && settings.trusted_proxy.is_empty() {
+        doubt("proxy_protocol does nothing without trusted_proxy".to_owned());
+    }
+    for network in &settings.trusted_proxy {
+        if network.to_string().ends_with("/0") {
+            doubt(format!(
+                "trusted_proxy {network} lets everybody say that they are somebody else"
+            ));
+        }
+    }
+    if !is_loopback(&settings.admin_listen) {
+        doubt(format!(
+            "admin_listen {} can be reached from elsewhere: it tells its figures to anybody who asks",
+            settings.admin_listen
+        ));
+    }
+    if settings.tls_cert.is_none() && !is_loopback(&settings.listen) {
+        doubt(format!("listen {} is open to others without TLS", settings.listen));
+    }
+    descriptors(settings, report);
+}
+
+/// That there may be as many open files as the connections need. The program raises the limit to what it may.
+fn descriptors(settings: &Settings, report: &mut Report) {
+    let needed = open_files::needed(settings);
+    if let Some(most) = getrlimit(Resource::Nofile).maximum.filter(|most| *most < needed) {
+        report.doubts.push(format!(
+            "{most} open files are fewer than the {needed} that the limits on connections may need: raise \
+             LimitNOFILE= or `ulimit -Hn`, where the program runs"
+        ));
+    }
+}
+
+fn is_loopback(address: &Address) -> bool {
+    let host = address.host();
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(settings: &Settings) -> Report {
+        let mut report = Report { settings: String::new(), problems: vec![], doubts: vec![] };
+        look(settings, &mut report);
+        report
+    }
+
+    fn servers() -> Settings {
+        Settings { upstream: "127.0.0.1:1".parse().unwrap(), ..Settings::default() }
+    }
+
+    #[test]
+    fn what_keeps_it_from_starting_is_a_problem() {
+        let bad = [
+            (Settings { log: "==".to_owned(), ..servers() }, "=="),
+            (Settings { tls_cert: Some("/nowhere/cert.pem".into()), ..servers() }, "--tls-key"),
+            (
+                Settings {
+                    tls_cert: Some("/nowhere/cert.pem".into()),
+                    tls_key: Some("/nowhere/key.pem".into()),
+                    ..servers()
+                },
+                "/nowhere/cert.pem",
+            ),
+            (
+                Settings {
+                    upstream: "tls://127.0.0.1:1".parse().unwrap(),
+                    upstream_ca: Some("/nowhere/ca.pem".into()),
+                    ..servers()
+                },
+                "/nowhere/ca.pem",
+            ),
+        ];
+        for (settings, part) in bad {
+            let found = report(&settings).problems;
+            assert!(matches!(&found[..], [one] if one.contains(part)), "{part}: {found:?}");
+        }
+        assert_eq!(report(&servers()).problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_probably_not_meant_is_a_doubt() {
+        let odd = [
+            (Settings { proxy_protocol: true, ..servers() }, "trusted_proxy"),
+            (
+                Settings { trusted_proxy: vec!["0.0.0.0/0".parse().unwrap()], ..servers() },
+                "0.0.0.0/0",
+            ),
+            (
+                Settings { admin_listen: "0.0.0.0:8034".parse().unwrap(), ..servers() },
+                "admin_listen",
+            ),
+            (Settings { listen: "[::]:80".parse().unwrap(), ..servers() }, "without TLS"),
+        ];
+        let usual = report(&servers()).doubts.len();
+        for (settings, part) in odd {
+            let found = report(&settings).doubts;
+            assert_eq!(found.len(), usual + 1, "{found:?}");
+            assert!(found.iter().any(|one| one.contains(part)), "{part}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn more_connections_than_descriptors_are_a_doubt() {
+        let mut settings = servers();
+        settings.limits.connections = u32::MAX;
+        assert!(report(&settings).doubts.iter().any(|one| one.contains("LimitNOFILE=")));
+        settings.limits.connections = 1;
+        settings.limits.requests = 1;
+        assert_eq!(report(&settings).doubts, Vec::<String>::new());
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn data_without_its_key_and_folders_that_cannot_be_are_problems() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.server.data_dir = folder.path().join("data");
+        assert_eq!(report(&settings).problems, Vec::<String>::new());
+        assert!(!folder.path().join("data").exists(), "nothing is made");
+
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::fs::write(folder.path().join("data/mig33.db"), "").unwrap();
+        let found = report(&settings).problems;
+        assert!(matches!(&found[..], [one] if one.contains("mig33.key")), "{found:?}");
+
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        settings.server.data_dir = folder.path().join("file/data");
+        let found = report(&settings).problems;
+        assert!(found.iter().all(|one| one.contains("is no folder")), "{found:?}");
+        assert!(!found.is_empty());
+    }
+}
