@@ -8,6 +8,7 @@ mod line;
 mod sessions;
 mod subject;
 mod traffic;
+mod tunnels;
 mod upstream;
 
 use std::io::{self, Write};
@@ -52,6 +53,10 @@ pub(crate) struct Chaos {
 enum Scenario {
     /// Sessions over lines that are cut
     Sessions,
+    /// Plain tunnels over lines that are cut
+    Tunnels,
+    /// Plain tunnels over lines that go silent, until the bridge notices: a minute
+    HalfOpen,
 }
 
 /// How much of it is done.
@@ -74,10 +79,16 @@ impl Scenario {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Whether it is done in a short run.
+    const fn is_short(self) -> bool {
+        !matches!(self, Self::HalfOpen)
+    }
+
     /// Whether once is enough: it takes long, and another seed makes little difference.
     const fn is_once(self) -> bool {
         match self {
-            Self::Sessions => false,
+            Self::Sessions | Self::Tunnels => false,
+            Self::HalfOpen => true,
         }
     }
 
@@ -87,6 +98,8 @@ impl Scenario {
         let rng = Rng::with_seed(seed ^ ((self as u64 + 1) << 32));
         match self {
             Self::Sessions => sessions::run(setup, rng).await,
+            Self::Tunnels => tunnels::cut(setup, rng).await,
+            Self::HalfOpen => tunnels::half_open(setup, rng).await,
         }
     }
 }
@@ -103,7 +116,9 @@ pub(crate) async fn run(options: &Chaos) -> Result<()> {
     for seed in first.. {
         for scenario in Scenario::value_variants() {
             let is_named = options.only.contains(scenario);
-            let is_wanted = options.only.is_empty() && (seed == first || !scenario.is_once());
+            let is_wanted = options.only.is_empty()
+                && (scenario.is_short() || !options.short)
+                && (seed == first || !scenario.is_once());
             if is_named || is_wanted {
                 one(*scenario, &setup, seed).await?;
             }
