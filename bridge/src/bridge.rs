@@ -19,6 +19,7 @@ use crate::origin::Origin;
 use crate::page::Page;
 use crate::resume;
 use crate::settings::{Settings, UpstreamSetting};
+use crate::tick::tick;
 use crate::upstream::Upstream;
 use crate::{admin, app};
 
@@ -165,6 +166,7 @@ impl Bridge {
         if !shared.page.is_there() {
             warn!("the page is not in this program: `cargo xtask build` makes one that has it");
         }
+        connections.spawn(tick(stop.clone()));
         let page_router = app::router(&shared, opened.pictures);
         connections.spawn(accept(page_listener, page_router, stop.clone(), connections.clone()));
         connections.spawn(accept(

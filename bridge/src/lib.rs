@@ -19,6 +19,7 @@ pub mod page;
 pub mod pipe;
 pub mod resume;
 pub mod settings;
+mod tick;
 pub mod tunnel;
 pub mod upstream;
 
