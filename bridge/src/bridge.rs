@@ -18,10 +18,10 @@ use crate::address::Address;
 use crate::drain::Drain;
 use crate::forwarded::ForwardedHeader;
 use crate::inherited::Inherited;
-use crate::limits::{Admission, LimitSettings};
+use crate::limits::Admission;
 use crate::metrics::Metrics;
-use crate::origin::Origin;
 use crate::page::Page;
+use crate::reload::{Changes, Live};
 use crate::resume;
 use crate::settings::Settings;
 use crate::socket::Socket;
@@ -37,7 +37,8 @@ const SERVICE_TIME: Duration = Duration::from_secs(15);
 pub struct Bridge {
     shared: Arc<Shared>,
     addresses: Addresses,
-    drain_time: Duration,
+    /// As they were read last.
+    settings: Settings,
     /// Ends the accepting on listeners that were here before this program, and will be after it.
     leave: CancellationToken,
     stop: CancellationToken,
@@ -68,7 +69,8 @@ pub(crate) struct Shared {
     pub(crate) page: Page,
     /// Whether the page's listener speaks TLS.
     pub(crate) is_secure: bool,
-    pub(crate) allow_origin: Vec<Origin>,
+    /// What may change while it runs.
+    pub(crate) live: Live,
     /// What links start with, where it is set.
     pub(crate) public_url: Option<String>,
     /// Whose word about a client counts.
@@ -79,8 +81,6 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     /// No new tunnels, and an end to the open ones.
     pub(crate) drain: Arc<Drain>,
-    /// What one client may.
-    pub(crate) limits: LimitSettings,
     pub(crate) tunnels: TaskTracker,
     connections: AtomicU64,
 }
@@ -206,7 +206,6 @@ impl Bridge {
         let page_url = url(page_address, certificate.is_some());
         let opened =
             open(&settings, page_url, &mut registry, &connections, inherited, until).await?;
-        let drain_time = settings.drain_time();
         let proxies = settings.proxies();
         let metrics = Metrics::new(registry);
         let tunnels = TaskTracker::new();
@@ -221,14 +220,13 @@ impl Bridge {
             sessions,
             page,
             is_secure: certificate.is_some(),
-            allow_origin: settings.allow_origin,
+            live: Live::new(&settings),
             public_url: opened.public_url,
             trusted: proxies.trusted.clone(),
             forwarded_header: settings.forwarded_header,
             framing: settings.framing,
             admission: Admission::new(settings.limits.tunnels()),
             drain: Arc::default(),
-            limits: settings.limits.clone(),
             tunnels,
             connections: AtomicU64::new(0),
         });
@@ -266,7 +264,7 @@ impl Bridge {
                 admin: admin_address,
             },
             shared,
-            drain_time,
+            settings,
             leave,
             stop,
             connections,
@@ -281,11 +279,22 @@ impl Bridge {
         self.addresses
     }
 
+    /// Takes over what it can of other settings; what that is. Connections keep what they came with.
+    pub fn reload(&mut self, settings: Settings) -> Changes {
+        let changes = Changes::between(&self.settings, &settings);
+        self.shared.live.set(&settings);
+        self.shared.sessions.set_client_limits(&settings.limits);
+        self.shared.admission.set(settings.limits.tunnels());
+        info!(applied = ?changes.applied, at_restart = ?changes.at_restart, "settings were read again");
+        self.settings = settings;
+        changes
+    }
+
     /// How long [`stop`](Self::stop) may take.
     #[must_use]
     pub fn longest_stop(&self) -> Duration {
         // tunnels, then the rest of the connections; the service has its own time between the two
-        2 * self.drain_time + SERVICE_TIME
+        2 * self.settings.drain_time() + SERVICE_TIME
     }
 
     /// Stops in good order: not ready any more, a close to every tunnel, then the service. It takes as long as the drain
@@ -295,7 +304,7 @@ impl Bridge {
         self.leave.cancel();
         self.shared.drain.begin(self.shared.tunnels.len());
         self.shared.tunnels.close();
-        if timeout(self.drain_time, self.shared.tunnels.wait()).await.is_err() {
+        if timeout(self.settings.drain_time(), self.shared.tunnels.wait()).await.is_err() {
             warn!(tunnels = self.shared.tunnels.len(), "the drain time is over");
         }
         #[cfg(feature = "embedded")]
@@ -305,7 +314,7 @@ impl Bridge {
         self.stop.cancel();
         self.connections.close();
         // an idle connection ends at once; one that does not is ended with the program
-        let _ = timeout(self.drain_time, self.connections.wait()).await;
+        let _ = timeout(self.settings.drain_time(), self.connections.wait()).await;
         info!("stopped");
     }
 }

@@ -29,6 +29,7 @@ pub mod origin;
 pub mod page;
 pub mod pipe;
 pub mod reference;
+pub mod reload;
 pub mod resume;
 pub mod settings;
 pub mod tls;

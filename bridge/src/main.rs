@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mig33_bridge::command_line::{self, Order};
+use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
-use mig33_bridge::{check, log, notify, open_files, reference};
+use mig33_bridge::{check, notify, open_files, reference};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::error;
 
 /// The exit code where the settings are wrong; clap's own is the same.
 const BAD_SETTINGS: u8 = 2;
@@ -34,19 +36,20 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
-    let settings = match Settings::from_arguments(arguments) {
+    let settings = match Settings::from_arguments(arguments.clone()) {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
     };
-    if let Err(error) = log::start(&settings) {
-        return fail(&error, BAD_SETTINGS);
-    }
+    let log = match log::start(&settings) {
+        Ok(log) => log,
+        Err(error) => return fail(&error, BAD_SETTINGS),
+    };
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
     };
     let files = open_files::needed(&settings);
-    let bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
+    let mut bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
         Ok(bridge) => bridge,
         Err(error) => return fail(&error, FAILED),
     };
@@ -55,12 +58,29 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
     let _ = announce(bridge.addresses());
     notify::ready(bridge.addresses());
     tokio::spawn(notify::alive());
-    signals.next().await;
+    while signals.next().await == Wish::Reload {
+        notify::reloading();
+        reload(&arguments, &mut bridge, &log);
+        notify::ready(bridge.addresses());
+    }
     notify::stopping(bridge.longest_stop());
     tokio::select! {
         () = bridge.stop() => ExitCode::SUCCESS,
         // at once: returning would wait for work that is under way
-        () = signals.next() => std::process::exit(FAILED.into()),
+        () = signals.stop() => std::process::exit(FAILED.into()),
+    }
+}
+
+/// Reads the settings again. Where something is wrong with them, those before stay.
+fn reload(arguments: &Arguments, bridge: &mut Bridge, log: &Log) {
+    match Settings::from_arguments(arguments.clone()) {
+        Ok(settings) => match log.set_filter(&settings.log) {
+            Ok(()) => {
+                bridge.reload(settings);
+            }
+            Err(error) => error!(%error, "the settings before stay"),
+        },
+        Err(error) => error!(%error, "the settings before stay"),
     }
 }
 
@@ -103,10 +123,18 @@ fn fail(error: &dyn Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// What asks the program to stop.
+/// What somebody wants of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Stop,
+    Reload,
+}
+
+/// How somebody wants something.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -114,13 +142,19 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hangup.recv() => Wish::Reload,
         }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await != Wish::Stop {}
     }
 }

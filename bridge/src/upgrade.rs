@@ -59,7 +59,8 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
         return refuse(&shared, Refusal::NoHandshake);
     };
     let source = source(peer, request.headers(), &shared.trusted, shared.forwarded_header);
-    if !origin::allowed(request.headers(), source.host.as_deref(), &shared.allow_origin) {
+    let live = shared.live.now();
+    if !origin::allowed(request.headers(), source.host.as_deref(), &live.allow_origin) {
         return refuse(&shared, Refusal::Origin);
     }
     let client = Client {
@@ -115,8 +116,10 @@ async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client
     let metrics = Arc::clone(&shared.metrics.tunnel);
     let framing = shared.framing;
     let drain = Arc::clone(&shared.drain);
-    let throttle = Throttle::new(&shared.limits, client.peer);
-    let idle = Idle::new(shared.limits.idle_time());
+    let (throttle, idle) = {
+        let limits = &shared.live.now().limits;
+        (Throttle::new(limits, client.peer), Idle::new(limits.idle_time()))
+    };
     let upstream = connect(&shared, client, connection).await;
     drop(shared);
     let end = match upstream {

@@ -60,9 +60,12 @@ const scene = test.extend<{ scene: Scene }>({
     await anna.openChat('bert');
     await bert.openChat('anna');
     const before = await logIns(program);
+    // who is silent for three minutes is put out
+    const alive = setInterval(() => cora.send('PING'), 60_000);
 
     await use({ anna, bert, doors });
 
+    clearInterval(alive);
     expect(await logIns(program), 'log-ins').toBe(before);
     await expect(anna.page.getByRole('button', { name: 'Not sent. Retry' })).toHaveCount(0);
     await expect(bert.entry('anna')).toHaveAccessibleName(/available/i);

@@ -15,7 +15,7 @@ use crate::upstream::UpstreamSetting;
 
 /// Puts what is found into the report.
 pub(super) fn look(settings: &Settings, report: &mut Report) {
-    if let Err(error) = log::filter(settings) {
+    if let Err(error) = log::filter(&settings.log) {
         report.problems.push(format!("log: {error}"));
     }
     if let Err(error) = tls::certificate(settings.tls_cert.as_deref(), settings.tls_key.as_deref())

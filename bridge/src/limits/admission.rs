@@ -36,12 +36,12 @@ pub(crate) enum Over {
 /// Counts connections.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    most: Most,
     counts: Mutex<Counts>,
 }
 
 #[derive(Debug)]
 struct Counts {
+    most: Most,
     in_all: u32,
     by_address: HashMap<IpAddr, u32>,
     by_network: HashMap<Network, u32>,
@@ -61,12 +61,22 @@ pub(crate) struct Admitted {
 impl Admission {
     pub(crate) fn new(most: Most) -> Arc<Self> {
         let counts = Counts {
+            most,
             in_all: 0,
             by_address: HashMap::new(),
             by_network: HashMap::new(),
             arrivals: Arrivals::new(most.arrivals),
         };
-        Arc::new(Self { most, counts: Mutex::new(counts) })
+        Arc::new(Self { counts: Mutex::new(counts) })
+    }
+
+    /// Has other limits from now on. Who is here stays.
+    pub(crate) fn set(&self, most: Most) {
+        let mut counts = self.lock();
+        if counts.most.arrivals != most.arrivals {
+            counts.arrivals = Arrivals::new(most.arrivals);
+        }
+        counts.most = most;
     }
 
     /// Counts one more, unless there are too many. Without an address it counts in all only, and so does loopback.
@@ -77,11 +87,11 @@ impl Admission {
     ) -> Result<Admitted, Over> {
         let address = address.and_then(counted);
         let mut counts = self.lock();
-        if is_reached(counts.in_all, self.most.in_all) {
+        if is_reached(counts.in_all, counts.most.in_all) {
             return Err(Over::InAll);
         }
         if let Some(ip) = address {
-            counts.add(ip, &self.most, now)?;
+            counts.add(ip, now)?;
         }
         counts.in_all += 1;
         Ok(Admitted { admission: Arc::clone(self), address })
@@ -98,7 +108,7 @@ impl Admitted {
         if self.address.is_none()
             && let Some(ip) = counted(address)
         {
-            self.admission.lock().add(ip, &self.admission.most, now)?;
+            self.admission.lock().add(ip, now)?;
             self.address = Some(ip);
         }
         Ok(())
@@ -106,7 +116,8 @@ impl Admitted {
 }
 
 impl Counts {
-    fn add(&mut self, ip: IpAddr, most: &Most, now: Instant) -> Result<(), Over> {
+    fn add(&mut self, ip: IpAddr, now: Instant) -> Result<(), Over> {
+        let most = self.most;
         let here = self.by_address.get(&ip).copied().unwrap_or_default();
         if is_reached(here, most.per_address) {
             return Err(Over::Address);
@@ -183,6 +194,21 @@ mod tests {
 
     fn ip(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn other_limits_count_from_now_on_and_who_is_here_stays() {
+        let admission = Admission::new(MOST);
+        let now = Instant::now();
+        let here: Vec<_> = (0..6).map(|_| admission.admit(None, now).unwrap()).collect();
+        assert_eq!(admission.admit(None, now).unwrap_err(), Over::InAll);
+        admission.set(Most { in_all: 7, ..MOST });
+        let one_more = admission.admit(None, now).unwrap();
+        admission.set(Most { in_all: 2, ..MOST });
+        drop(one_more);
+        assert_eq!(admission.admit(None, now).unwrap_err(), Over::InAll);
+        drop(here);
+        assert!(admission.admit(None, now).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `Registry`: the sessions that can be gone on with, by token, and how many of them wait for their clients.
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Registry<C> {
     limits: Limits,
+    /// What a client of a session that begins now may.
+    client: RwLock<LimitSettings>,
     metrics: Arc<TunnelMetrics>,
     sessions: Mutex<HashMap<Token, Arc<Slot<C>>>>,
     detached: Mutex<Detached>,
@@ -107,12 +109,23 @@ impl<C> Registry<C> {
     #[must_use]
     pub fn new(limits: Limits, metrics: Arc<TunnelMetrics>, farewells: TaskTracker) -> Arc<Self> {
         Arc::new(Self {
+            client: RwLock::new(limits.client.clone()),
             limits,
             metrics,
             sessions: Mutex::default(),
             detached: Mutex::default(),
             farewells,
         })
+    }
+
+    /// What the clients of new sessions may from now on.
+    pub fn set_client_limits(&self, client: &LimitSettings) {
+        client.clone_into(&mut self.client.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the clients of new sessions may.
+    pub(super) fn client_limits(&self) -> LimitSettings {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) const fn limits(&self) -> &Limits {

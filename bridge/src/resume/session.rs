@@ -85,10 +85,10 @@ where
             reason: Some(reason),
         };
         let now = Instant::now();
-        let limits = registry.limits();
+        let (limits, client) = (registry.limits(), registry.client_limits());
         Self {
-            throttle: Throttle::new(&limits.client, arrival.peer),
-            idle: Idle::new(limits.client.idle_time()),
+            throttle: Throttle::new(&client, arrival.peer),
+            idle: Idle::new(client.idle_time()),
             client: Some(Connected::new(arrival, &answer, now)),
             server,
             to_server: ToServer::new(limits.framing, now),

@@ -11,6 +11,7 @@ mod limits;
 mod listeners;
 mod memory;
 mod program;
+mod reload;
 mod resume;
 #[cfg(feature = "embedded")]
 mod service;
