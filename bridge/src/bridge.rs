@@ -25,7 +25,7 @@ use crate::reload::{Changes, Live};
 use crate::resume;
 use crate::settings::Settings;
 use crate::socket::Socket;
-use crate::tls::{self, TlsError};
+use crate::tls::{Offer, TlsError};
 use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
 use crate::{admin, app};
@@ -200,10 +200,8 @@ impl Bridge {
             bind(Listener::Admin, &settings.admin_listen, &mut inherited).await?;
         let connections = TaskTracker::new();
         let mut registry = Registry::default();
-        let certificate =
-            tls::certificate(settings.tls_cert.as_deref(), settings.tls_key.as_deref())?;
-        let acceptor = certificate.as_ref().map(tls::acceptor).transpose()?;
-        let page_url = url(page_address, certificate.is_some());
+        let offer = Offer::of(&settings)?;
+        let page_url = url(page_address, offer.is_some());
         let opened =
             open(&settings, page_url, &mut registry, &connections, inherited, until).await?;
         let proxies = settings.proxies();
@@ -219,7 +217,7 @@ impl Bridge {
             metrics,
             sessions,
             page,
-            is_secure: certificate.is_some(),
+            is_secure: offer.is_some(),
             live: Live::new(&settings),
             public_url: opened.public_url,
             trusted: proxies.trusted.clone(),
@@ -247,8 +245,9 @@ impl Bridge {
             stop: stop.clone(),
             connections: connections.clone(),
         };
-        if let Some(certificate) = certificate {
-            connections.spawn(tls::watch(certificate, Arc::clone(&shared), stop.clone()));
+        let acceptor = offer.as_ref().map(Offer::acceptor);
+        if let Some(offer) = offer {
+            connections.spawn(offer.keep_up(Arc::clone(&shared), stop.clone()));
         }
         let (watched, until) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move { watched.upstream.watch(until).await });

@@ -58,6 +58,7 @@ impl Changes {
             (applied: $($applied:ident)+, at_restart: $($at_restart:ident)+) => {
                 let Settings {
                     $($applied: _,)+ $($at_restart: _,)+
+                    #[cfg(feature = "acme")] acme: _,
                     #[cfg(feature = "embedded")] server: _,
                 } = old;
                 $(if old.$applied != new.$applied {
@@ -75,6 +76,10 @@ impl Changes {
                 admin_listen tls_cert tls_key trusted_proxy forwarded_header proxy_protocol
                 upstream_proxy_protocol resume_grace resume_buffer resume_detached
                 resume_detached_per_address log_format
+        }
+        #[cfg(feature = "acme")]
+        if old.acme != new.acme {
+            changes.at_restart.push("acme");
         }
         #[cfg(feature = "embedded")]
         if old.server != new.server {

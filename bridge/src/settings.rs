@@ -14,6 +14,8 @@ use crate::forwarded::ForwardedHeader;
 use crate::limits::{LimitArguments, LimitSettings};
 use crate::origin::Origin;
 use crate::resume;
+#[cfg(feature = "acme")]
+use crate::tls::{AcmeArguments, AcmeSettings};
 use crate::tunnel::Framing;
 use crate::upstream::{BadUpstream, Dialing, UpstreamSetting};
 
@@ -44,6 +46,9 @@ pub struct Settings {
     pub tls_cert: Option<PathBuf>,
     /// The certificate's key (PEM).
     pub tls_key: Option<PathBuf>,
+    /// How the bridge gets a certificate itself.
+    #[cfg(feature = "acme")]
+    pub acme: AcmeSettings,
     /// Pages from elsewhere that may open tunnels.
     pub allow_origin: Vec<Origin>,
     /// Networks of proxies whose word about a client's address, scheme and host counts; none by default. Limits by address
@@ -92,6 +97,8 @@ impl Default for Settings {
             admin_listen: address("127.0.0.1:8034"),
             tls_cert: None,
             tls_key: None,
+            #[cfg(feature = "acme")]
+            acme: AcmeSettings::default(),
             allow_origin: Vec::new(),
             trusted_proxy: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
@@ -150,6 +157,8 @@ impl Settings {
             framing,
             tls_cert,
             tls_key,
+            #[cfg(feature = "acme")]
+            acme,
             tcp_listen,
             admin_listen,
             allow_origin,
@@ -178,6 +187,8 @@ impl Settings {
             framing: framing.unwrap_or(self.framing),
             tls_cert: tls_cert.or(self.tls_cert),
             tls_key: tls_key.or(self.tls_key),
+            #[cfg(feature = "acme")]
+            acme: self.acme.with_arguments(acme),
             tcp_listen: tcp_listen.unwrap_or(self.tcp_listen),
             admin_listen: admin_listen.unwrap_or(self.admin_listen),
             allow_origin: if allow_origin.is_empty() { self.allow_origin } else { allow_origin },
@@ -317,6 +328,10 @@ pub struct Arguments {
         value_name = "BOOL"
     )]
     pub upstream_proxy_protocol: Option<bool>,
+    /// How the bridge gets a certificate itself.
+    #[cfg(feature = "acme")]
+    #[command(flatten, next_help_heading = "Certificate by ACME")]
+    pub acme: AcmeArguments,
     /// How many connections, and how fast.
     #[command(flatten, next_help_heading = "Limits (0: none)")]
     pub limits: LimitArguments,

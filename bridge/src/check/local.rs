@@ -18,8 +18,7 @@ pub(super) fn look(settings: &Settings, report: &mut Report) {
     if let Err(error) = log::filter(&settings.log) {
         report.problems.push(format!("log: {error}"));
     }
-    if let Err(error) = tls::certificate(settings.tls_cert.as_deref(), settings.tls_key.as_deref())
-    {
+    if let Err(error) = tls::Offer::of(settings) {
         report.problems.push(error.to_string());
     }
     if settings.upstream.needs_tls()

@@ -2,23 +2,24 @@
 //!
 //! HTTP/1.1 is the only protocol that is offered: WebSockets need it, and nothing here needs another.
 
+#[cfg(feature = "acme")]
+mod acme;
 mod certificate;
+mod offer;
 mod upstream;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem;
-use tokio_rustls::rustls::server::NoServerSessionStorage;
-use tokio_rustls::rustls::{self, ServerConfig};
 
-pub(crate) use self::certificate::{Certificate, Refreshed, watch};
+#[cfg(feature = "acme")]
+pub use self::acme::{AcmeArguments, AcmeSettings};
+pub(crate) use self::certificate::Refreshed;
+pub(crate) use self::offer::Offer;
 pub(crate) use self::upstream::{connector, server_name};
-
-/// What ALPN calls HTTP/1.1 (RFC 7301 section 6).
-const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// Why TLS cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,10 @@ pub enum TlsError {
     /// One of the two files is not named.
     #[error("TLS needs a certificate and its key: give both, --tls-cert and --tls-key")]
     Half,
+    /// A certificate is named, and another one is to be got.
+    #[cfg(feature = "acme")]
+    #[error("there is one certificate: give --tls-cert or --acme-domain, not both")]
+    Both,
     /// A file cannot be read, or has nothing in it that can be used.
     #[error("{} cannot be used: {source}", path.display())]
     File {
@@ -66,37 +71,6 @@ pub enum TlsError {
     /// The library refuses the configuration.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
-}
-
-/// The listener's certificate, where there is to be one.
-///
-/// # Errors
-/// One file is named without the other, or they cannot be used.
-pub(crate) fn certificate(
-    cert: Option<&Path>,
-    key: Option<&Path>,
-) -> Result<Option<Arc<Certificate>>, TlsError> {
-    match (cert, key) {
-        (None, None) => Ok(None),
-        (Some(cert), Some(key)) => Certificate::load(cert, key).map(Some),
-        (Some(_), None) | (None, Some(_)) => Err(TlsError::Half),
-    }
-}
-
-/// What shakes hands with clients, with the certificate that is current then.
-///
-/// # Errors
-/// The library refuses.
-pub(crate) fn acceptor(certificate: &Arc<Certificate>) -> Result<TlsAcceptor, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::clone(certificate) as _);
-    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
-    // what a client needs to be quick when it comes back, it keeps itself
-    config.ticketer = ring::Ticketer::new()?;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// The cryptography: ring, which needs a C compiler and nothing else to be built.

@@ -16,6 +16,14 @@ use super::{TlsError, provider};
 /// # Errors
 /// The file cannot be used, or the system names no authority.
 pub(crate) fn connector(authorities: Option<&Path>) -> Result<TlsConnector, TlsError> {
+    client_config(authorities).map(TlsConnector::from)
+}
+
+/// How a client believes those whom these authorities vouch for.
+///
+/// # Errors
+/// As [`connector`].
+pub(super) fn client_config(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     match authorities {
         Some(path) => {
@@ -40,7 +48,7 @@ pub(crate) fn connector(authorities: Option<&Path>) -> Result<TlsConnector, TlsE
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 /// A host as a certificate names it.

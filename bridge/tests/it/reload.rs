@@ -58,7 +58,7 @@ async fn what_can_change_does_and_what_cannot_is_named() {
     let address = upstream.local_addr().unwrap();
     let write = |more: &str| {
         let ports = "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n";
-        fs::write(format!("{ports}upstream = \"{address}\"\n{more}")).unwrap();
+        fs::write(&config, format!("{ports}upstream = \"{address}\"\n{more}")).unwrap();
     };
     write("");
     let mut program = Reloading::start(&config);
