@@ -54,7 +54,7 @@ impl Log {
 /// What is logged.
 ///
 /// # Errors
-/// The text cannot be read as a filter.
+/// The text is no filter.
 pub(crate) fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
     let filter =
         EnvFilter::try_new(text).map_err(|source| BadFilter { filter: text.to_owned(), source })?;

@@ -60,7 +60,7 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
     tokio::spawn(notify::alive());
     while signals.next().await == Wish::Reload {
         notify::reloading();
-        reload(&mut bridge, &log, arguments.clone());
+        reload(&arguments, &mut bridge, &log);
         notify::ready(bridge.addresses());
     }
     notify::stopping(bridge.longest_stop());
@@ -72,8 +72,8 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
 }
 
 /// Reads the settings again. Where something is wrong with them, those before stay.
-fn reload(bridge: &mut Bridge, log: &Log, arguments: Arguments) {
-    match Settings::from_arguments(arguments) {
+fn reload(arguments: &Arguments, bridge: &mut Bridge, log: &Log) {
+    match Settings::from_arguments(arguments.clone()) {
         Ok(settings) => match log.set_filter(&settings.log) {
             Ok(()) => {
                 bridge.reload(settings);

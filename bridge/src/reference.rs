@@ -37,6 +37,8 @@ pub fn all() -> Vec<Setting> {
     let arguments = Arguments::command();
     let mut all = Vec::new();
     table::<Settings>("", &defaults, &arguments, &mut all);
+    #[cfg(feature = "acme")]
+    table::<crate::tls::AcmeSettings>("acme", &defaults, &arguments, &mut all);
     table::<LimitSettings>("limits", &defaults, &arguments, &mut all);
     #[cfg(feature = "embedded")]
     {
@@ -74,9 +76,15 @@ fn table<T: DocumentedFields>(
         if default.is_object() {
             continue;
         }
-        // the chat service's own limits have no flags, and some of them the names of ours
-        let mut flags = arguments.get_arguments().filter(|_| name != "server.limits");
-        let argument = flags.find(|argument| argument.get_id() == field);
+        // the flags of lists are in the singular
+        let names = match name {
+            "acme" => [format!("acme_{field}"), format!("acme_{}", field.trim_end_matches('s'))],
+            // they have no flags, and some of them the names of ours
+            "server.limits" => Default::default(),
+            _ => [(*field).to_owned(), (*field).to_owned()],
+        };
+        let mut flags = arguments.get_arguments();
+        let argument = flags.find(|argument| names.iter().any(|name| argument.get_id() == name));
         all.push(Setting {
             unit: unit(field, default, argument),
             flag: argument.and_then(Arg::get_long).map(str::to_owned),

@@ -152,28 +152,29 @@ impl HashName {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections at a time.
+    /// Connections at a time, tunnels of the embedding bridge among them; one more is told that
+    /// the server is full.
     pub connections: usize,
-    /// Connections at a time from one address.
+    /// Connections at a time from one address; one more is told the same.
     pub connections_per_address: usize,
     /// Sessions at a time of one account; one more ends the oldest.
     pub sessions_per_account: usize,
-    /// Seconds from the connection to the first whole packet.
+    /// Seconds from the connection to the first whole packet; then it is closed.
     pub first_packet_s: u64,
-    /// Seconds from a packet's first byte to its last.
+    /// Seconds from a packet's first byte to its last; then the connection is closed.
     pub packet_s: u64,
-    /// Seconds from the connection to LOGIN_OK.
+    /// Seconds from the connection to LOGIN_OK; then it is closed.
     pub login_s: u64,
     /// Seconds without a packet after which a session ends: three keep-alive periods.
     pub silence_s: u64,
-    /// Seconds in which a client that is being written to must read something.
+    /// Seconds in which a client that is being written to must read something; then its session ends.
     pub stalled_write_s: u64,
     /// Bytes of events that may wait to be written to one session; one that lets more pile up is ended. What it has
     /// asked for does not count: while that waits, nothing more is read.
     pub outgoing_bytes: usize,
     /// Requests that a session may make at once after a rest.
     pub request_burst: u32,
-    /// Requests a second that a session may make for long.
+    /// Requests a second that a session may make for long; what comes faster is refused with ERROR.
     pub requests_per_s: u32,
     /// Refused requests within a minute after which a session is ended.
     pub refused_requests: u32,

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clap::Args;
 use data_encoding::HEXLOWER;
+use documented::DocumentedFields;
 use futures_util::StreamExt;
 use rustls_acme::{AccountCache, AcmeConfig, AcmeState, CertCache, EventOk};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::server::ResolvesServerCert;
@@ -27,7 +28,7 @@ use crate::bridge::Shared;
 pub(super) const PROTOCOL: &[u8] = b"acme-tls/1";
 
 /// Where a certificate comes from, where the bridge gets it itself. In a settings file this is the table `[acme]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AcmeSettings {
     /// The names that the certificate is for; none (default): there is no ACME.
