@@ -60,7 +60,7 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod catalogue;
@@ -73,6 +73,7 @@ mod frame;
 pub mod hash;
 mod packet;
 pub mod packets;
+mod parts;
 mod scanner;
 mod secret;
 mod table;
@@ -90,6 +91,7 @@ pub use frame::{
     Order,
 };
 pub use packet::{Decode, Encode, Extra, encode, encode_into};
+pub use parts::{Output, Parts};
 pub use scanner::{Scan, Scanner};
 pub use secret::Secret;
 pub use text::{List, StringArray, Text, U8Array, U64Array};
