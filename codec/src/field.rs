@@ -1,7 +1,7 @@
 //! How one block's content becomes a value and back: leniently in, strictly out (spec/wire.md section 2).
 use bytes::Bytes;
 
-use crate::frame::{BlockSlice, block_header, write_block};
+use crate::frame::{BlockSlice, block_header};
 use crate::{
     BLOCK_HEADER_LEN, FieldKind, FieldProblem, List, Output, Secret, StringArray, Text, U8Array,
     U64Array,
@@ -104,7 +104,7 @@ macro_rules! byte_fields {
 
             fn write_block<O: Output>(&self, id: u16, out: &mut O) {
                 let bytes: fn(&Self) -> &Bytes = $bytes;
-                write_block(id, bytes(self), out);
+                out.put_block(id, bytes(self));
             }
         }
     )+ };
@@ -132,7 +132,7 @@ impl Field for U64Array {
     }
 
     fn write_block<O: Output>(&self, id: u16, out: &mut O) {
-        write_block(id, self.as_bytes(), out);
+        out.put_block(id, self.as_bytes());
     }
 }
 

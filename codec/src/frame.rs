@@ -148,14 +148,8 @@ impl Block {
     }
 
     pub(crate) fn write_to(&self, out: &mut impl Output) {
-        write_block(self.id, &self.content, out);
+        out.put_block(self.id, &self.content);
     }
-}
-
-/// Appends a block.
-pub(crate) fn write_block(id: u16, content: &Bytes, out: &mut impl Output) {
-    out.put_copy(&block_header(id, content.len()));
-    out.put_share(content);
 }
 
 /// The bytes before a block's content.

@@ -80,6 +80,7 @@ pub trait Encode {
 ///
 /// # Errors
 /// [`EncodeError`] when PARAMS would be over [`MAX_PARAMS`]; nothing is appended then.
+#[inline]
 pub fn encode_into(
     packet: &dyn Encode,
     transaction: u16,

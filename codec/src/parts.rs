@@ -7,6 +7,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use crate::frame::block_header;
 use crate::{Command, EncodeError, HEADER_LEN, Header, MAX_PARAMS};
 
 /// Bytes from which on a content is shared and not copied.
@@ -169,6 +170,9 @@ pub trait Output: Rewind {
 
     /// Appends these bytes, without a copy where they are large and the output can.
     fn put_share(&mut self, bytes: &Bytes);
+
+    /// Appends a block.
+    fn put_block(&mut self, id: u16, content: &Bytes);
 }
 
 impl Output for BytesMut {
@@ -180,6 +184,14 @@ impl Output for BytesMut {
     #[inline]
     fn put_share(&mut self, bytes: &Bytes) {
         self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn put_block(&mut self, id: u16, content: &Bytes) {
+        // as a slice it is read once, as `Bytes` again after each write
+        let content: &[u8] = content;
+        self.extend_from_slice(&block_header(id, content.len()));
+        self.extend_from_slice(content);
     }
 }
 
@@ -196,6 +208,12 @@ impl Output for Parts {
         } else {
             self.shares.push(self.copied.len(), bytes.clone());
         }
+    }
+
+    #[inline]
+    fn put_block(&mut self, id: u16, content: &Bytes) {
+        self.put_copy(&block_header(id, content.len()));
+        self.put_share(content);
     }
 }
 
