@@ -55,8 +55,9 @@
 //!
 //! # Features
 //!
-//! `hash` (default): the hashes of the log-in, in the module `hash`, which bring the crate sha1. Without it the crate
-//! needs `bytes` only. It is `no_std` and allocates.
+//! - `hash` (default): the hashes of the log-in, in the module `hash`, which bring the crate sha1. Without it the crate
+//!   needs `bytes` only.
+//! - `std` (default): [`Parts`] fill the slices of a vectored write. Without it the crate is `no_std` and allocates.
 #![no_std]
 
 extern crate alloc;

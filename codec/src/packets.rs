@@ -10,8 +10,8 @@ use crate::packet::{
 use crate::table::packets;
 use crate::values::{self, StatusEvent};
 use crate::{
-    Command, DecodeError, Direction, EncodeError, FieldInfo, FieldProblem, Frame, List, Output, PacketInfo,
-    Secret, StringArray, Text, U8Array, U64Array,
+    Command, DecodeError, Direction, EncodeError, FieldInfo, FieldProblem, Frame, List, Output,
+    PacketInfo, Secret, StringArray, Text, U8Array, U64Array,
 };
 
 packets! {

@@ -311,3 +311,109 @@ impl Shares {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use std::format;
+
+    use super::*;
+    use crate::packets::Message;
+    use crate::{Encode, Frame};
+
+    fn large() -> Bytes {
+        Bytes::from((0..SHARE).map(|at| at as u8).collect::<Vec<u8>>())
+    }
+
+    /// What is in it, chunk by chunk.
+    fn chunks(parts: &Parts) -> Vec<Bytes> {
+        let mut rest = parts.clone();
+        let mut chunks = Vec::new();
+        while rest.has_remaining() {
+            chunks.push(rest.copy_to_bytes(rest.chunk().len()));
+        }
+        chunks
+    }
+
+    #[test]
+    fn a_large_content_is_not_copied() {
+        let content = large();
+        let message = Message {
+            source: Some("bob".into()),
+            content: Some(content.clone()),
+            guid: Some("guid".into()),
+            ..Message::default()
+        };
+        let mut parts = Parts::new();
+        message.encode_parts(1, &mut parts).unwrap();
+        message.encode_parts(2, &mut parts).unwrap();
+        let chunks = chunks(&parts);
+        let lengths: Vec<usize> = chunks.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [9 + 9 + 6, SHARE, 10 + 9 + 9 + 6, SHARE, 10]);
+        assert_eq!(chunks[1].as_ptr(), content.as_ptr());
+        assert_eq!(chunks[3].as_ptr(), content.as_ptr());
+    }
+
+    #[test]
+    fn neither_is_one_of_a_packet_with_unknown_blocks_nor_a_frame() {
+        let (content, unknown) = (large(), large());
+        let mut params = BytesMut::new();
+        // type in another width, content, and a block that no message has
+        params.put_slice(&[0, 1, 0, 0, 0, 2, 0, 1]);
+        params.put_block(8, &content);
+        params.put_block(900, &unknown);
+        let frame = Frame::new(Command::MESSAGE, 1, params.freeze()).unwrap();
+        let message = <Message as crate::Decode>::decode(&frame).unwrap();
+        let mut parts = Parts::new();
+        message.encode_parts(1, &mut parts).unwrap();
+        let read = chunks(&parts);
+        assert_eq!(read.concat(), frame.to_bytes());
+        assert_eq!(read[1].as_ptr(), message.content.as_ref().unwrap().as_ptr());
+        assert_eq!(read[3].as_ptr(), message.extra.blocks()[0].content.as_ptr());
+
+        parts.clear();
+        frame.encode_parts(1, &mut parts).unwrap();
+        assert_eq!(chunks(&parts)[1].as_ptr(), frame.params().as_ptr());
+    }
+
+    #[test]
+    fn what_is_smaller_is_copied() {
+        let content = large().slice(1..);
+        let message = Message { content: Some(content), ..Message::default() };
+        let mut parts = Parts::new();
+        message.encode_parts(1, &mut parts).unwrap();
+        assert_eq!(chunks(&parts).len(), 1);
+    }
+
+    #[test]
+    fn bytes_that_lie_in_two_parts_are_put_together() {
+        let mut parts = Parts::new();
+        parts.put_copy(b"before");
+        parts.put_share(&large());
+        parts.put_copy(b"after");
+        parts.advance(4);
+        assert_eq!(parts.copy_to_bytes(3), b"re\0"[..]);
+        parts.advance(SHARE - 2);
+        assert_eq!(parts.copy_to_bytes(4), [&[(SHARE - 1) as u8][..], b"aft"].concat());
+        assert_eq!((parts.remaining(), parts.chunk()), (2, &b"er"[..]));
+        parts.put_share(&large());
+        assert_eq!(chunks(&parts).concat(), [&b"er"[..], &large()].concat());
+    }
+
+    #[test]
+    #[should_panic = "advanced behind the end"]
+    fn there_is_nothing_behind_the_end() {
+        let mut parts = Parts::new();
+        parts.put_share(&large());
+        parts.advance(SHARE + 1);
+    }
+
+    #[test]
+    fn a_log_does_not_show_what_is_sent() {
+        let mut parts = Parts::new();
+        parts.put_copy(b"password");
+        parts.put_share(&Bytes::from(vec![b'p'; SHARE]));
+        assert_eq!(format!("{parts:?}"), "Parts { copied: 8, shared: 4096 }");
+    }
+}
