@@ -8,12 +8,11 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::socket::{Protocol, handshake};
 use super::traffic::Traffic;
 
 /// Bytes that are acknowledged at once (spec/resume.md, "Acknowledgements").
@@ -120,12 +119,9 @@ impl Conversation {
 
     /// The handshake, the first message and its answer.
     async fn open(&mut self, line: TcpStream) -> Result<Socket, Stop> {
-        let address = line.peer_addr().map_err(|_| Stop::Lost)?;
-        let mut request = format!("ws://{address}/ws").into_client_request()?;
-        let protocol = HeaderValue::from_static("mig33.resume");
-        request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
-        let opening = timeout(DEAD_HANDSHAKE, client_async(request, line));
-        let (mut socket, _) = opening.await.map_err(|_| Stop::Lost)??;
+        // whatever is wrong with it, a line that is cut is a reason
+        let opening = timeout(DEAD_HANDSHAKE, handshake(line, Protocol::Resume));
+        let Ok(Ok(mut socket)) = opening.await else { return Err(Stop::Lost) };
         let first = match &self.token {
             None => json!({ "new": true }),
             Some(token) => json!({ "resume": token, "received": self.received }),

@@ -4,8 +4,11 @@
 //! makes the same packets and cuts. What the scheduler does with them differs from run to run.
 
 mod conversation;
+mod crowd;
+mod drain;
 mod line;
 mod sessions;
+mod socket;
 mod subject;
 mod traffic;
 mod tunnels;
@@ -57,6 +60,10 @@ enum Scenario {
     Tunnels,
     /// Plain tunnels over lines that go silent, until the bridge notices: a minute
     HalfOpen,
+    /// Very many connections at once
+    Crowd,
+    /// SIGTERM under load
+    Drain,
 }
 
 /// How much of it is done.
@@ -87,8 +94,8 @@ impl Scenario {
     /// Whether once is enough: it takes long, and another seed makes little difference.
     const fn is_once(self) -> bool {
         match self {
-            Self::Sessions | Self::Tunnels => false,
-            Self::HalfOpen => true,
+            Self::Sessions | Self::Tunnels | Self::Drain => false,
+            Self::HalfOpen | Self::Crowd => true,
         }
     }
 
@@ -100,6 +107,8 @@ impl Scenario {
             Self::Sessions => sessions::run(setup, rng).await,
             Self::Tunnels => tunnels::cut(setup, rng).await,
             Self::HalfOpen => tunnels::half_open(setup, rng).await,
+            Self::Crowd => crowd::run(setup).await,
+            Self::Drain => drain::run(setup, rng).await,
         }
     }
 }

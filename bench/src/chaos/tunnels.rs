@@ -10,12 +10,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
-use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::line::{Cut, Fate, Lines};
+use super::socket::{Protocol, handshake};
 use super::subject::Subject;
 use super::traffic::Traffic;
 use super::upstream::Upstream;
@@ -113,10 +112,7 @@ async fn talk(
     pair: &Pair,
     mut rng: Rng,
 ) -> Result<(Option<WebSocketStream<TcpStream>>, usize)> {
-    let mut request = format!("ws://{}/ws", line.peer_addr()?).into_client_request()?;
-    let protocol = HeaderValue::from_static("mig33");
-    request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
-    let Ok(Ok((socket, _))) = timeout(DEAD, client_async(request, line)).await else {
+    let Ok(Ok(socket)) = timeout(DEAD, handshake(line, Protocol::Plain)).await else {
         return Ok((None, 0));
     };
     let (mut sink, mut stream) = socket.split();
