@@ -15,6 +15,8 @@ use tokio::time::sleep;
 
 use crate::usage::Usage;
 
+/// This program, also when a newer one has been built in its place meanwhile.
+const THIS: &str = "/proc/self/exe";
 /// How long a program may take until it listens.
 const START_TIME: Duration = Duration::from_secs(10);
 /// How often it is asked meanwhile.
@@ -31,8 +33,7 @@ impl Running {
     /// This tool as the upstream.
     pub(crate) async fn echo() -> Result<(Self, SocketAddr)> {
         let (running, [address]) =
-            Self::announced(&std::env::current_exe()?, &["echo"], ["echo"], Stdio::inherit())
-                .await?;
+            Self::announced(Path::new(THIS), &["echo"], ["echo"], Stdio::inherit()).await?;
         Ok((running, address))
     }
 
@@ -139,7 +140,7 @@ impl Running {
         output: Stdio,
         errors: Stdio,
     ) -> Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(THIS);
         command.arg("leash").arg(program).args(arguments);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIG33_")) {
             command.env_remove(name);
