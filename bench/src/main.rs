@@ -3,6 +3,7 @@
 //! It starts the programs that it measures, and the upstream behind them, as processes of their own, so that their CPU
 //! time and memory can be told apart from the tool's. Everything is bounded and stays on loopback.
 
+mod chaos;
 mod contenders;
 mod echo;
 mod interrupt;
@@ -42,6 +43,8 @@ enum Command {
     Bridge(Bridge),
     /// Measure the memory of the whole program with logged-in idle users
     Memory(Memory),
+    /// Maltreat the bridge, and hold it to what it promises
+    Chaos(chaos::Chaos),
     /// Be the upstream: return every byte
     #[command(hide = true)]
     Echo,
@@ -134,6 +137,7 @@ fn main() -> Result<ExitCode> {
         // before there are threads: the leash is tied to the one that puts it on
         Command::Leash { program, arguments } => Ok(leash::become_program(&program, &arguments)),
         Command::Echo => in_runtime(echo::run()),
+        Command::Chaos(options) => in_runtime(async move { chaos::run(&options).await }),
         Command::Memory(options) => in_runtime(memory::run(&options)),
         Command::Bridge(options) => in_runtime(async {
             let report = scenarios::run(&options).await?;

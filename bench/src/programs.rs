@@ -3,11 +3,11 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -30,14 +30,29 @@ pub(crate) struct Running {
 impl Running {
     /// This tool as the upstream.
     pub(crate) async fn echo() -> Result<(Self, SocketAddr)> {
-        Self::announced(&std::env::current_exe()?, &["echo"], "echo").await
+        let (running, [address]) =
+            Self::announced(&std::env::current_exe()?, &["echo"], ["echo"], Stdio::inherit())
+                .await?;
+        Ok((running, address))
     }
 
     /// The bridge, on free ports; where its page is.
     pub(crate) async fn bridge(program: &Path, arguments: &[&str]) -> Result<(Self, SocketAddr)> {
+        let (running, [page]) =
+            Self::bridge_at(program, arguments, ["page"], Stdio::inherit()).await?;
+        Ok((running, page))
+    }
+
+    /// The bridge, on free ports; where these of its listeners are, named in the order in which it tells them.
+    pub(crate) async fn bridge_at<const N: usize>(
+        program: &Path,
+        arguments: &[&str],
+        listeners: [&str; N],
+        errors: Stdio,
+    ) -> Result<(Self, [SocketAddr; N])> {
         let always = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log", "warn"];
         let arguments = [&always, arguments].concat();
-        Self::announced(program, &arguments, "page").await.with_context(|| {
+        Self::announced(program, &arguments, listeners, errors).await.with_context(|| {
             format!("{} cannot be started: `cargo xtask build` makes it", program.display())
         })
     }
@@ -81,23 +96,41 @@ impl Running {
         Usage::of(self.pid)
     }
 
-    /// A program of ours, whose first line is `listening WHAT [http://]ADDRESS`.
-    async fn announced(
+    /// Asks the process itself to end (SIGTERM).
+    pub(crate) fn terminate(&self) -> Result<()> {
+        // as long as nobody has waited for it, its id is nobody else's
+        let id = self.child.id().context("the process has ended")?;
+        let pid = Pid::from_raw(i32::try_from(id)?).context("0 is no process")?;
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait().await?)
+    }
+
+    /// A program of ours, whose first lines are `listening WHAT [http://]ADDRESS`.
+    async fn announced<const N: usize>(
         program: &Path,
         arguments: &[&str],
-        what: &str,
-    ) -> Result<(Self, SocketAddr)> {
-        let mut running = Self::start(program, arguments, Stdio::piped(), Stdio::inherit())?;
+        what: [&str; N],
+        errors: Stdio,
+    ) -> Result<(Self, [SocketAddr; N])> {
+        let mut running = Self::start(program, arguments, Stdio::piped(), errors)?;
         let mut output =
             BufReader::new(running.child.stdout.take().context("standard output is a pipe")?);
-        let mut line = String::new();
-        tokio::time::timeout(START_TIME, output.read_line(&mut line)).await??;
+        let mut addresses = [SocketAddr::from(([0; 4], 0)); N];
+        for (what, address) in what.iter().zip(&mut addresses) {
+            let mut line = String::new();
+            tokio::time::timeout(START_TIME, output.read_line(&mut line)).await??;
+            let Some(rest) = line.strip_prefix(&format!("listening {what} ")) else {
+                bail!("the program said {line:?} in place of where it listens");
+            };
+            *address = rest.trim_end().trim_start_matches("http://").parse()?;
+        }
         // it may go on writing, to a pipe that somebody holds
         running.child.stdout = Some(output.into_inner());
-        let Some(rest) = line.strip_prefix(&format!("listening {what} ")) else {
-            bail!("the program said {line:?} in place of where it listens");
-        };
-        Ok((running, rest.trim_end().trim_start_matches("http://").parse()?))
+        Ok((running, addresses))
     }
 
     fn start(

@@ -25,6 +25,7 @@ use crate::reload::{Changes, Live};
 use crate::resume;
 use crate::settings::Settings;
 use crate::socket::Socket;
+use crate::tick::tick;
 use crate::tls::{Offer, TlsError};
 use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
@@ -231,6 +232,7 @@ impl Bridge {
         if !shared.page.is_there() {
             warn!("the page is not in this program: `cargo xtask build` makes one that has it");
         }
+        connections.spawn(tick(stop.clone()));
         let page_router = app::router(&shared, opened.pictures);
         let door = |router, proxies, tls, is_inherited| Door {
             router,

@@ -48,9 +48,10 @@ pub fn check(arguments: Arguments, matches: &ArgMatches) -> Result<Report, Setti
     for setting in reference::all() {
         let source = Source::of(&setting, matches, &in_file, file.as_ref());
         let value = masked(reference::at(&values, &setting.key));
-        let line = match &value {
-            Value::Null => format!("# {}: none", setting.key),
-            value => format!("{} = {}", setting.key, reference::written(value)),
+        let line = if value.is_null() {
+            format!("# {}: none", setting.key)
+        } else {
+            format!("{} = {}", setting.key, reference::written(&value))
         };
         let _ = writeln!(lines, "{line:<56}  # {source}");
     }

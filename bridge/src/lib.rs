@@ -9,6 +9,7 @@ mod admin;
 mod app;
 mod drain;
 mod socket;
+mod tick;
 mod timer;
 mod upgrade;
 mod websocket;

@@ -146,7 +146,9 @@ pub fn markdown() -> String {
             Value::Null => "none".to_owned(),
             Value::Array(list) if list.is_empty() => "none".to_owned(),
             Value::Number(number) => grouped(&number.to_string()),
-            other => format!("`{}`", written(other)),
+            other @ (Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+                format!("`{}`", written(other))
+            }
         };
         let _ = writeln!(
             text,
@@ -175,9 +177,10 @@ pub fn example() -> String {
         }
         text.push('\n');
         comment(&mut text, &format!("{} ({})", setting.meaning, setting.unit));
-        let value = match &setting.default {
-            Value::Null => String::new(),
-            other => format!(" {}", written(other)),
+        let value = if setting.default.is_null() {
+            String::new()
+        } else {
+            format!(" {}", written(&setting.default))
         };
         let _ = writeln!(text, "#{field} ={value}");
     }

@@ -1,9 +1,10 @@
 //! How one block's content becomes a value and back: leniently in, strictly out (spec/wire.md section 2).
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::frame::{BlockSlice, block_header, write_block};
+use crate::frame::{BlockSlice, block_header};
 use crate::{
-    BLOCK_HEADER_LEN, FieldKind, FieldProblem, List, Secret, StringArray, Text, U8Array, U64Array,
+    BLOCK_HEADER_LEN, FieldKind, FieldProblem, List, Output, Secret, StringArray, Text, U8Array,
+    U64Array,
 };
 
 /// A type that a field of a packet can have.
@@ -20,7 +21,7 @@ pub(crate) trait Field: Sized {
     /// Bytes of the content as the catalogue has it.
     fn len(&self) -> usize;
     /// Appends the field as block `id`, as the catalogue has it.
-    fn write_block(&self, id: u16, out: &mut BytesMut);
+    fn write_block<O: Output>(&self, id: u16, out: &mut O);
 }
 
 /// Reads an integer of 1, 2, 4 or 8 bytes by value, whatever the catalogue says of its width.
@@ -55,12 +56,12 @@ macro_rules! integer_fields {
                 Self::WIDTH
             }
 
-            fn write_block(&self, id: u16, out: &mut BytesMut) {
+            fn write_block<O: Output>(&self, id: u16, out: &mut O) {
                 let mut block = [0; BLOCK_HEADER_LEN + Self::WIDTH];
                 let (header, content) = block.split_at_mut(BLOCK_HEADER_LEN);
                 header.copy_from_slice(&block_header(id, Self::WIDTH));
                 content.copy_from_slice(&self.to_be_bytes());
-                out.put_slice(&block);
+                out.put_copy(&block);
             }
         }
     )+ };
@@ -81,7 +82,7 @@ impl Field for bool {
         1
     }
 
-    fn write_block(&self, id: u16, out: &mut BytesMut) {
+    fn write_block<O: Output>(&self, id: u16, out: &mut O) {
         u8::from(*self).write_block(id, out);
     }
 }
@@ -101,9 +102,9 @@ macro_rules! byte_fields {
                 bytes(self).len()
             }
 
-            fn write_block(&self, id: u16, out: &mut BytesMut) {
+            fn write_block<O: Output>(&self, id: u16, out: &mut O) {
                 let bytes: fn(&Self) -> &Bytes = $bytes;
-                write_block(id, bytes(self), out);
+                out.put_block(id, bytes(self));
             }
         }
     )+ };
@@ -130,8 +131,8 @@ impl Field for U64Array {
         self.as_bytes().len()
     }
 
-    fn write_block(&self, id: u16, out: &mut BytesMut) {
-        write_block(id, self.as_bytes(), out);
+    fn write_block<O: Output>(&self, id: u16, out: &mut O) {
+        out.put_block(id, self.as_bytes());
     }
 }
 
@@ -152,13 +153,15 @@ impl<T: Field> Field for Secret<T> {
         self.expose().len()
     }
 
-    fn write_block(&self, id: u16, out: &mut BytesMut) {
+    fn write_block<O: Output>(&self, id: u16, out: &mut O) {
         self.expose().write_block(id, out);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::{BufMut, BytesMut};
+
     use super::*;
     use crate::{Command, Frame};
 

@@ -1,9 +1,9 @@
 //! `Frame`, the lossless view of a packet, and the blocks in it (spec/wire.md section 1).
 use alloc::vec::Vec;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
-use crate::{Command, FrameError};
+use crate::{Command, FrameError, Output};
 
 /// The byte that starts every packet.
 pub const MAGIC: u8 = 0x02;
@@ -81,13 +81,13 @@ impl Frame {
     /// Appends the packet's bytes.
     pub fn write_to(&self, out: &mut BytesMut) {
         out.reserve(self.wire_len());
-        Header {
+        let header = Header {
             command: self.command,
             transaction: self.transaction,
             length: self.params.len() as u32,
-        }
-        .write_to(out);
-        out.put_slice(&self.params);
+        };
+        out.extend_from_slice(&header.to_bytes());
+        out.extend_from_slice(&self.params);
     }
 
     /// The packet's bytes.
@@ -140,15 +140,16 @@ impl Block {
         BLOCK_HEADER_LEN + self.content.len()
     }
 
-    pub(crate) fn write_to(&self, out: &mut BytesMut) {
-        write_block(self.id, &self.content, out);
+    /// Takes the first of blocks that were written whole.
+    pub(crate) fn read(blocks: &mut impl Buf) -> Option<Self> {
+        let id = blocks.try_get_u16().ok()?;
+        let length = blocks.try_get_u32().ok()?;
+        Some(Self { id, content: blocks.copy_to_bytes(length as usize) })
     }
-}
 
-/// Appends a block.
-pub(crate) fn write_block(id: u16, content: &[u8], out: &mut BytesMut) {
-    out.put_slice(&block_header(id, content.len()));
-    out.put_slice(content);
+    pub(crate) fn write_to(&self, out: &mut impl Output) {
+        out.put_block(self.id, &self.content);
+    }
 }
 
 /// The bytes before a block's content.
@@ -260,11 +261,11 @@ impl Header {
         HEADER_LEN + self.length as usize
     }
 
-    pub(crate) fn write_to(self, out: &mut BytesMut) {
+    pub(crate) const fn to_bytes(self) -> [u8; HEADER_LEN] {
         let [c1, c2] = self.command.0.to_be_bytes();
         let [t1, t2] = self.transaction.to_be_bytes();
         let [l1, l2, l3, l4] = self.length.to_be_bytes();
-        out.put_slice(&[MAGIC, c1, c2, t1, t2, l1, l2, l3, l4]);
+        [MAGIC, c1, c2, t1, t2, l1, l2, l3, l4]
     }
 }
 

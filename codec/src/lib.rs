@@ -55,12 +55,13 @@
 //!
 //! # Features
 //!
-//! `hash` (default): the hashes of the log-in, in the module `hash`, which bring the crate sha1. Without it the crate
-//! needs `bytes` only. It is `no_std` and allocates.
+//! - `hash` (default): the hashes of the log-in, in the module `hash`, which bring the crate sha1. Without it the crate
+//!   needs `bytes` only.
+//! - `std` (default): [`Parts`] fill the slices of a vectored write. Without it the crate is `no_std` and allocates.
 #![no_std]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod catalogue;
@@ -73,6 +74,7 @@ mod frame;
 pub mod hash;
 mod packet;
 pub mod packets;
+mod parts;
 mod scanner;
 mod secret;
 mod table;
@@ -90,6 +92,7 @@ pub use frame::{
     Order,
 };
 pub use packet::{Decode, Encode, Extra, encode, encode_into};
+pub use parts::{Output, Parts};
 pub use scanner::{Scan, Scanner};
 pub use secret::Secret;
 pub use text::{List, StringArray, Text, U8Array, U64Array};

@@ -3,12 +3,13 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use crate::field::{Field, read_integer};
-use crate::frame::{Block, BlockSlice, BlockSlices, block_header, write_block};
+use crate::frame::{Block, BlockSlice, block_header};
 use crate::{
     BLOCK_HEADER_LEN, Command, DecodeError, EncodeError, FieldProblem, Frame, Header, MAX_PARAMS,
+    Output, Parts,
 };
 
 /// A typed packet that can be read from a frame.
@@ -36,6 +37,11 @@ pub trait Encode {
     /// Appends PARAMS: the blocks by ascending id.
     fn write_params(&self, out: &mut BytesMut);
 
+    /// [`write_params`](Self::write_params) to an output of any kind, which is how both are written.
+    fn write_params_to<O: Output>(&self, out: &mut O)
+    where
+        Self: Sized;
+
     /// Appends the whole packet.
     ///
     /// # Errors
@@ -45,6 +51,17 @@ pub trait Encode {
         Self: Sized,
     {
         encode_into(self, transaction, out)
+    }
+
+    /// Appends the whole packet in parts: what is large is not copied.
+    ///
+    /// # Errors
+    /// As [`encode_into`](Self::encode_into).
+    fn encode_parts(&self, transaction: u16, parts: &mut Parts) -> Result<(), EncodeError>
+    where
+        Self: Sized,
+    {
+        parts.put_packet(self.command(), transaction, |parts| self.write_params_to(parts))
     }
 
     /// The packet as a frame.
@@ -63,6 +80,7 @@ pub trait Encode {
 ///
 /// # Errors
 /// [`EncodeError`] when PARAMS would be over [`MAX_PARAMS`]; nothing is appended then.
+#[inline]
 pub fn encode_into(
     packet: &dyn Encode,
     transaction: u16,
@@ -71,7 +89,7 @@ pub fn encode_into(
     let length = checked_len(packet)?;
     let header = Header { command: packet.command(), transaction, length: length as u32 };
     out.reserve(header.packet_len());
-    header.write_to(out);
+    out.extend_from_slice(&header.to_bytes());
     packet.write_params(out);
     Ok(())
 }
@@ -123,20 +141,21 @@ impl Extra {
 
     /// Makes of the fields that were written from `start` on the packet as it came: integers in their width, the kept
     /// blocks between the fields.
-    pub(crate) fn merge(&self, start: usize, out: &mut BytesMut) {
-        let fields = out.split_off(start).freeze();
+    pub(crate) fn merge<O: Output>(&self, start: usize, out: &mut O) {
+        let mut fields = out.split_off_copied(start);
         let mut kept = self.ascending().peekable();
-        for field in BlockSlices::new(&fields) {
+        while let Some(field) = Block::read(&mut fields) {
             // one of the same id repeats the field and comes after it
             while let Some(block) = kept.next_if(|block| block.id < field.id) {
                 block.write_to(out);
             }
             match self.kept_width(&field) {
                 Some((width, value)) => {
-                    out.put_slice(&block_header(field.id, width));
-                    out.put_uint(value, width);
+                    out.put_copy(&block_header(field.id, width));
+                    // as many of the lowest bytes as it came in, which are 8 at most
+                    out.put_copy(&value.to_be_bytes()[8 - width..]);
                 }
-                None => write_block(field.id, field.content, out),
+                None => field.write_to(out),
             }
         }
         kept.for_each(|block| block.write_to(out));
@@ -156,9 +175,9 @@ impl Extra {
     }
 
     /// The width in which an integer came, and its value, if it still fits.
-    fn kept_width(&self, field: &BlockSlice<'_>) -> Option<(usize, u64)> {
+    fn kept_width(&self, field: &Block) -> Option<(usize, u64)> {
         let (_, width) = self.widths.iter().find(|(id, _)| *id == field.id)?;
-        let value = read_integer(field.content, u64::MAX).ok()?;
+        let value = read_integer(&field.content, u64::MAX).ok()?;
         let fits = *width >= 8 || value < 1 << (8 * width);
         fits.then_some((usize::from(*width), value))
     }
@@ -240,6 +259,10 @@ impl Encode for Frame {
     }
 
     fn write_params(&self, out: &mut BytesMut) {
-        out.put_slice(self.params());
+        self.write_params_to(out);
+    }
+
+    fn write_params_to<O: Output>(&self, out: &mut O) {
+        out.put_share(self.params());
     }
 }

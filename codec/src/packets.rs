@@ -10,8 +10,8 @@ use crate::packet::{
 use crate::table::packets;
 use crate::values::{self, StatusEvent};
 use crate::{
-    Command, DecodeError, Direction, EncodeError, FieldInfo, FieldProblem, Frame, List, PacketInfo,
-    Secret, StringArray, Text, U8Array, U64Array,
+    Command, DecodeError, Direction, EncodeError, FieldInfo, FieldProblem, Frame, List, Output,
+    PacketInfo, Secret, StringArray, Text, U8Array, U64Array,
 };
 
 packets! {
@@ -927,7 +927,11 @@ impl Encode for Packet {
         self.as_encode().write_params(out);
     }
 
-    // finds the kind once, not at each of the three above
+    fn write_params_to<O: Output>(&self, out: &mut O) {
+        self.write_params_of_kind(out);
+    }
+
+    // finds the kind once, not for each part of it
     fn encode_into(&self, transaction: u16, out: &mut BytesMut) -> Result<(), EncodeError> {
         encode_into(self.as_encode(), transaction, out)
     }

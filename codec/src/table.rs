@@ -74,7 +74,11 @@ macro_rules! packets {
                 }
 
                 fn write_params(&self, out: &mut BytesMut) {
-                    let start = out.len();
+                    self.write_params_to(out);
+                }
+
+                fn write_params_to<O: Output>(&self, out: &mut O) {
+                    let start = out.copied_len();
                     $(
                         if let Some(value) = &self.$field {
                             value.write_block($id, out);
@@ -124,6 +128,13 @@ macro_rules! packets {
                 match self {
                     $(Self::$name(packet) => Some(packet),)+
                     Self::Other(_) => None,
+                }
+            }
+
+            fn write_params_of_kind<O: Output>(&self, out: &mut O) {
+                match self {
+                    $(Self::$name(packet) => packet.write_params_to(out),)+
+                    Self::Other(frame) => frame.write_params_to(out),
                 }
             }
 

@@ -1,11 +1,9 @@
 //! Named values of fields: newtypes over the integer, so that a value without a name is kept.
 use core::fmt;
 
-use bytes::BytesMut;
-
 use crate::field::Field;
 use crate::frame::BlockSlice;
-use crate::{FieldKind, FieldProblem, ValueSet};
+use crate::{FieldKind, FieldProblem, Output, ValueSet};
 
 macro_rules! values {
     ($( $(#[$doc:meta])* $name:ident: $repr:ident { $($(#[$entry_doc:meta])* $entry:ident = $number:literal),+ $(,)? } )+) => {
@@ -62,7 +60,7 @@ macro_rules! values {
                     Self::WIDTH
                 }
 
-                fn write_block(&self, id: u16, out: &mut BytesMut) {
+                fn write_block<O: Output>(&self, id: u16, out: &mut O) {
                     self.0.write_block(id, out);
                 }
             }

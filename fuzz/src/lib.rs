@@ -1,10 +1,11 @@
 //! What must hold for any input, one function a fuzz target. The codec's own tests run them too, over the seeds and
 //! a fixed number of mutations of them, so nothing here needs a fuzzer.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use mig33_codec::packets::Packet;
 use mig33_codec::{
-    BLOCK_HEADER_LEN, Command, Decoder, Encode, Frame, FrameError, HEADER_LEN, Order, Scanner,
+    BLOCK_HEADER_LEN, Command, Decoder, Encode, Frame, FrameError, HEADER_LEN, Order, Parts,
+    Scanner,
 };
 
 /// Any bytes in any chunks give the same frames and the same error; frames are written to the bytes that they were.
@@ -65,6 +66,9 @@ pub fn round_trip(input: &[u8]) {
 
     let mut bytes = BytesMut::new();
     packet.encode_into(frame.transaction, &mut bytes).expect("it came within the limit");
+    let mut parts = Parts::new();
+    packet.encode_parts(frame.transaction, &mut parts).expect("it came within the limit");
+    assert_eq!(parts.copy_to_bytes(parts.remaining()), bytes, "in parts");
     assert_eq!(decode([bytes.freeze()]), (vec![written], Ok(())));
 
     if !matches!(packet, Packet::Other(_)) {

@@ -1,9 +1,9 @@
 //! Reading a frame within a chunk copies and allocates nothing; one that spans chunks copies each byte once, into one
 //! piece of memory of its size; typed reading allocates for what is beside the catalogue only.
 use allocation_counter::{AllocationInfo, measure};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use mig33_codec::packets::{Message, Packet};
-use mig33_codec::{Command, Decode, Decoder, Encode, Frame};
+use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Parts};
 
 use crate::arbitrary::{frame, full_frame, stream};
 
@@ -124,5 +124,17 @@ fn writing_into_a_buffer_with_room_allocates_nothing() {
         assert!(nothing(&info), "{}: {info:?}", packet.name);
         let info = measure(|| drop(typed.encode(1).unwrap()));
         assert!(info.count_total <= 1, "{}: {info:?}", packet.name);
+    }
+}
+
+#[test]
+fn writing_in_parts_into_used_ones_allocates_nothing() {
+    let content = shared(&[7; 65_536]);
+    let message = Message { content: Some(content), ..Message::default() };
+    let mut parts = Parts::new();
+    for used in [false, true, true] {
+        let info = measure(|| message.encode_parts(1, &mut parts).unwrap());
+        assert!(used == nothing(&info) && info.bytes_total < 1_024, "{info:?}");
+        parts.advance(parts.remaining());
     }
 }

@@ -35,6 +35,47 @@ pub(crate) fn fitting_frame(packet: &'static PacketInfo) -> impl Strategy<Value 
         .prop_map(|(transaction, blocks)| frame(packet.command, transaction, &blocks))
 }
 
+/// The same packet, but some of what may be of any length is of 4 KiB, a byte less, or more.
+pub(crate) fn with_large_contents(small: &Frame) -> Frame {
+    let fields = mig33_codec::catalogue().iter().find(|packet| packet.command == small.command);
+    let blocks: Vec<(u16, Vec<u8>)> = small
+        .blocks()
+        .zip(0_usize..)
+        .map(|(block, at)| {
+            let field = fields.and_then(|packet| packet.fields.iter().find(|f| f.id == block.id));
+            let mut content = block.content.to_vec();
+            if any_length(field.map(|field| field.kind)) {
+                content
+                    .resize([content.len(), 4_095, 4_096, 5_000][(at + content.len()) % 4], b'x');
+            }
+            (block.id, content)
+        })
+        .collect();
+    frame(small.command, small.transaction, &blocks)
+}
+
+/// Whether a content of this kind may be any bytes.
+fn any_length(kind: Option<FieldKind>) -> bool {
+    match kind {
+        Some(
+            FieldKind::U8
+            | FieldKind::U16
+            | FieldKind::U32
+            | FieldKind::U64
+            | FieldKind::Bool
+            | FieldKind::U64Array,
+        ) => false,
+        Some(
+            FieldKind::Text
+            | FieldKind::Bytes
+            | FieldKind::List(_)
+            | FieldKind::StringArray
+            | FieldKind::U8Array,
+        )
+        | None => true,
+    }
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         proptest::sample::select(mig33_codec::catalogue()).prop_map(|packet| packet.command),

@@ -1,13 +1,17 @@
 //! Typed reading and writing loses nothing, for every kind of packet; and every cut of one is "more" or an error.
-use bytes::Bytes;
+use std::cell::Cell;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
 use mig33_codec::packets::{Login, Message, Packet};
 use mig33_codec::{
-    Command, Decode, Decoder, Encode, FieldProblem, Frame, FrameError, MAX_PARAMS, Order, catalogue,
+    Command, Decode, Decoder, Encode, FieldProblem, Frame, FrameError, MAX_PARAMS, Order, Parts,
+    catalogue,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::arbitrary::{any_frame, fitting_frame, frame, full_frame};
+use crate::arbitrary::{any_frame, fitting_frame, frame, full_frame, with_large_contents};
 
 #[test]
 fn every_packet_with_every_field_comes_back() {
@@ -33,6 +37,41 @@ fn arbitrary_packets_of_every_kind_lose_nothing() {
         prop_assert_eq!(again, typed);
         Ok(())
     });
+}
+
+#[test]
+fn arbitrary_packets_of_every_kind_are_the_same_in_parts() {
+    let shared = Cell::new(0);
+    for_every_kind(32, |small| {
+        let came = with_large_contents(small);
+        let typed = Packet::decode(&came).unwrap();
+        let mut whole = BytesMut::new();
+        let mut parts = Parts::new();
+        for transaction in [came.transaction, 7] {
+            typed.encode_into(transaction, &mut whole).unwrap();
+            typed.encode_parts(transaction, &mut parts).unwrap();
+            came.encode_into(transaction, &mut whole).unwrap();
+            came.encode_parts(transaction, &mut parts).unwrap();
+        }
+        prop_assert_eq!(parts.remaining(), whole.len());
+        prop_assert_eq!(&parts.clone().copy_to_bytes(whole.len()), &whole);
+        let mut read = Vec::new();
+        while parts.has_remaining() {
+            // as a socket takes it: from a few slices, and not always whole ones
+            let mut slices = [IoSlice::new(&[]); 3];
+            let count = parts.chunks_vectored(&mut slices);
+            let seen: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+            prop_assert!(count == 3 || seen.len() == parts.remaining());
+            prop_assert!(seen.starts_with(parts.chunk()));
+            shared.set(shared.get() + usize::from(count > 1));
+            let taken = seen.len() - seen.len() / 3;
+            read.extend_from_slice(&seen[..taken]);
+            parts.advance(taken);
+        }
+        prop_assert_eq!(&read, &whole);
+        Ok(())
+    });
+    assert!(shared.get() > 1_000, "{} times there was more than one slice", shared.get());
 }
 
 #[test]
@@ -148,13 +187,25 @@ fn the_first_of_a_repeated_block_wins_and_the_rest_is_kept() {
 #[test]
 fn a_packet_over_the_limit_is_not_written() {
     let message = Message { content: Some(Bytes::from(vec![0; MAX_PARAMS])), ..Message::default() };
-    let mut out = bytes::BytesMut::new();
+    let mut out = BytesMut::new();
     let error = message.encode_into(1, &mut out).unwrap_err();
     assert_eq!((error.command, error.length), (Command::MESSAGE, MAX_PARAMS + 6));
     assert!(out.is_empty());
-    let message =
+    let largest =
         Message { content: Some(Bytes::from(vec![0; MAX_PARAMS - 6])), ..Message::default() };
-    assert_eq!(message.encode(1).unwrap().params().len(), MAX_PARAMS);
+    assert_eq!(largest.encode(1).unwrap().params().len(), MAX_PARAMS);
+
+    let mut parts = Parts::new();
+    largest.encode_parts(1, &mut parts).unwrap();
+    let before = parts.clone().copy_to_bytes(parts.remaining());
+    assert_eq!(message.encode_parts(2, &mut parts), Err(error));
+    // with a block that is not known, which is written in another way
+    let mut extra = Message::decode(&frame(Command::MESSAGE, 1, &[(900, vec![])])).unwrap();
+    extra.content = largest.content.clone();
+    assert_eq!(extra.encode_parts(2, &mut parts), Err(extra.encode(2).unwrap_err()));
+    assert_eq!(parts.clone().copy_to_bytes(parts.remaining()), before);
+    largest.encode_parts(1, &mut parts).unwrap();
+    assert_eq!(parts.copy_to_bytes(2 * before.len()), [&before[..], &before].concat());
 }
 
 proptest! {

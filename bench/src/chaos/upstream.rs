@@ -1,0 +1,64 @@
+//! The upstream of a scenario, in this process: each of its connections is served in the scenario's own way.
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// A listener that serves whoever comes, until it is dropped.
+pub(crate) struct Upstream<T> {
+    address: SocketAddr,
+    ended: mpsc::UnboundedReceiver<T>,
+    _serving: JoinSet<()>,
+}
+
+impl<T: Send + 'static> Upstream<T> {
+    /// Serves each connection with `serve`; what that returns is told by [`ended`](Self::ended).
+    pub(crate) async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Result<Self>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (tell, ended) = mpsc::unbounded_channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => {
+                        let Ok((stream, _)) = accepted else { return };
+                        // it is a matter of speed only
+                        let _ = stream.set_nodelay(true);
+                        connections.spawn(serve(stream));
+                    }
+                    Some(Ok(ended)) = connections.join_next() => {
+                        // the scenario may have ended already
+                        let _ = tell.send(ended);
+                    }
+                }
+            }
+        });
+        Ok(Self { address, ended, _serving: serving })
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What came of the next connection that has ended.
+    pub(crate) async fn ended(&mut self, within: Duration) -> Result<T> {
+        timeout(within, self.ended.recv())
+            .await
+            .with_context(|| format!("an upstream connection has not ended after {within:?}"))?
+            .context("the upstream has ended")
+    }
+
+    /// What came of those that have ended meanwhile.
+    pub(crate) fn ended_already(&mut self) -> Vec<T> {
+        std::iter::from_fn(|| self.ended.try_recv().ok()).collect()
+    }
+}
