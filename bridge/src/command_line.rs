@@ -13,6 +13,8 @@ pub enum Order {
     Serve(Box<Arguments>),
     /// To say what it would serve with, and what is wrong with that; and where each argument comes from.
     CheckConfig(Box<Arguments>, ArgMatches),
+    /// To ask the program that runs whether it does.
+    Healthy(Box<Arguments>),
     /// To say what can be set.
     Settings {
         /// As a table in Markdown, and not as a settings file.
@@ -34,6 +36,8 @@ struct Line {
 enum Command {
     /// Say each setting and where it comes from, or what is wrong; exit code 0 or 2
     CheckConfig(Box<Arguments>),
+    /// Ask the program that runs with these settings whether it does; exit code 0 or 1
+    Healthy(Box<Arguments>),
     /// Print a settings file with every setting, its default and its meaning
     Settings {
         /// Print a table in Markdown instead
@@ -57,6 +61,7 @@ fn read_from<T: Into<std::ffi::OsString> + Clone>(
     let line = Line::from_arg_matches(&matches).map_err(named)?;
     Ok(match line.command {
         None => Order::Serve(Box::new(line.arguments)),
+        Some(Command::Healthy(arguments)) => Order::Healthy(arguments),
         Some(Command::Settings { markdown }) => Order::Settings { markdown },
         Some(Command::CheckConfig(arguments)) => {
             let own = matches.subcommand().map(|(_, own)| own.clone()).unwrap_or_default();

@@ -20,6 +20,7 @@ pub mod check;
 pub mod close;
 pub mod command_line;
 pub mod forwarded;
+pub mod healthy;
 pub mod inherited;
 pub mod limits;
 pub mod log;

@@ -7,7 +7,7 @@ use mig33_bridge::command_line::{self, Order};
 use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
-use mig33_bridge::{check, notify, open_files, reference};
+use mig33_bridge::{check, healthy, notify, open_files, reference};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::error;
 
@@ -25,6 +25,13 @@ fn main() -> ExitCode {
         },
         Order::CheckConfig(arguments, matches) => match check::check(*arguments, &matches) {
             Ok(report) => tell(&report),
+            Err(error) => fail(&error, BAD_SETTINGS),
+        },
+        Order::Healthy(arguments) => match Settings::from_arguments(*arguments) {
+            Ok(settings) => match healthy::ask(&settings) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error, FAILED),
+            },
             Err(error) => fail(&error, BAD_SETTINGS),
         },
         Order::Settings { markdown } => {

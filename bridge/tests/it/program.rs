@@ -83,8 +83,12 @@ async fn it_says_where_it_listens_and_ends_on_a_signal() {
     for url in [&page, &admin] {
         assert!(url.starts_with("http://127.0.0.1:") && !url.ends_with(":0"), "{url}");
     }
+    let admin = admin.replace("http://", "");
+    let ask = || run(&mut program(&["healthy", "--admin-listen", &admin])).0;
+    assert_eq!(ask(), Some(0));
     running.terminate();
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    assert_eq!(ask(), Some(1));
     let mut log = String::new();
     running.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
