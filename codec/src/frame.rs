@@ -1,7 +1,7 @@
 //! `Frame`, the lossless view of a packet, and the blocks in it (spec/wire.md section 1).
 use alloc::vec::Vec;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use crate::{Command, FrameError, Output};
 
@@ -58,7 +58,7 @@ impl Frame {
     /// The blocks in the order in which they came.
     #[must_use]
     pub fn blocks(&self) -> Blocks {
-        Blocks { params: self.params.clone(), at: 0 }
+        Blocks::new(self.params.clone())
     }
 
     /// The content of the first block with this id.
@@ -140,16 +140,15 @@ impl Block {
         BLOCK_HEADER_LEN + self.content.len()
     }
 
-    /// Takes the first of blocks that were written whole.
-    pub(crate) fn read(blocks: &mut impl Buf) -> Option<Self> {
-        let id = blocks.try_get_u16().ok()?;
-        let length = blocks.try_get_u32().ok()?;
-        Some(Self { id, content: blocks.copy_to_bytes(length as usize) })
-    }
-
     pub(crate) fn write_to(&self, out: &mut impl Output) {
         out.put_block(self.id, &self.content);
     }
+}
+
+/// Appends a block.
+pub(crate) fn write_block(id: u16, content: &[u8], out: &mut BytesMut) {
+    out.extend_from_slice(&block_header(id, content.len()));
+    out.extend_from_slice(content);
 }
 
 /// The bytes before a block's content.
@@ -164,6 +163,13 @@ pub(crate) const fn block_header(id: u16, length: usize) -> [u8; BLOCK_HEADER_LE
 pub struct Blocks {
     params: Bytes,
     at: usize,
+}
+
+impl Blocks {
+    /// Of blocks that are whole.
+    pub(crate) const fn new(params: Bytes) -> Self {
+        Self { params, at: 0 }
+    }
 }
 
 impl Iterator for Blocks {

@@ -53,7 +53,7 @@ pub trait Encode {
         encode_into(self, transaction, out)
     }
 
-    /// Appends the whole packet in parts: what is large is not copied.
+    /// Appends the whole packet in parts: a content of [`Parts::SHARE`] bytes or more is not copied.
     ///
     /// # Errors
     /// As [`encode_into`](Self::encode_into).
@@ -142,9 +142,8 @@ impl Extra {
     /// Makes of the fields that were written from `start` on the packet as it came: integers in their width, the kept
     /// blocks between the fields.
     pub(crate) fn merge<O: Output>(&self, start: usize, out: &mut O) {
-        let mut fields = out.split_off_copied(start);
         let mut kept = self.ascending().peekable();
-        while let Some(field) = Block::read(&mut fields) {
+        for field in out.split_off_blocks(start) {
             // one of the same id repeats the field and comes after it
             while let Some(block) = kept.next_if(|block| block.id < field.id) {
                 block.write_to(out);

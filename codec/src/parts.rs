@@ -7,14 +7,11 @@ use std::io::IoSlice;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::frame::block_header;
-use crate::{Command, EncodeError, HEADER_LEN, Header, MAX_PARAMS};
+use crate::frame::{block_header, write_block};
+use crate::{Block, Blocks, Command, EncodeError, HEADER_LEN, Header, MAX_PARAMS};
 
-/// Bytes from which on a content is shared and not copied.
-pub(crate) const SHARE: usize = 4096;
-
-/// Packets on their way to a socket, in parts: what is small is copied into one buffer, a content of 4 KiB or more goes
-/// by reference between its parts. [`Encode::encode_parts`] fills it, and it is read as a [`Buf`].
+/// Packets on their way to a socket, in parts: what is small is copied into one buffer, a content of
+/// [`SHARE`](Self::SHARE) bytes or more goes by reference between its parts. [`Encode::encode_parts`] fills it, and it is read as a [`Buf`].
 ///
 /// With the feature `std` it fills the slices of a vectored write, so that `write_all_buf` of tokio hands the large
 /// contents to the socket from where they are.
@@ -43,6 +40,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Bytes from which on a content goes by reference. To share and to give back costs 30 ns whatever its length, but
+    /// three slices cost a write to a TCP socket 150 ns more than one: at 4 and 8 KiB the copy is the cheaper way, at 16
+    /// the share wins by 2 % to 10 %, depending on whether the content is in the cache, at 64 by 9 % to 17 %.
+    pub const SHARE: usize = 16 << 10;
+
     /// Nothing to be written.
     #[must_use]
     pub fn new() -> Self {
@@ -188,10 +190,7 @@ impl Output for BytesMut {
 
     #[inline]
     fn put_block(&mut self, id: u16, content: &Bytes) {
-        // as a slice it is read once, as `Bytes` again after each write
-        let content: &[u8] = content;
-        self.extend_from_slice(&block_header(id, content.len()));
-        self.extend_from_slice(content);
+        write_block(id, content, self);
     }
 }
 
@@ -203,7 +202,7 @@ impl Output for Parts {
 
     #[inline]
     fn put_share(&mut self, bytes: &Bytes) {
-        if bytes.len() < SHARE {
+        if bytes.len() < Self::SHARE {
             self.copied.extend_from_slice(bytes);
         } else {
             self.shares.push(self.copied.len(), bytes.clone());
@@ -219,39 +218,54 @@ impl Output for Parts {
 
 /// How what was written is taken back to be written in another way; so there are no outputs but those here.
 pub trait Rewind {
-    /// What is taken back.
-    type Written: Buf;
+    /// The blocks that are taken back.
+    type Blocks: Iterator<Item = Block>;
 
     /// Bytes that were copied.
     fn copied_len(&self) -> usize;
 
-    /// Takes back what was written since so many bytes were copied; the first thing of it was a copy.
-    fn split_off_copied(&mut self, length: usize) -> Self::Written;
+    /// Takes back the blocks that were written since so many bytes were copied.
+    fn split_off_blocks(&mut self, copied_len: usize) -> Self::Blocks;
 }
 
 impl Rewind for BytesMut {
-    type Written = Bytes;
+    type Blocks = Blocks;
 
     #[inline]
     fn copied_len(&self) -> usize {
         self.len()
     }
 
-    fn split_off_copied(&mut self, length: usize) -> Bytes {
-        self.split_off(length).freeze()
+    fn split_off_blocks(&mut self, copied_len: usize) -> Blocks {
+        Blocks::new(self.split_off(copied_len).freeze())
     }
 }
 
 impl Rewind for Parts {
-    type Written = Self;
+    type Blocks = BlocksInParts;
 
     #[inline]
     fn copied_len(&self) -> usize {
         self.copied.len()
     }
 
-    fn split_off_copied(&mut self, length: usize) -> Self {
-        Self { copied: self.copied.split_off(length), shares: self.shares.split_off(length) }
+    fn split_off_blocks(&mut self, copied_len: usize) -> BlocksInParts {
+        let copied = self.copied.split_off(copied_len);
+        BlocksInParts(Self { copied, shares: self.shares.split_off(copied_len) })
+    }
+}
+
+/// Blocks that were written to parts, in the order in which they were.
+#[derive(Debug)]
+pub struct BlocksInParts(Parts);
+
+impl Iterator for BlocksInParts {
+    type Item = Block;
+
+    fn next(&mut self) -> Option<Block> {
+        let id = self.0.try_get_u16().ok()?;
+        let length = self.0.try_get_u32().ok()?;
+        Some(Block { id, content: self.0.copy_to_bytes(length as usize) })
     }
 }
 
@@ -323,7 +337,7 @@ mod tests {
     use crate::{Encode, Frame};
 
     fn large() -> Bytes {
-        Bytes::from((0..SHARE).map(|at| at as u8).collect::<Vec<u8>>())
+        Bytes::from((0..Parts::SHARE).map(|at| at as u8).collect::<Vec<u8>>())
     }
 
     /// What is in it, chunk by chunk.
@@ -350,7 +364,7 @@ mod tests {
         message.encode_parts(2, &mut parts).unwrap();
         let chunks = chunks(&parts);
         let lengths: Vec<usize> = chunks.iter().map(Bytes::len).collect();
-        assert_eq!(lengths, [9 + 9 + 6, SHARE, 10 + 9 + 9 + 6, SHARE, 10]);
+        assert_eq!(lengths, [9 + 9 + 6, Parts::SHARE, 10 + 9 + 9 + 6, Parts::SHARE, 10]);
         assert_eq!(chunks[1].as_ptr(), content.as_ptr());
         assert_eq!(chunks[3].as_ptr(), content.as_ptr());
     }
@@ -394,8 +408,8 @@ mod tests {
         parts.put_copy(b"after");
         parts.advance(4);
         assert_eq!(parts.copy_to_bytes(3), b"re\0"[..]);
-        parts.advance(SHARE - 2);
-        assert_eq!(parts.copy_to_bytes(4), [&[(SHARE - 1) as u8][..], b"aft"].concat());
+        parts.advance(Parts::SHARE - 2);
+        assert_eq!(parts.copy_to_bytes(4), [&[(Parts::SHARE - 1) as u8][..], b"aft"].concat());
         assert_eq!((parts.remaining(), parts.chunk()), (2, &b"er"[..]));
         parts.put_share(&large());
         assert_eq!(chunks(&parts).concat(), [&b"er"[..], &large()].concat());
@@ -406,14 +420,14 @@ mod tests {
     fn there_is_nothing_behind_the_end() {
         let mut parts = Parts::new();
         parts.put_share(&large());
-        parts.advance(SHARE + 1);
+        parts.advance(Parts::SHARE + 1);
     }
 
     #[test]
     fn a_log_does_not_show_what_is_sent() {
         let mut parts = Parts::new();
         parts.put_copy(b"password");
-        parts.put_share(&Bytes::from(vec![b'p'; SHARE]));
-        assert_eq!(format!("{parts:?}"), "Parts { copied: 8, shared: 4096 }");
+        parts.put_share(&Bytes::from(vec![b'p'; Parts::SHARE]));
+        assert_eq!(format!("{parts:?}"), "Parts { copied: 8, shared: 16384 }");
     }
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use bytes::{Bytes, BytesMut};
 use mig33_bench_codec as samples;
 use mig33_codec::packets::Packet;
-use mig33_codec::{Decoder, Encode, Frame};
+use mig33_codec::{Decoder, Encode, Frame, Parts};
 
 /// What is counted.
 #[derive(Clone, Copy)]
@@ -21,10 +21,16 @@ enum Work {
     Both,
     /// Packets to bytes.
     Encode,
+    /// Packets to parts.
+    EncodeParts,
 }
 
-const WORKS: [(&str, Work); 3] =
-    [("decode_frame", Work::Frame), ("decode_both", Work::Both), ("encode", Work::Encode)];
+const WORKS: [(&str, Work); 4] = [
+    ("decode_frame", Work::Frame),
+    ("decode_both", Work::Both),
+    ("encode", Work::Encode),
+    ("encode_parts", Work::EncodeParts),
+];
 /// What it is done with.
 type Sample = (&'static str, fn() -> Vec<Packet>);
 
@@ -72,6 +78,7 @@ fn run(work: Work, packets: &[Packet], rounds: usize) {
         [_] => vec![bytes.split().freeze()],
         _ => samples::segments(&bytes),
     };
+    let mut parts = Parts::new();
     for _ in 0..rounds {
         match work {
             Work::Frame => each_frame(&chunks, |frame| {
@@ -86,6 +93,13 @@ fn run(work: Work, packets: &[Packet], rounds: usize) {
                     packet.encode_into(0, &mut bytes).expect("a sample is small enough");
                 }
                 black_box(&bytes);
+            }
+            Work::EncodeParts => {
+                parts.clear();
+                for packet in packets {
+                    packet.encode_parts(0, &mut parts).expect("a sample is small enough");
+                }
+                black_box(&parts);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Frames for property tests: arbitrary ones, and for each kind of packet one that has all its fields.
 use bytes::{BufMut, Bytes, BytesMut};
-use mig33_codec::{Command, FieldInfo, FieldKind, Frame, PacketInfo};
+use mig33_codec::{Command, FieldInfo, FieldKind, Frame, MAX_PARAMS, PacketInfo, Parts};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -35,18 +35,23 @@ pub(crate) fn fitting_frame(packet: &'static PacketInfo) -> impl Strategy<Value 
         .prop_map(|(transaction, blocks)| frame(packet.command, transaction, &blocks))
 }
 
-/// The same packet, but some of what may be of any length is of 4 KiB, a byte less, or more.
+/// The same packet, but some of what may be of any length is large enough to be shared, or a byte too small.
 pub(crate) fn with_large_contents(small: &Frame) -> Frame {
     let fields = mig33_codec::catalogue().iter().find(|packet| packet.command == small.command);
+    let mut room = MAX_PARAMS - small.params().len();
     let blocks: Vec<(u16, Vec<u8>)> = small
         .blocks()
         .zip(0_usize..)
         .map(|(block, at)| {
             let field = fields.and_then(|packet| packet.fields.iter().find(|f| f.id == block.id));
             let mut content = block.content.to_vec();
-            if any_length(field.map(|field| field.kind)) {
-                content
-                    .resize([content.len(), 4_095, 4_096, 5_000][(at + content.len()) % 4], b'x');
+            let lengths = [Parts::SHARE - 1, Parts::SHARE, Parts::SHARE + 700];
+            if let Some(length) = lengths.get((at + content.len()) % 6)
+                && any_length(field.map(|field| field.kind))
+                && room >= *length
+            {
+                room -= length;
+                content.resize(*length, b'x');
             }
             (block.id, content)
         })
