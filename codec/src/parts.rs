@@ -11,7 +11,8 @@ use crate::frame::{block_header, write_block};
 use crate::{Block, Blocks, Command, EncodeError, HEADER_LEN, Header, MAX_PARAMS};
 
 /// Packets on their way to a socket, in parts: what is small is copied into one buffer, a content of
-/// [`SHARE`](Self::SHARE) bytes or more goes by reference between its parts. [`Encode::encode_parts`] fills it, and it is read as a [`Buf`].
+/// [`SHARE`](Self::SHARE) bytes or more goes by reference between its parts. [`Encode::encode_parts`] fills it, and it is
+/// read as a [`Buf`].
 ///
 /// With the feature `std` it fills the slices of a vectored write, so that `write_all_buf` of tokio hands the large
 /// contents to the socket from where they are.
