@@ -7,6 +7,7 @@ mod conversation;
 mod crowd;
 mod drain;
 mod line;
+mod noise;
 mod sessions;
 mod socket;
 mod subject;
@@ -64,6 +65,8 @@ enum Scenario {
     Crowd,
     /// SIGTERM under load
     Drain,
+    /// Random bytes as requests and as frames
+    Noise,
 }
 
 /// How much of it is done.
@@ -94,7 +97,7 @@ impl Scenario {
     /// Whether once is enough: it takes long, and another seed makes little difference.
     const fn is_once(self) -> bool {
         match self {
-            Self::Sessions | Self::Tunnels | Self::Drain => false,
+            Self::Sessions | Self::Tunnels | Self::Drain | Self::Noise => false,
             Self::HalfOpen | Self::Crowd => true,
         }
     }
@@ -109,6 +112,7 @@ impl Scenario {
             Self::HalfOpen => tunnels::half_open(setup, rng).await,
             Self::Crowd => crowd::run(setup).await,
             Self::Drain => drain::run(setup, rng).await,
+            Self::Noise => noise::run(setup, rng).await,
         }
     }
 }
