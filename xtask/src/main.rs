@@ -1,6 +1,7 @@
 //! `cargo xtask COMMAND`: everything that a developer types. `cargo xtask help` lists the commands.
 
 mod bench;
+mod chaos;
 mod conformance;
 mod deny;
 mod docs;
@@ -83,6 +84,21 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Cut the bridge's lines, stall it, flood it and end it, and hold it to what it promises
+    Chaos {
+        /// Where random numbers start from; another one each time when it is left out
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Minutes after which no other round begins
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+        /// One small round, as the tests have it
+        #[arg(long)]
+        short: bool,
+        /// Only this: sessions, tunnels, half-open, ends, crowd, drain, noise
+        #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+        only: Vec<String>,
+    },
     /// Write docs/packets.md, docs/wireshark/mig33.lua and the settings in docs/operations.md
     Docs,
     /// Measure
@@ -140,6 +156,13 @@ fn main() -> ExitCode {
         Command::Fuzz { seconds } => fuzz::command(&workspace, seconds),
         Command::Bench(Bench::Codec { args }) => bench::codec(&workspace, &args),
         Command::Bench(Bench::Instructions { accept }) => instructions::command(&workspace, accept),
+        Command::Chaos { seed, minutes, short, only } => {
+            let mut args = vec![format!("--minutes={minutes}")];
+            args.extend(seed.map(|seed| format!("--seed={seed}")));
+            args.extend(short.then(|| "--short".to_owned()));
+            args.extend(only.iter().map(|name| format!("--only={name}")));
+            chaos::command(&workspace, &args)
+        }
         Command::Docs => docs::command(&workspace),
         Command::Bench(Bench::Bridge { only, json, mut args }) => {
             args.extend(json.then(|| "--json".to_owned()));

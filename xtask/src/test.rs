@@ -12,7 +12,7 @@ use crate::programs::{self, Profile};
 use crate::progress::Step;
 use crate::tools::{FOR_TESTS, Toolbox, WASM_TARGET};
 use crate::workspace::Workspace;
-use crate::{conformance, deny, e2e, instructions, page, tidy};
+use crate::{chaos, conformance, deny, e2e, instructions, page, tidy};
 
 /// Runs the checks, prints a table of them and a last line `N passed, N failed`; an error if any failed.
 ///
@@ -20,7 +20,7 @@ use crate::{conformance, deny, e2e, instructions, page, tidy};
 /// (clippy and the documentation share their part), the page once, and the programs once as users get them, because
 /// those are what the browser tests try.
 pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
-    let mut report = Report::new(if quick { 8 } else { 16 });
+    let mut report = Report::new(if quick { 8 } else { 17 });
 
     report.step("tidy", |step, _| tidy::check(workspace, step));
     report.step("formatting", |step, _| cargo(workspace, step, &["fmt", "--all", "--check"]));
@@ -56,8 +56,10 @@ pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
                 tally.passed += conformance::run(workspace, &tools, step)?;
                 Ok(())
             });
+            report.step("chaos", |step, _| chaos::check(workspace, step));
         } else {
             report.skip("WebSocket conformance", "needs the programs");
+            report.skip("chaos", "needs the programs");
         }
         let browser = report.step("browser", |step, _| e2e::install(workspace, step));
         match browser {

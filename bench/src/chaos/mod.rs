@@ -6,7 +6,9 @@
 mod conversation;
 mod crowd;
 mod drain;
+mod ends;
 mod line;
+mod noise;
 mod sessions;
 mod socket;
 mod subject;
@@ -60,10 +62,14 @@ enum Scenario {
     Tunnels,
     /// Plain tunnels over lines that go silent, until the bridge notices: a minute
     HalfOpen,
+    /// Upstreams that stall, reset or send what is no packet, and clients that do not read
+    Ends,
     /// Very many connections at once
     Crowd,
     /// SIGTERM under load
     Drain,
+    /// Random bytes as requests and as frames
+    Noise,
 }
 
 /// How much of it is done.
@@ -94,7 +100,7 @@ impl Scenario {
     /// Whether once is enough: it takes long, and another seed makes little difference.
     const fn is_once(self) -> bool {
         match self {
-            Self::Sessions | Self::Tunnels | Self::Drain => false,
+            Self::Sessions | Self::Tunnels | Self::Ends | Self::Drain | Self::Noise => false,
             Self::HalfOpen | Self::Crowd => true,
         }
     }
@@ -107,8 +113,10 @@ impl Scenario {
             Self::Sessions => sessions::run(setup, rng).await,
             Self::Tunnels => tunnels::cut(setup, rng).await,
             Self::HalfOpen => tunnels::half_open(setup, rng).await,
+            Self::Ends => ends::run(setup, rng).await,
             Self::Crowd => crowd::run(setup).await,
             Self::Drain => drain::run(setup, rng).await,
+            Self::Noise => noise::run(setup, rng).await,
         }
     }
 }
