@@ -1,7 +1,9 @@
 //! What can be seen of the settings on this machine: files, folders, and settings that do not go together.
 use std::net::IpAddr;
+#[cfg(feature = "embedded")]
 use std::path::Path;
 
+#[cfg(feature = "embedded")]
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Resource, getrlimit};
 
