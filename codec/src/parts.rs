@@ -1,5 +1,5 @@
-//! `Parts`: packets on their way out, small things copied together and large ones by reference; and `Output`, which
-//! stands for both ways of writing a packet.
+//! `Parts`: packets on their way out, small things copied together, large ones by reference. `Output` stands for both
+//! ways of writing a packet.
 use alloc::collections::VecDeque;
 use core::fmt;
 #[cfg(feature = "std")]
@@ -42,8 +42,8 @@ pub struct Parts {
 
 impl Parts {
     /// Bytes from which on a content goes by reference. To share and to give back costs 30 ns whatever its length, but
-    /// three slices cost a write to a TCP socket 150 ns more than one: at 4 and 8 KiB the copy is the cheaper way, at 16
-    /// the share wins by 2 % to 10 %, depending on whether the content is in the cache, at 64 by 9 % to 17 %.
+    /// three slices cost a write to a TCP socket 150 ns more than one: at 4 and 8 KiB the copy is the cheaper way. At 16
+    /// the share wins by 2 % of the write when the content is in the cache and by 10 % when not, at 64 by 9 % and 17 %.
     pub const SHARE: usize = 16 << 10;
 
     /// Nothing to be written.
@@ -58,7 +58,7 @@ impl Parts {
         self.shares.clear();
     }
 
-    /// Appends a packet whose PARAMS this writes; a header stands before it, so that the first thing of a packet is a copy.
+    /// Appends a packet whose PARAMS this writes. Its first bytes are copied, whatever it is: the header's.
     pub(crate) fn put_packet(
         &mut self,
         command: Command,
