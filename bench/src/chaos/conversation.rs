@@ -217,10 +217,11 @@ impl Conversation {
 
 async fn next(socket: &mut Socket, patience: Duration) -> Result<Message, Stop> {
     let message = timeout(patience, socket.next()).await.map_err(|_| Stop::Lost)?;
-    match message.ok_or(Stop::Lost)?? {
-        Message::Close(frame) => Err(anyhow!("the bridge closed the connection: {frame:?}").into()),
-        message => Ok(message),
+    let message = message.ok_or(Stop::Lost)??;
+    if let Message::Close(frame) = message {
+        return Err(anyhow!("the bridge closed the connection: {frame:?}").into());
     }
+    Ok(message)
 }
 
 fn control(text: &str) -> Result<Value> {
