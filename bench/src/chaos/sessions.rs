@@ -182,6 +182,7 @@ async fn serve(mut stream: TcpStream, pairs: Arc<[Pair]>) -> Seen {
     };
     let (mut reading, writing) = stream.split();
     let got = async {
+        let mut rng = Rng::with_seed(!u64::from(sender));
         let mut got = pair.to_server.follow(0, &header)?;
         let mut buffer = vec![0; 16 * 1024];
         loop {
@@ -190,6 +191,10 @@ async fn serve(mut stream: TcpStream, pairs: Arc<[Pair]>) -> Seen {
                 return Ok(got);
             }
             got = pair.to_server.follow(got, buffer.get(..count).unwrap_or_default())?;
+            if rng.u8(..8) == 0 {
+                // what comes meanwhile is read by the bridge and not written, when the line is cut
+                sleep(Duration::from_millis(rng.u64(..40))).await;
+            }
         }
     };
     let (got, ()) = tokio::join!(got, answer(writing, &pair.to_client, u64::from(sender)));
