@@ -169,7 +169,8 @@ impl Conversation {
             let mut patience = DEAD;
             if self.sent < self.to_server.len() {
                 // in any cut
-                let piece = self.to_server.part(self.sent, self.sent + rng.usize(1..5_000));
+                let piece =
+                    self.to_server.part(self.sent, self.sent + rng.usize(1..self.longest_piece()));
                 self.sent += piece.len();
                 let sending = timeout(DEAD, socket.send(Message::Binary(piece)));
                 sending.await.map_err(|_| Stop::Lost)??;
@@ -189,6 +190,11 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    /// Bytes that go in one message at most: the more there are, the more at once.
+    fn longest_piece(&self) -> usize {
+        5_000.max(self.to_server.len() / 100)
     }
 
     fn take(&mut self, message: Message) -> Result<(), Stop> {

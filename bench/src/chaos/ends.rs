@@ -29,9 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_TRIP: Duration = Duration::from_secs(1);
 /// Bytes of a stream that is soon over, and of one that no socket holds whole.
 const LITTLE: usize = 50_000;
-const MUCH: usize = 4_000_000;
+const MUCH: usize = 10_000_000;
 /// MiB that the bridge may take for each connection, and besides: it may not hold what a slow side does not take.
-const MOST_EACH: f64 = 0.5;
+const MOST_EACH: f64 = 0.1;
 const MOST_BESIDES: f64 = 4.0;
 /// Bytes that a session's client acknowledges at once, and how long fewer of them wait (spec/resume.md).
 const ACKNOWLEDGE_BYTES: usize = 16 * 1024;
@@ -92,7 +92,7 @@ impl Fault {
 }
 
 pub(super) async fn run(setup: &Setup<'_>, mut rng: Rng) -> Result<String> {
-    let each = if setup.extent == Extent::Short { 3 } else { 10 };
+    let each = if setup.extent == Extent::Short { 3 } else { 6 };
     let mut upstream = Upstream::start(serve).await?;
     let subject = Subject::start(setup.program, upstream.address(), &[]).await?;
     let before = subject.resident()?;

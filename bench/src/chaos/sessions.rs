@@ -22,6 +22,11 @@ use super::{Extent, Setup};
 const GRACE: &str = "8";
 /// How long it takes until one that nobody knows of is gone.
 const GONE: Duration = Duration::from_secs(8 + 4);
+/// Sessions whose upstream reads nothing at first, for how long, and what their clients send: more than sockets hold,
+/// so that the bridge has read what it cannot write when their lines are cut.
+const STALLING: u16 = 3;
+const STALL: Duration = Duration::from_secs(3);
+const MUCH: usize = 16_000_000;
 /// How long one conversation may take.
 const TALK_TIME: Duration = Duration::from_secs(60);
 
@@ -29,6 +34,8 @@ const TALK_TIME: Duration = Duration::from_secs(60);
 struct Pair {
     to_server: Arc<Traffic>,
     to_client: Arc<Traffic>,
+    /// Whether the upstream reads nothing at first.
+    stalls: bool,
 }
 
 /// What the upstream has seen of a connection: whose it was, and how much came.
@@ -44,8 +51,10 @@ pub(super) async fn run(setup: &Setup<'_>, mut rng: Rng) -> Result<String> {
     };
     let mut pairs = Vec::new();
     for number in 0..sessions {
-        let mut stream = || anyhow::Ok(Arc::new(Traffic::new(&mut rng, number, bytes)?));
-        pairs.push(Pair { to_server: stream()?, to_client: stream()? });
+        let stalls = number < STALLING;
+        let mut stream = |bytes| anyhow::Ok(Arc::new(Traffic::new(&mut rng, number, bytes)?));
+        let to_server = stream(if stalls { MUCH } else { bytes })?;
+        pairs.push(Pair { to_server, to_client: stream(bytes)?, stalls });
     }
     let pairs: Arc<[Pair]> = pairs.into();
     let known = Arc::clone(&pairs);
@@ -62,6 +71,12 @@ pub(super) async fn run(setup: &Setup<'_>, mut rng: Rng) -> Result<String> {
         {
             // a session whose first answer is lost is gone only when its time is over
             (first.up, first.down) = (first.up.max(2_000), usize::MAX);
+        }
+        if pair.stalls {
+            // each passes more than the sockets hold, or as much as it can
+            for fate in &mut fates {
+                (fate.up, fate.down) = (rng.usize(1_000_000..8_000_000), usize::MAX);
+            }
         }
         let (page, rng) = (subject.page(), rng.fork());
         talks.spawn(async move {
@@ -182,6 +197,10 @@ async fn serve(mut stream: TcpStream, pairs: Arc<[Pair]>) -> Seen {
     };
     let (mut reading, writing) = stream.split();
     let got = async {
+        let mut rng = Rng::with_seed(!u64::from(sender));
+        if pair.stalls {
+            sleep(STALL).await;
+        }
         let mut got = pair.to_server.follow(0, &header)?;
         let mut buffer = vec![0; 16 * 1024];
         loop {
@@ -190,6 +209,10 @@ async fn serve(mut stream: TcpStream, pairs: Arc<[Pair]>) -> Seen {
                 return Ok(got);
             }
             got = pair.to_server.follow(got, buffer.get(..count).unwrap_or_default())?;
+            if rng.u8(..8) == 0 {
+                // what comes meanwhile is read by the bridge and not written, when the line is cut
+                sleep(Duration::from_millis(rng.u64(..40))).await;
+            }
         }
     };
     let (got, ()) = tokio::join!(got, answer(writing, &pair.to_client, u64::from(sender)));

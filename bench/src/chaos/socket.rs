@@ -5,12 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
 use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::upstream::RECEIVE_BUFFER;
 
 /// How long a handshake may take on a busy machine.
 const OPEN_TIME: Duration = Duration::from_secs(5);
@@ -41,7 +43,9 @@ pub(crate) async fn connect(
     protocol: Protocol,
 ) -> Result<WebSocketStream<TcpStream>> {
     let opening = async {
-        let stream = TcpStream::connect(page).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        let stream = socket.connect(page).await?;
         stream.set_nodelay(true)?;
         let mut socket = handshake(stream, protocol).await?;
         if protocol == Protocol::Resume {

@@ -3,10 +3,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+/// Bytes that the kernel keeps for a side that does not read; without a limit it is megabytes.
+pub(crate) const RECEIVE_BUFFER: u32 = 32 * 1024;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A listener that serves whoever comes, until it is dropped.
 pub(crate) struct Upstream<T> {
@@ -21,7 +26,11 @@ impl<T: Send + 'static> Upstream<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let socket = TcpSocket::new_v4()?;
+        // its connections have the same: what is not read is the bridge's to hold, not the kernel's
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let (tell, ended) = mpsc::unbounded_channel();
         let mut serving = JoinSet::new();
