@@ -105,8 +105,9 @@ scene('the network is gone for 20 s while two people write to each other', async
   for (const door of doors) door.restore(pageOf(program));
   await anna.page.getByRole('button', { name: 'Try now' }).click();
   await say();
+  // bert presses nothing: his page comes back by itself, half a minute after its last try at the latest
+  for (const person of [anna, bert]) await expect(person.banner).toHaveCount(0, { timeout: 40_000 });
   for (const person of [anna, bert]) {
-    await expect(person.banner).toHaveCount(0, { timeout: 30_000 });
     await expect.poll(() => shown(person, 'anna'), { timeout: 20_000 }).toEqual(said[0]);
     await expect.poll(() => shown(person, 'bert'), { timeout: 20_000 }).toEqual(said[1]);
   }
