@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::socket::{Protocol, handshake};
+use super::socket::{Protocol, connect, handshake};
 use super::subject::Subject;
 use super::traffic::{packet, random_bytes};
 use super::{Extent, Setup};
@@ -66,7 +66,7 @@ pub(super) async fn run(setup: &Setup<'_>, mut rng: Rng) -> Result<String> {
 
 /// One connection; how many bytes it sent.
 async fn make(page: SocketAddr, mut rng: Rng) -> Result<usize> {
-    let mut stream = TcpStream::connect(page).await.context("nobody is let in any more")?;
+    let stream = async || TcpStream::connect(page).await.context("nobody is let in any more");
     let protocol = *rng.choice(&Protocol::ALL).unwrap_or(&Protocol::Plain);
     let noise = match rng.u8(..8) {
         0 => Noise::Bytes,
@@ -74,17 +74,21 @@ async fn make(page: SocketAddr, mut rng: Rng) -> Result<usize> {
         3 | 4 => Noise::Behind(protocol),
         _ => Noise::Frames(protocol),
     };
+    let mut stream = match noise {
+        Noise::Bytes | Noise::Request => stream().await?,
+        // a session, or in its place what may not come first
+        Noise::Behind(protocol) | Noise::Frames(protocol) if rng.u8(..4) > 0 => {
+            connect(page, protocol).await?.into_inner()
+        }
+        Noise::Behind(protocol) | Noise::Frames(protocol) => {
+            handshake(stream().await?, protocol).await?.into_inner()
+        }
+    };
     let bytes = match noise {
         Noise::Bytes => random_bytes(&mut rng, |rng| rng.usize(..40_000)),
         Noise::Request => request(&mut rng),
-        Noise::Behind(protocol) => {
-            stream = handshake(stream, protocol).await?.into_inner();
-            random_bytes(&mut rng, |rng| rng.usize(..4_000))
-        }
-        Noise::Frames(protocol) => {
-            stream = handshake(stream, protocol).await?.into_inner();
-            frames(&mut rng, protocol)?
-        }
+        Noise::Behind(_) => random_bytes(&mut rng, |rng| rng.usize(..4_000)),
+        Noise::Frames(_) => frames(&mut rng)?,
     };
     let hearing = async {
         let (mut reading, mut writing) = stream.split();
@@ -129,24 +133,30 @@ fn request(rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-fn frames(rng: &mut Rng, protocol: Protocol) -> Result<Vec<u8>> {
+fn frames(rng: &mut Rng) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if protocol == Protocol::Resume && rng.u8(..4) > 0 {
-        frame(rng, 0x81, br#"{"new":true}"#, &mut bytes);
-    }
+    // some are right for long, so that what is wrong comes when something is under way
+    let right = *rng.choice(&[1, 8, 100]).unwrap_or(&1);
     for _ in 0..rng.usize(1..12) {
-        let content = match rng.u8(..8) {
+        if rng.u8(..=right) > 0 {
+            let content = random_bytes(rng, |rng| rng.usize(..500));
+            let packet = packet(rng.u16(..), 0, &content)?;
+            frame(rng, 0x82, &packet.to_bytes(), &mut bytes);
+            continue;
+        }
+        if rng.u8(..8) == 0 {
+            // a length that nothing comes of
+            bytes.extend([0x82, 0xff]);
+            bytes.extend((rng.u64(..) >> rng.u8(1..64)).to_be_bytes());
+        }
+        let content = match rng.u8(..4) {
             0 => random_bytes(rng, |rng| rng.usize(..3_000)),
             1 => random_bytes(rng, |rng| rng.usize(..126)),
             2 => format!("{{\"ack\":{}}}", rng.u64(..) >> rng.u8(..64)).into_bytes(),
-            3 => format!("{{\"resume\":\"{}\",\"received\":0}}", "A".repeat(rng.usize(..40)))
+            _ => format!("{{\"resume\":\"{}\",\"received\":0}}", "A".repeat(rng.usize(..40)))
                 .into_bytes(),
-            _ => {
-                let content = random_bytes(rng, |rng| rng.usize(..500));
-                packet(rng.u16(..), 0, &content)?.to_bytes().to_vec()
-            }
         };
-        let first = match rng.u8(..8) {
+        let first = match rng.u8(..4) {
             // any opcode, any reserved bit, last or not
             0 => rng.u8(..),
             1 => 0x81,
@@ -155,7 +165,7 @@ fn frames(rng: &mut Rng, protocol: Protocol) -> Result<Vec<u8>> {
         };
         frame(rng, first, &content, &mut bytes);
     }
-    if rng.bool() {
+    if rng.u8(..=right) == 0 {
         let at = rng.usize(..bytes.len());
         if let Some(byte) = bytes.get_mut(at) {
             *byte ^= 1 << rng.u8(..8);

@@ -82,6 +82,8 @@ impl Subject {
                 return Ok(());
             }
             if Instant::now() > end {
+                // a task that has panicked leaves its connection behind: that is what there is to say then
+                self.quiet()?;
                 bail!(
                     "after {} s it still has {connections} connections and {detached} detached sessions open, and {files} files in place of {}",
                     within.as_secs(),
