@@ -28,6 +28,7 @@ use crate::bridge::Shared;
 use crate::limits::{Admission, Admitted, Over};
 use crate::metrics::Unserved;
 use crate::socket::{Socket, Stream};
+use crate::workers::{Seat, Workers};
 
 /// The most bytes that a request's header may have.
 const HEADER_SIZE: usize = 16 * 1024;
@@ -65,6 +66,8 @@ pub(crate) struct Door {
     /// How long a request's header may take, and how long a connection may stay between two requests.
     pub(crate) header_time: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
+    /// Who serves its connections; none: whoever accepts them.
+    pub(crate) workers: Option<Workers>,
     /// Nobody is accepted here any more; who comes is for the program that has the listener next.
     pub(crate) leave: CancellationToken,
     /// Nobody is accepted any more, and requests under way are the last of their connection.
@@ -101,9 +104,7 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
                 let ip = peer.ip();
                 let counted = (!door.proxies.trusted.contains(ip)).then_some(ip);
                 match door.admission.admit(counted, Instant::now()) {
-                    Ok(admitted) => {
-                        door.connections.spawn(serve(stream, peer, Arc::clone(&door), admitted));
-                    }
+                    Ok(admitted) => begin(stream, peer, &door, admitted),
                     Err(over) => door.turn_away(&stream, peer, over),
                 }
             }
@@ -119,8 +120,29 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
     }
 }
 
+/// Has a connection served.
+fn begin(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, admitted: Admitted) {
+    let Some(workers) = &door.workers else {
+        door.connections.spawn(serve(stream, peer, Arc::clone(door), admitted, None));
+        return;
+    };
+    match workers.seat(stream) {
+        Ok((stream, seat, runtime)) => {
+            let life = serve(stream, peer, Arc::clone(door), admitted, Some(seat));
+            door.connections.spawn_on(life, &runtime);
+        }
+        Err(error) => warn!(%error, "a connection was lost: it cannot be watched"),
+    }
+}
+
 /// Answers one connection's requests. It is counted until it ends or becomes a tunnel, which counts by itself.
-async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut admitted: Admitted) {
+async fn serve(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    door: Arc<Door>,
+    mut admitted: Admitted,
+    seat: Option<Seat>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection was lost at once");
         return;
@@ -150,7 +172,7 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, door: Arc<Door>, mut adm
             }
         },
     };
-    let socket = Socket::new(stream, admitted);
+    let socket = Socket::new(stream, admitted, seat);
     let peer = Peer { ip: peer.ip(), is_secure: door.tls.is_some() };
     let asked = Arc::new(AtomicBool::new(false));
     let service = WithPeer {

@@ -1,6 +1,7 @@
 //! `Bridge`: all listeners and the upstream, started and stopped together.
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,8 +9,9 @@ use std::time::Duration;
 use mig33_peer::{Proxies, Trusted};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -29,6 +31,7 @@ use crate::tick::tick;
 use crate::tls::{Offer, TlsError};
 use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
+use crate::workers::Workers;
 use crate::{admin, app};
 
 /// More than the embedded service takes to end its sessions and to close its store.
@@ -44,6 +47,8 @@ pub struct Bridge {
     leave: CancellationToken,
     stop: CancellationToken,
     connections: TaskTracker,
+    /// Where clients of the page's listener are served.
+    _threads: Option<DropGuard>,
     #[cfg(feature = "embedded")]
     service: Option<mig33_server::Service>,
 }
@@ -102,6 +107,9 @@ pub enum StartError {
     /// The program was built without the service that it is told to embed.
     #[error("this program has no chat service in it: name one with --upstream HOST:PORT")]
     NotEmbedded,
+    /// There is no thread for connections, or it cannot watch the page's listener.
+    #[error("cannot start the threads for connections: {0}")]
+    Threads(#[source] io::Error),
     /// TLS cannot be had as the settings have it.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -190,7 +198,26 @@ impl Bridge {
     pub async fn start_on(
         settings: Settings,
         page: Page,
+        inherited: Inherited,
+    ) -> Result<Self, StartError> {
+        let threads = Some(settings.threads());
+        Self::start_all(settings, page, inherited, threads).await
+    }
+
+    /// As [`start_with`](Self::start_with), with no threads of its own: all connections are served where this is called,
+    /// by that runtime's clock.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_here(settings: Settings, page: Page) -> Result<Self, StartError> {
+        Self::start_all(settings, page, Inherited::default(), None).await
+    }
+
+    async fn start_all(
+        settings: Settings,
+        page: Page,
         mut inherited: Inherited,
+        threads: Option<NonZeroUsize>,
     ) -> Result<Self, StartError> {
         let leave = CancellationToken::new();
         let stop = CancellationToken::new();
@@ -234,7 +261,7 @@ impl Bridge {
         }
         connections.spawn(tick(stop.clone()));
         let page_router = app::router(&shared, opened.pictures);
-        let door = |router, proxies, tls, is_inherited| Door {
+        let door = |router, proxies, tls, workers, is_inherited| Door {
             router,
             proxies,
             tls,
@@ -243,6 +270,7 @@ impl Bridge {
             admission: Admission::new(settings.limits.requests()),
             header_time: settings.limits.header_time(),
             shared: Arc::clone(&shared),
+            workers,
             leave: until(is_inherited),
             stop: stop.clone(),
             connections: connections.clone(),
@@ -253,9 +281,16 @@ impl Bridge {
         }
         let (watched, until) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move { watched.upstream.watch(until).await });
-        let page_door = door(page_router, proxies.clone(), acceptor, page_inherited);
-        let admin_door = door(admin::router(&shared), Proxies::default(), None, admin_inherited);
-        connections.spawn(accept(page_listener, page_door));
+        let (workers, threads) =
+            threads.map(Workers::start).transpose().map_err(StartError::Threads)?.unzip();
+        let (page_listener, accepting) = match &workers {
+            None => (page_listener, Handle::current()),
+            Some(workers) => workers.adopt(page_listener).map_err(StartError::Threads)?,
+        };
+        let page_door = door(page_router, proxies.clone(), acceptor, workers, page_inherited);
+        let admin_door =
+            door(admin::router(&shared), Proxies::default(), None, None, admin_inherited);
+        connections.spawn_on(accept(page_listener, page_door), &accepting);
         connections.spawn(accept(admin_listener, admin_door));
         Ok(Self {
             addresses: Addresses {
@@ -269,6 +304,7 @@ impl Bridge {
             leave,
             stop,
             connections,
+            _threads: threads,
             #[cfg(feature = "embedded")]
             service: opened.service,
         })

@@ -1,6 +1,10 @@
 //! `Drain`: the end of all connections when the program is stopped, spread so that they do not all come back at once.
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Poll, Waker};
 
+use tokio::task::coop::has_budget_remaining;
 use tokio_util::sync::CancellationToken;
 
 use crate::close::End;
@@ -16,6 +20,8 @@ const MOST_SPREAD_MS: u32 = 30_000;
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     begun: CancellationToken,
+    /// Whether it is: what tunnels look at for each packet, where a token has a lock for all of them.
+    has_begun: AtomicBool,
     spread_ms: AtomicU32,
 }
 
@@ -23,16 +29,28 @@ impl Drain {
     /// Tells so many connections that they end.
     pub(crate) fn begin(&self, connections: usize) {
         self.spread_ms.store(spread_ms(connections), Ordering::Relaxed);
+        self.has_begun.store(true, Ordering::Release);
         self.begun.cancel();
     }
 
     pub(crate) fn has_begun(&self) -> bool {
-        self.begun.is_cancelled()
+        self.has_begun.load(Ordering::Acquire)
     }
 
     /// Waits until a connection has to end; how it does.
     pub(crate) async fn end(&self) -> End {
-        self.begun.cancelled().await;
+        let mut begun = pin!(self.begun.cancelled());
+        let mut waker: Option<Waker> = None;
+        poll_fn(|cx| {
+            let is_waiting = waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            if is_waiting && !self.has_begun() {
+                return Poll::Pending;
+            }
+            // without a budget a future may do no more than have the task come again
+            waker = has_budget_remaining().then(|| cx.waker().clone());
+            begun.as_mut().poll(cx)
+        })
+        .await;
         let spread_ms = self.spread_ms.load(Ordering::Relaxed).max(1);
         // where the system gives no random number all come back at the same time, which is no reason not to end
         let random = getrandom::u32().unwrap_or(0);

@@ -8,11 +8,13 @@ mod accept;
 mod admin;
 mod app;
 mod drain;
+mod drive;
 mod socket;
 mod tick;
 mod timer;
 mod upgrade;
 mod websocket;
+mod workers;
 
 pub mod address;
 pub mod bridge;

@@ -1,7 +1,8 @@
 //! Settings: flags over environment over file over default.
 use std::fs;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub upstream_proxy_protocol: bool,
     /// How many connections there may be, and how fast.
     pub limits: LimitSettings,
+    /// Threads that serve connections; 0: one for each processor that the program may use.
+    pub threads: u16,
     /// Seconds that open connections are given when the program is stopped.
     pub drain_timeout: u64,
     /// Seconds that a session of `mig33.resume` waits for its client; with 0 it ends with its connection.
@@ -105,6 +108,7 @@ impl Default for Settings {
             proxy_protocol: false,
             upstream_proxy_protocol: false,
             limits: LimitSettings::default(),
+            threads: 0,
             drain_timeout: 10,
             resume_grace: 120,
             resume_buffer: 65_536,
@@ -167,6 +171,7 @@ impl Settings {
             proxy_protocol,
             upstream_proxy_protocol,
             limits,
+            threads,
             drain_timeout,
             resume_grace,
             log,
@@ -202,6 +207,7 @@ impl Settings {
             upstream_proxy_protocol: upstream_proxy_protocol
                 .unwrap_or(self.upstream_proxy_protocol),
             limits: self.limits.with_arguments(&limits),
+            threads: threads.unwrap_or(self.threads),
             drain_timeout: drain_timeout.unwrap_or(self.drain_timeout),
             resume_grace: resume_grace.unwrap_or(self.resume_grace),
             resume_buffer: self.resume_buffer,
@@ -245,6 +251,15 @@ impl Settings {
             client: self.limits.clone(),
             framing: self.framing,
         }
+    }
+
+    /// How many threads serve connections.
+    #[must_use]
+    pub fn threads(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.threads.into())
+            // a system that does not tell has one processor at least
+            .or_else(|| available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN)
     }
 
     /// How long open connections are given when the program is stopped.
@@ -292,6 +307,9 @@ pub struct Arguments {
     /// A page from elsewhere that may connect, as http://HOST or http://HOST:PORT; may be given again
     #[arg(long, env = "MIG33_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,
+    /// Threads that serve connections [default: one for each processor that the program may use]
+    #[arg(long, env = "MIG33_THREADS", value_name = "COUNT")]
+    pub threads: Option<u16>,
     /// Seconds that open connections are given when the program is stopped [default: 10]
     #[arg(long, env = "MIG33_DRAIN_TIMEOUT", value_name = "SECONDS")]
     pub drain_timeout: Option<u64>,

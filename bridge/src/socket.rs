@@ -8,12 +8,15 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::limits::Admitted;
+use crate::workers::Seat;
 
 /// A client's connection. It is counted for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: Stream,
     place: Admitted,
+    /// Where it is served, if that is with one of several workers.
+    _seat: Option<Seat>,
 }
 
 /// TLS is boxed: a plain connection has no room for it.
@@ -24,8 +27,8 @@ pub(crate) enum Stream {
 }
 
 impl Socket {
-    pub(crate) const fn new(stream: Stream, place: Admitted) -> Self {
-        Self { stream, place }
+    pub(crate) const fn new(stream: Stream, place: Admitted, seat: Option<Seat>) -> Self {
+        Self { stream, place, _seat: seat }
     }
 
     /// Leaves the place that it has for another one.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -112,7 +111,13 @@ async fn connection(
 }
 
 /// A plain tunnel.
-async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client, connection: u64) {
+async fn plain(
+    shared: Arc<Shared>,
+    socket: Socket,
+    early: Vec<u8>,
+    client: Client,
+    connection: u64,
+) {
     let metrics = Arc::clone(&shared.metrics.tunnel);
     let framing = shared.framing;
     let drain = Arc::clone(&shared.drain);
@@ -140,7 +145,7 @@ async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client
 async fn resumable(
     shared: Arc<Shared>,
     socket: Socket,
-    early: Bytes,
+    early: Vec<u8>,
     client: Client,
     connection: u64,
 ) {
@@ -149,7 +154,7 @@ async fn resumable(
     let arrival = Arrival::new(socket, connection, client.peer);
     // boxed, so that a session at rest has no room for its beginning
     let connect = Box::pin(async move { connect(&shared, client, connection).await });
-    sessions.serve(arrival, &early, connect, drain.end()).await;
+    sessions.serve(arrival, early, connect, drain.end()).await;
 }
 
 /// A connection to the upstream for one client.
@@ -164,7 +169,7 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
 }
 
 /// The socket itself, and what the client has sent behind its handshake.
-async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Bytes)> {
+async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Vec<u8>)> {
     let upgraded: Upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -174,7 +179,7 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Bytes)> {
     };
     match upgraded.downcast::<TokioIo<Socket>>() {
         // a copy, so that the buffer of the handshake is let go of
-        Ok(parts) => Some((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf))),
+        Ok(parts) => Some((parts.io.into_inner(), parts.read_buf.to_vec())),
         Err(_) => {
             debug!("an upgrade came from another accept loop");
             None

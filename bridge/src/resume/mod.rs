@@ -36,13 +36,13 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
     pub async fn serve<U: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
         arrival: Arrival<C>,
-        early: &[u8],
+        mut early: Vec<u8>,
         connect: impl Future<Output = Result<U, End>> + Unpin,
         shutdown: impl Future<Output = End>,
     ) {
         let mut shutdown = pin!(shutdown);
         let connection = arrival.connection;
-        let (arrival, server) = match self.admit(arrival, early, shutdown.as_mut()).await {
+        let (arrival, server) = match self.admit(arrival, &mut early, shutdown.as_mut()).await {
             None => return,
             Some((arrival, Err(end))) => (arrival, Err(end)),
             Some((arrival, Ok(reason))) => (arrival, connect.await.map(|server| (server, reason))),
@@ -64,7 +64,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
     async fn admit(
         &self,
         mut arrival: Arrival<C>,
-        early: &[u8],
+        early: &mut [u8],
         shutdown: Pin<&mut impl Future<Output = End>>,
     ) -> Option<(Arrival<C>, Result<Reason, End>)> {
         let first = tokio::select! {

@@ -21,7 +21,7 @@ const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(5);
 pub(super) async fn first_message<C: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut C,
     reader: &mut Reader,
-    early: &[u8],
+    early: &mut [u8],
 ) -> Result<First, End> {
     match timeout(FIRST_MESSAGE_TIME, read(socket, reader, early)).await {
         Ok(first) => first,
@@ -32,7 +32,7 @@ pub(super) async fn first_message<C: AsyncRead + AsyncWrite + Unpin>(
 async fn read<C: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut C,
     reader: &mut Reader,
-    early: &[u8],
+    early: &mut [u8],
 ) -> Result<First, End> {
     let mut answers = Vec::new();
     let mut taken = take(reader, early, &mut answers);
@@ -50,7 +50,7 @@ async fn read<C: AsyncRead + AsyncWrite + Unpin>(
                 match Pin::new(&mut *socket).poll_read(cx, &mut into) {
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(Ok(())) if !into.filled().is_empty() => {
-                        Poll::Ready(take(reader, into.filled(), &mut answers))
+                        Poll::Ready(take(reader, into.filled_mut(), &mut answers))
                     }
                     Poll::Ready(_) => Poll::Ready(Err(End::ClientGone)),
                 }
@@ -61,7 +61,11 @@ async fn read<C: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// The first message, if it is in these bytes; there may be nothing behind it before it is answered.
-fn take(reader: &mut Reader, bytes: &[u8], answers: &mut Vec<u8>) -> Result<Option<First>, End> {
+fn take(
+    reader: &mut Reader,
+    bytes: &mut [u8],
+    answers: &mut Vec<u8>,
+) -> Result<Option<First>, End> {
     let mut first = None;
     reader.take(bytes, answers, |message| match message {
         Message::Text(text) if first.is_none() => {

@@ -2,15 +2,15 @@
 //!
 //! One task drives it, whether a client is there or not. What moves the bytes is here; what they mean is decided by
 //! parts without I/O (`to_server`, `replay`, `keepalive`, `control`).
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::connected::Connected;
@@ -19,14 +19,14 @@ use super::registry::{Arrival, Membership, Newcomer, Registry, Waiting};
 use super::replay::Replay;
 use super::to_server::ToServer;
 use crate::close::End;
+use crate::drive::{Driven, drive};
 use crate::limits::{Idle, Throttle};
 use crate::metrics::{TunnelMetrics, closed};
-use crate::timer::timer_is_set;
 use crate::tunnel::Track;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
-    Batch, Beat, MAX_ANSWERS, Message, PERIOD, Scratch, close_client, close_upstream, scratch,
+    Batch, Beat, MAX_ANSWERS, Message, PERIOD, Scratch, close_client, close_upstream,
 };
 
 /// Bytes of the client's stream that are acknowledged at once.
@@ -103,87 +103,10 @@ where
 
     /// Passes the streams on until the session ends or `shutdown` is over.
     pub(super) async fn run(mut self, shutdown: impl Future<Output = End>) -> End {
-        let end = self.drive(shutdown).await;
+        let end = drive(&mut self, shutdown).await;
         // boxed, so that a session at rest has no room for its end
         Box::pin(self.finish(end)).await;
         end
-    }
-
-    async fn drive(&mut self, shutdown: impl Future<Output = End>) -> End {
-        let mut shutdown = pin!(shutdown);
-        let mut timer = pin!(sleep_until(self.next_deadline()));
-        poll_fn(|cx| {
-            if let Poll::Ready(end) = shutdown.as_mut().poll(cx) {
-                return Poll::Ready(end);
-            }
-            match self.step(timer.as_mut(), cx) {
-                Ok(()) => Poll::Pending,
-                Err(end) => Poll::Ready(end),
-            }
-        })
-        .await
-    }
-
-    fn step(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Result<(), End> {
-        while let Poll::Ready(newcomer) = self.membership.poll_newcomer(cx) {
-            self.go_on(newcomer)?;
-        }
-        loop {
-            if timer.as_mut().poll(cx).is_ready() {
-                self.time_passed(Instant::now())?;
-            }
-            scratch::with(|scratch| self.move_all(scratch, cx))?;
-            if timer_is_set(timer.as_mut(), self.next_deadline()) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// When [`time_passed`](Self::time_passed) has something to do.
-    fn next_deadline(&self) -> Instant {
-        let of_client = self.client.as_ref().map(|client| {
-            // what waits behind other bytes is acknowledged when those are out
-            let acknowledge_at = client.acknowledge_at.filter(|_| client.to_client.is_empty());
-            let end_at = self.server_end.map(|(_, until)| until);
-            let others = [acknowledge_at, end_at, self.throttle.last_until(), self.idle.deadline()];
-            others.into_iter().flatten().fold(client.beat_at, Instant::min)
-        });
-        let of_wait = self.detached.as_ref().map(|detached| {
-            // a PING that cannot go out at its time is tried again a whole period later
-            detached.until.min(self.to_server.last_written() + SILENCE)
-        });
-        of_client.or(of_wait).unwrap_or_else(|| Instant::now() + PERIOD)
-    }
-
-    fn time_passed(&mut self, now: Instant) -> Result<(), End> {
-        if self.client.is_some() && self.idle.is_over(now) {
-            return Err(End::Idle);
-        }
-        if let Some(client) = &mut self.client
-            && client.beat_at <= now
-        {
-            client.beat_at = now + PERIOD;
-            let is_read = !self.to_server.is_waiting() && self.throttle.last_until().is_none();
-            match client.heartbeat.period_over(is_read) {
-                Beat::Dead => self.client_ended(End::ClientDead)?,
-                Beat::Ping => client.to_client.push(&frames::ping()),
-            }
-        }
-        if let Some((end, until)) = self.server_end
-            && self.client.is_some()
-            && until <= now
-        {
-            return Err(end);
-        }
-        if let Some(detached) = &self.detached {
-            if detached.until <= now {
-                return Err(End::GraceOver);
-            }
-            if self.to_server.last_written() + SILENCE <= now {
-                self.keep_alive(now);
-            }
-        }
-        Ok(())
     }
 
     /// Shows the server that we are still there, where that is possible between two packets of both streams.
@@ -274,28 +197,6 @@ where
         }
     }
 
-    /// Moves what has arrived until neither side has more, or takes more.
-    fn move_all(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
-        loop {
-            let from_client = match self.move_from_client(scratch, cx) {
-                Ok(moved) => moved,
-                Err(end) => self.client_ended(end).map(|()| true)?,
-            };
-            let from_server = match self.move_from_server(scratch, cx) {
-                Ok(moved) => moved,
-                Err(end) => self.client_ended(end).map(|()| true)?,
-            };
-            if !from_client && !from_server && !self.acknowledge() {
-                break;
-            }
-        }
-        // the rest is with the client, and nothing more will come
-        match self.server_end {
-            Some((end, _)) if self.client.is_some() && self.replay.is_empty() => Err(end),
-            Some(_) | None => Ok(()),
-        }
-    }
-
     /// Reads the client once and writes its stream to the server; whether there was something.
     fn move_from_client(
         &mut self,
@@ -323,7 +224,7 @@ where
         packets.clear();
         answers.clear();
         let (to_server, replay) = (&mut self.to_server, &mut self.replay);
-        let bytes = scratch.from_client.get(..read).unwrap_or_default();
+        let bytes = scratch.from_client.get_mut(..read).unwrap_or_default();
         let (mut has_message, mut count) = (false, 0);
         let taken = client.reader.take(bytes, answers, |message| {
             has_message = true;
@@ -486,5 +387,81 @@ where
             }
         };
         tokio::join!(client, server);
+    }
+}
+
+impl<C, U> Driven for Session<C, U>
+where
+    C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    fn advance(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
+        while let Poll::Ready(newcomer) = self.membership.poll_newcomer(cx) {
+            self.go_on(newcomer)?;
+        }
+        loop {
+            let from_client = match self.move_from_client(scratch, cx) {
+                Ok(moved) => moved,
+                Err(end) => self.client_ended(end).map(|()| true)?,
+            };
+            let from_server = match self.move_from_server(scratch, cx) {
+                Ok(moved) => moved,
+                Err(end) => self.client_ended(end).map(|()| true)?,
+            };
+            if !from_client && !from_server && !self.acknowledge() {
+                break;
+            }
+        }
+        // the rest is with the client, and nothing more will come
+        match self.server_end {
+            Some((end, _)) if self.client.is_some() && self.replay.is_empty() => Err(end),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let of_client = self.client.as_ref().map(|client| {
+            // what waits behind other bytes is acknowledged when those are out
+            let acknowledge_at = client.acknowledge_at.filter(|_| client.to_client.is_empty());
+            let end_at = self.server_end.map(|(_, until)| until);
+            let others = [acknowledge_at, end_at, self.throttle.last_until(), self.idle.deadline()];
+            others.into_iter().flatten().fold(client.beat_at, Instant::min)
+        });
+        let of_wait = self.detached.as_ref().map(|detached| {
+            // a PING that cannot go out at its time is tried again a whole period later
+            detached.until.min(self.to_server.last_written() + SILENCE)
+        });
+        of_client.or(of_wait).unwrap_or_else(|| Instant::now() + PERIOD)
+    }
+
+    fn time_passed(&mut self, now: Instant) -> Result<(), End> {
+        if self.client.is_some() && self.idle.is_over(now) {
+            return Err(End::Idle);
+        }
+        if let Some(client) = &mut self.client
+            && client.beat_at <= now
+        {
+            client.beat_at = now + PERIOD;
+            let is_read = !self.to_server.is_waiting() && self.throttle.last_until().is_none();
+            match client.heartbeat.period_over(is_read) {
+                Beat::Dead => self.client_ended(End::ClientDead)?,
+                Beat::Ping => client.to_client.push(&frames::ping()),
+            }
+        }
+        if let Some((end, until)) = self.server_end
+            && self.client.is_some()
+            && until <= now
+        {
+            return Err(end);
+        }
+        if let Some(detached) = &self.detached {
+            if detached.until <= now {
+                return Err(End::GraceOver);
+            }
+            if self.to_server.last_written() + SILENCE <= now {
+                self.keep_alive(now);
+            }
+        }
+        Ok(())
     }
 }

@@ -19,14 +19,14 @@ impl Inbound {
         Self { reader: Reader::default(), packets: framing.scanner() }
     }
 
-    /// Takes the stream's next bytes. Appends the packets in them to `upstream`, and what the client has to be answered
+    /// Takes the stream's next bytes, which are changed by that. Appends the packets in them to `upstream`, and what the client has to be answered
     /// to `client`, and counts the packets in `tally`; tells how many there were.
     ///
     /// # Errors
     /// Why the tunnel has to end. What came before stands in `upstream`.
     pub(super) fn take(
         &mut self,
-        bytes: &[u8],
+        bytes: &mut [u8],
         upstream: &mut Vec<u8>,
         client: &mut Vec<u8>,
         tally: &mut Tally,
@@ -70,7 +70,8 @@ mod tests {
 
     fn take(inbound: &mut Inbound, bytes: &[u8]) -> (Result<usize, End>, Vec<u8>, Vec<u8>) {
         let (mut upstream, mut client) = (Vec::new(), Vec::new());
-        let taken = inbound.take(bytes, &mut upstream, &mut client, &mut Tally::default());
+        let taken =
+            inbound.take(&mut bytes.to_vec(), &mut upstream, &mut client, &mut Tally::default());
         (taken, upstream, client)
     }
 

@@ -8,27 +8,26 @@ mod framing;
 mod inbound;
 mod outbound;
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 pub use self::framing::Framing;
 pub(crate) use self::framing::Track;
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
+use crate::drive::{Driven, drive};
 use crate::limits::{Idle, Throttle};
 use crate::metrics::TunnelMetrics;
-use crate::timer::timer_is_set;
 use crate::websocket::{
     Backlog, Batch, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, close_client, close_upstream,
-    frames, scratch,
+    frames,
 };
 
 /// Both connections, and what is on the way between them.
@@ -37,7 +36,7 @@ pub struct Tunnel<C, U> {
     client: C,
     upstream: U,
     /// What the client sent together with its request.
-    early: Bytes,
+    early: Vec<u8>,
     inbound: Inbound,
     outbound: Outbound,
     to_client: Backlog,
@@ -62,7 +61,7 @@ where
 {
     /// A tunnel between a WebSocket whose handshake is done and an upstream. `early` is what the client has sent since.
     #[must_use]
-    pub fn new(client: C, early: Bytes, upstream: U, metrics: Arc<TunnelMetrics>) -> Self {
+    pub fn new(client: C, early: Vec<u8>, upstream: U, metrics: Arc<TunnelMetrics>) -> Self {
         Self {
             client,
             upstream,
@@ -96,7 +95,7 @@ where
 
     /// Passes packets both ways until one side ends or `shutdown` says so, then closes both sides in good order.
     pub async fn run(mut self, shutdown: impl Future<Output = End>) -> End {
-        let end = self.drive(shutdown).await;
+        let end = drive(&mut self, shutdown).await;
         // boxed, so that a tunnel at rest has no room for its end
         Box::pin(self.finish(end)).await;
         end
@@ -115,70 +114,6 @@ where
             }
         };
         tokio::join!(client, upstream);
-    }
-
-    async fn drive(&mut self, shutdown: impl Future<Output = End>) -> End {
-        let mut shutdown = pin!(shutdown);
-        let mut timer = pin!(sleep_until(self.next_deadline()));
-        poll_fn(|cx| {
-            if let Poll::Ready(end) = shutdown.as_mut().poll(cx) {
-                return Poll::Ready(end);
-            }
-            match self.step(timer.as_mut(), cx) {
-                Ok(()) => Poll::Pending,
-                Err(end) => Poll::Ready(end),
-            }
-        })
-        .await
-    }
-
-    fn step(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Result<(), End> {
-        loop {
-            if timer.as_mut().poll(cx).is_ready() {
-                self.time_passed(Instant::now())?;
-            }
-            scratch::with(|scratch| self.move_all(scratch, cx))?;
-            if timer_is_set(timer.as_mut(), self.next_deadline()) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// When [`time_passed`](Self::time_passed) has something to do, or the client may be read again.
-    fn next_deadline(&self) -> Instant {
-        let others = self.throttle.last_until().into_iter().chain(self.idle.deadline());
-        others.fold(self.beat_at, Instant::min)
-    }
-
-    /// Pings the client when a period is over.
-    fn time_passed(&mut self, now: Instant) -> Result<(), End> {
-        if self.idle.is_over(now) {
-            return Err(End::Idle);
-        }
-        if self.beat_at <= now {
-            self.beat_at = now + PERIOD;
-            let is_read = self.to_upstream.is_empty() && self.throttle.last_until().is_none();
-            match self.heartbeat.period_over(is_read) {
-                Beat::Dead => return Err(End::ClientDead),
-                Beat::Ping => self.to_client.push(&frames::ping()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves what has arrived until neither side has more, or takes more.
-    fn move_all(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
-        let early = mem::take(&mut self.early);
-        if !early.is_empty() {
-            self.take_from_client(&early, &mut scratch.batch, cx)?;
-        }
-        loop {
-            let from_client = self.move_from_client(scratch, cx)?;
-            let from_upstream = self.move_from_upstream(scratch, cx)?;
-            if !from_client && !from_upstream {
-                return Ok(());
-            }
-        }
     }
 
     /// Reads the client once and writes its packets to the upstream; whether there was something.
@@ -207,7 +142,7 @@ where
         self.heartbeat.alive();
         let count = into.filled().len();
         let start = scratch.sampler.start();
-        let bytes = scratch.from_client.get(..count).unwrap_or_default();
+        let bytes = scratch.from_client.get_mut(..count).unwrap_or_default();
         self.take_from_client(bytes, &mut scratch.batch, cx)?;
         if let Some(start) = start {
             self.metrics.to_upstream_took(start.elapsed());
@@ -217,7 +152,7 @@ where
 
     fn take_from_client(
         &mut self,
-        bytes: &[u8],
+        bytes: &mut [u8],
         batch: &mut Batch,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
@@ -294,5 +229,46 @@ where
     fn upstream_takes_no_more(&mut self) {
         self.upstream_deaf = true;
         self.to_upstream.clear();
+    }
+}
+
+impl<C, U> Driven for Tunnel<C, U>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    fn next_deadline(&self) -> Instant {
+        let others = self.throttle.last_until().into_iter().chain(self.idle.deadline());
+        others.fold(self.beat_at, Instant::min)
+    }
+
+    /// Pings the client when a period is over.
+    fn time_passed(&mut self, now: Instant) -> Result<(), End> {
+        if self.idle.is_over(now) {
+            return Err(End::Idle);
+        }
+        if self.beat_at <= now {
+            self.beat_at = now + PERIOD;
+            let is_read = self.to_upstream.is_empty() && self.throttle.last_until().is_none();
+            match self.heartbeat.period_over(is_read) {
+                Beat::Dead => return Err(End::ClientDead),
+                Beat::Ping => self.to_client.push(&frames::ping()),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut early = mem::take(&mut self.early);
+        if !early.is_empty() {
+            self.take_from_client(&mut early, &mut scratch.batch, cx)?;
+        }
+        loop {
+            let from_client = self.move_from_client(scratch, cx)?;
+            let from_upstream = self.move_from_upstream(scratch, cx)?;
+            if !from_client && !from_upstream {
+                return Ok(());
+            }
+        }
     }
 }

@@ -75,7 +75,7 @@ async fn deliver<S: AsyncWrite + Unpin>(socket: &mut S, mut left: Backlog) -> bo
 /// and room to work in.
 async fn discard<S: AsyncRead + Unpin>(
     socket: &mut S,
-    mut last: impl FnMut(&[u8], &mut Vec<u8>) -> bool,
+    mut last: impl FnMut(&mut [u8], &mut Vec<u8>) -> bool,
 ) {
     let end = poll_fn(|cx| {
         scratch::with(|scratch| {
@@ -86,7 +86,7 @@ async fn discard<S: AsyncRead + Unpin>(
                     Poll::Ready(Err(_)) => return Poll::Ready(()),
                     Poll::Ready(Ok(())) => {}
                 }
-                let bytes = into.filled();
+                let bytes = into.filled_mut();
                 if bytes.is_empty() || last(bytes, &mut scratch.batch.answers) {
                     return Poll::Ready(());
                 }

@@ -8,6 +8,7 @@ pub(crate) mod frames;
 mod heartbeat;
 mod reader;
 pub(crate) mod scratch;
+mod whole;
 
 pub(crate) use self::backlog::Backlog;
 pub(crate) use self::farewell::{close_client, close_upstream, refuse};

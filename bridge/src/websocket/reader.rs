@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::follower::Follower;
+use super::whole::{self, Whole};
 use crate::close::{End, NO_CODE};
 
 /// A message of a client's.
@@ -25,17 +26,27 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Takes the stream's next bytes: shows each message in them to `seen`, and appends what the client has to be
-    /// answered (pongs, the answer to its close) to `answers`.
+    /// Takes the stream's next bytes, which it takes the masks off in place: shows each message in them to `seen`, and
+    /// appends what the client has to be answered (pongs, the answer to its close) to `answers`.
     ///
     /// # Errors
     /// Why the tunnel has to end: the client closed, or broke the rules, or `seen` says so.
     pub(crate) fn take(
         &mut self,
-        bytes: &[u8],
+        mut bytes: &mut [u8],
         answers: &mut Vec<u8>,
         mut seen: impl FnMut(Message<'_>) -> Result<(), End>,
     ) -> Result<(), End> {
+        if self.websocket.is_none() {
+            let (taken, rest) = read_whole(bytes, &mut seen);
+            bytes = rest;
+            if taken.is_err() {
+                self.keep(bytes);
+            }
+            if taken.is_err() || bytes.is_empty() {
+                return taken;
+            }
+        }
         self.follower.advance(bytes);
         let websocket = self
             .websocket
@@ -68,10 +79,43 @@ impl Reader {
         Ok(())
     }
 
+    /// Keeps bytes for the next time: somebody may still look for the client's close.
+    fn keep(&mut self, bytes: &[u8]) {
+        self.follower.advance(bytes);
+        let (kept, role) = (bytes.to_vec(), Role::Server);
+        let websocket = WebSocketContext::from_partially_read(kept, role, Some(config()));
+        self.websocket = Some(Box::new(websocket));
+    }
+
     /// Whether it holds nothing.
     #[cfg(test)]
     pub(crate) const fn at_rest(&self) -> bool {
         self.websocket.is_none()
+    }
+}
+
+/// Shows the messages that the bytes begin with and that are there in full, one frame each, to `seen` until that ends the
+/// tunnel; what is behind them.
+fn read_whole(
+    mut bytes: &mut [u8],
+    mut seen: impl FnMut(Message<'_>) -> Result<(), End>,
+) -> (Result<(), End>, &mut [u8]) {
+    loop {
+        let Whole { is_text, content, rest } = match whole::split(bytes) {
+            Ok(whole) => whole,
+            Err(bytes) => return (Ok(()), bytes),
+        };
+        let taken = if is_text {
+            str::from_utf8(content)
+                .map_err(|_| End::ClientUtf8)
+                .and_then(|text| seen(Message::Text(text)))
+        } else {
+            seen(Message::Binary(content))
+        };
+        bytes = rest;
+        if taken.is_err() {
+            return (taken, bytes);
+        }
     }
 }
 
@@ -112,6 +156,8 @@ impl Write for Memory<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -125,7 +171,7 @@ mod tests {
     /// What a reader makes of the bytes: the end, its messages, its answers.
     fn take(reader: &mut Reader, bytes: &[u8]) -> (Result<(), End>, Vec<String>, Vec<u8>) {
         let (mut messages, mut answers) = (Vec::new(), Vec::new());
-        let taken = reader.take(bytes, &mut answers, |message| {
+        let taken = reader.take(&mut bytes.to_vec(), &mut answers, |message| {
             messages.push(format!("{message:?}"));
             Ok(())
         });
@@ -171,6 +217,64 @@ mod tests {
                 take(&mut Reader::default(), &[masked(0x82, b"a"), bad].concat());
             assert_eq!((taken, messages.len()), (Err(end), 1));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_in_place_is_what_the_codec_reads(
+            frames in prop::collection::vec(any_frame(), 1..8),
+            cuts in prop::collection::vec(1..40_usize, 1..8),
+            bad_at in prop::option::of(0..8_usize),
+        ) {
+            let stream = frames.concat();
+            let run = |mut reader: Reader, in_place: bool| {
+                let (mut messages, mut answers, mut end) = (Vec::new(), Vec::new(), None);
+                let mut rest = stream.as_slice();
+                for cut in cuts.iter().cycle() {
+                    if rest.is_empty() || end.is_some() {
+                        break;
+                    }
+                    let (chunk, behind) = rest.split_at((*cut).min(rest.len()));
+                    rest = behind;
+                    if !in_place && reader.at_rest() {
+                        // holding nothing, it is the codec's turn all the same
+                        reader.keep(&[]);
+                    }
+                    let taken = reader.take(&mut chunk.to_vec(), &mut answers, |message| {
+                        messages.push(format!("{message:?}"));
+                        if bad_at == Some(messages.len()) { Err(End::ClientControl) } else { Ok(()) }
+                    });
+                    end = taken.err();
+                }
+                // what comes behind the end that was decided on here: the client's close is still found
+                let behind = (end == Some(End::ClientControl))
+                    .then(|| take(&mut reader, rest))
+                    .map(|(taken, messages, answers)| (taken, messages.len(), answers));
+                (messages, answers, end, behind)
+            };
+            prop_assert_eq!(run(Reader::default(), true), run(Reader::default(), false));
+        }
+    }
+
+    /// Frames that are whole messages for the most part, and all others, too.
+    fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+        let first = prop_oneof![
+            4 => Just(0x82_u8),
+            2 => Just(0x81),
+            2 => prop::sample::select(vec![0x02, 0x80, 0x01, 0x89, 0x8a, 0x88, 0x83, 0xc2, 0x09]),
+        ];
+        let content = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..20),
+            "[a-z\u{e9}\u{4e16}]{0,60}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 100..125),
+        ];
+        (first, content, prop::bool::weighted(0.95)).prop_map(|(first, content, is_masked)| {
+            let mut frame = masked(first, &content);
+            if !is_masked {
+                frame[1] &= 0x7f;
+            }
+            frame
+        })
     }
 
     #[test]

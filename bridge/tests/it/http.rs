@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::support::{
-    bridge, client, get, handshake, http, packet, receive, send, settings, upstream,
+    bridge, bridge_here, client, get, handshake, http, packet, receive, send, settings, upstream,
 };
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn the_subprotocol_is_echoed_when_it_is_asked_for() {
 #[tokio::test]
 async fn silent_and_half_header_connections_are_closed_and_tunnels_are_not() {
     let (listener, address) = upstream().await;
-    let bridge = bridge(address).await;
+    let bridge = bridge_here(settings(address)).await;
     let (mut tunnel, accepted) = tokio::join!(client(&bridge), listener.accept());
     let mut accepted = accepted.unwrap().0;
     let mut silent = TcpStream::connect(bridge.addresses().page).await.unwrap();

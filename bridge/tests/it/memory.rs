@@ -3,7 +3,6 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::close::End;
 use mig33_bridge::limits::{Idle, Pace, Rate, Throttle};
@@ -28,7 +27,7 @@ struct Ends {
     tunnel: JoinHandle<End>,
 }
 
-fn raw_ends(early: Bytes) -> (DuplexStream, DuplexStream, JoinHandle<End>) {
+fn raw_ends(early: Vec<u8>) -> (DuplexStream, DuplexStream, JoinHandle<End>) {
     let (client, near) = duplex(STREAM);
     let (upstream, far) = duplex(STREAM);
     let tunnel = Tunnel::new(near, early, far, Arc::new(TunnelMetrics::default()));
@@ -36,7 +35,7 @@ fn raw_ends(early: Bytes) -> (DuplexStream, DuplexStream, JoinHandle<End>) {
 }
 
 async fn ends() -> Ends {
-    let (client, upstream, tunnel) = raw_ends(Bytes::new());
+    let (client, upstream, tunnel) = raw_ends(Vec::new());
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     Ends { client, upstream, tunnel }
 }
@@ -64,7 +63,7 @@ async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dead() {
 
 #[tokio::test(start_paused = true)]
 async fn any_bytes_are_a_sign_of_life() {
-    let (mut client, _upstream, tunnel) = raw_ends(Bytes::new());
+    let (mut client, _upstream, tunnel) = raw_ends(Vec::new());
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(300) {
         // one byte of a long frame now and then, and no pong
@@ -79,7 +78,7 @@ async fn any_bytes_are_a_sign_of_life() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_is_not_dead() {
-    let (mut client, mut upstream, tunnel) = raw_ends(Bytes::new());
+    let (mut client, mut upstream, tunnel) = raw_ends(Vec::new());
     let flood =
         tokio::spawn(async move { while upstream.write_all(&packet(500)).await.is_ok() {} });
     for _ in 0..20 {
@@ -149,7 +148,7 @@ async fn a_client_is_not_dead_while_it_is_not_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_pings_by_who_does_not_read_is_bounded() {
-    let (mut client, _upstream, tunnel) = raw_ends(Bytes::new());
+    let (mut client, _upstream, tunnel) = raw_ends(Vec::new());
     let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat();
     let mut sent = 0;
     while timeout(Duration::from_secs(1), client.write_all(&ping)).await.is_ok() {
@@ -196,7 +195,7 @@ async fn a_client_that_answers_the_close_is_not_waited_for() {
 async fn what_a_client_sends_behind_its_handshake_is_not_lost() {
     let ping = [2, 0, 2, 0, 4, 0, 0, 0, 0];
     let frame = [&[0x82, 0x89, 0, 0, 0, 0][..], &ping].concat();
-    let (_client, mut upstream, _tunnel) = raw_ends(frame.into());
+    let (_client, mut upstream, _tunnel) = raw_ends(frame);
     let mut got = [0; 9];
     upstream.read_exact(&mut got).await.unwrap();
     assert_eq!(got, ping);
@@ -206,7 +205,7 @@ async fn what_a_client_sends_behind_its_handshake_is_not_lost() {
 async fn a_tunnel_at_rest_is_small() {
     let (near, _client) = duplex(STREAM);
     let (far, _upstream) = duplex(STREAM);
-    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()));
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()));
     let size = size_of_val(&tunnel.run(pending()));
     assert!(size <= 1536, "{size} bytes");
 }
@@ -218,7 +217,7 @@ async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
     let now = Instant::now();
     let packets = Rate { per_s: 10, burst: 20 };
     let throttle = Throttle::of(Pace::new(Rate::UNLIMITED, packets, now));
-    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()))
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()))
         .limited(throttle, Idle::default());
     tokio::spawn(tunnel.run(pending()));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
@@ -239,7 +238,7 @@ async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
 async fn a_tunnel_in_which_nothing_moves_is_closed_with_1001_where_that_is_set() {
     let (client, near) = duplex(STREAM);
     let (mut upstream, far) = duplex(STREAM);
-    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()))
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()))
         .limited(Throttle::default(), Idle::new(Some(Duration::from_secs(60))));
     let tunnel = tokio::spawn(tunnel.run(pending()));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;

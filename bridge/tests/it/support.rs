@@ -44,6 +44,12 @@ pub(crate) async fn bridge_with(settings: Settings) -> Bridge {
     Bridge::start_with(settings, page).await.unwrap()
 }
 
+/// The same, with the clock of the test.
+pub(crate) async fn bridge_here(settings: Settings) -> Bridge {
+    let page = Page::of([("index.html".to_owned(), "<title>mig33</title>".into())]);
+    Bridge::start_here(settings, page).await.unwrap()
+}
+
 /// Something to connect to, and its address.
 pub(crate) async fn upstream() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

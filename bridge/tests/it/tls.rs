@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::tunnel::Tunnel;
 use mig33_bridge::{Bridge, Settings};
@@ -25,8 +24,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::support::{
-    bridge_with, client, close_code, closed, get, handshake_on, packet, receive, send, settings,
-    upstream,
+    bridge_here, bridge_with, client, close_code, closed, get, handshake_on, packet, receive, send,
+    settings, upstream,
 };
 
 /// More than enough for anything here.
@@ -177,7 +176,7 @@ async fn packets_pass_and_the_end_is_a_clean_one() {
 #[tokio::test]
 async fn a_handshake_that_does_not_begin_is_closed_in_time() {
     let (pair, (_listener, address)) = (Pair::new(), upstream().await);
-    let bridge = bridge_with(secure(&pair, address)).await;
+    let bridge = bridge_here(secure(&pair, address)).await;
     let mut silent = TcpStream::connect(bridge.addresses().page).await.unwrap();
     tokio::task::yield_now().await;
     tokio::time::pause();
@@ -203,7 +202,7 @@ async fn a_client_that_reads_late_gets_the_last_byte() {
     let pair = Pair::new();
     let (near, client) = narrow(&pair).await;
     let (mut upstream, far) = duplex(60_000);
-    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()));
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()));
     tokio::spawn(tunnel.run(pending()));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     upstream.write_all(&packet(50_000)).await.unwrap();
@@ -217,7 +216,7 @@ async fn a_server_that_reads_late_gets_the_last_byte() {
     let pair = Pair::new();
     let (mut server, far) = narrow(&pair).await;
     let (client, near) = duplex(60_000);
-    let tunnel = Tunnel::new(near, Bytes::new(), far, Arc::new(TunnelMetrics::default()));
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()));
     tokio::spawn(tunnel.run(pending()));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     send(&mut client, &packet(50_000)).await;

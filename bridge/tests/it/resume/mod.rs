@@ -80,7 +80,7 @@ impl Sessions {
                 stop.cancelled().await;
                 End::Shutdown { retry_ms: 700 }
             };
-            registry.serve(Arrival::new(near, 1, peer), b"", server, shutdown).await;
+            registry.serve(Arrival::new(near, 1, peer), Vec::new(), server, shutdown).await;
         });
         client
     }

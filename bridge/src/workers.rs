@@ -1,0 +1,108 @@
+//! `Workers`: threads with a runtime each. A connection stays with one of them from its first byte to its last.
+//!
+//! A runtime that shares its tasks between threads pays for it on a bridge: whenever several connections have something
+//! to do, threads wake each other for work that takes less time than that does, and the one that waits for sockets is
+//! another each time. A tunnel has nothing to gain from it, since all that it does is short.
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// The threads.
+#[derive(Clone, Debug)]
+pub(crate) struct Workers {
+    /// At least one.
+    workers: Arc<[Worker]>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    runtime: Handle,
+    /// How many connections it has.
+    load: Arc<AtomicUsize>,
+}
+
+/// A connection among those of one worker, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    load: Arc<AtomicUsize>,
+}
+
+impl Workers {
+    /// So many threads, which end, with all that they still have to do, when the guard is dropped.
+    ///
+    /// # Errors
+    /// The system has no thread, or no means to wait for sockets, for one of them; the others end.
+    pub(crate) fn start(count: NonZeroUsize) -> io::Result<(Self, DropGuard)> {
+        let stop = CancellationToken::new();
+        let guard = stop.clone().drop_guard();
+        let workers: io::Result<_> = (0..count.get())
+            .map(|number| {
+                let runtime = Builder::new_current_thread().enable_all().build()?;
+                let handle = runtime.handle().clone();
+                let stop = stop.clone();
+                thread::Builder::new()
+                    .name(format!("tunnels-{number}"))
+                    .spawn(move || runtime.block_on(stop.cancelled()))?;
+                Ok(Worker { runtime: handle, load: Arc::default() })
+            })
+            .collect();
+        Ok((Self { workers: workers? }, guard))
+    }
+
+    /// Has a listener watched by the worker that accepts.
+    ///
+    /// # Errors
+    /// The system does not let it be watched there.
+    pub(crate) fn adopt(&self, listener: TcpListener) -> io::Result<(TcpListener, Handle)> {
+        let runtime = &self.first().runtime;
+        let _there = runtime.enter();
+        Ok((TcpListener::from_std(listener.into_std()?)?, runtime.clone()))
+    }
+
+    /// Gives a connection, which the worker that accepts has, to the one that has the fewest; that one's runtime.
+    ///
+    /// # Errors
+    /// The system does not let the connection be watched there.
+    pub(crate) fn seat(&self, stream: TcpStream) -> io::Result<(TcpStream, Seat, Handle)> {
+        let first = self.first();
+        // the first of those that have the fewest: with few connections none has to move
+        let chosen = self.workers.iter().min_by_key(|worker| worker.load()).unwrap_or(first);
+        let seat = Seat::at(&chosen.load);
+        let stream = if std::ptr::eq(chosen, first) {
+            stream
+        } else {
+            let _there = chosen.runtime.enter();
+            TcpStream::from_std(stream.into_std()?)?
+        };
+        Ok((stream, seat, chosen.runtime.clone()))
+    }
+
+    fn first(&self) -> &Worker {
+        self.workers.first().expect("there is at least one")
+    }
+}
+
+impl Worker {
+    fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+}
+
+impl Seat {
+    fn at(load: &Arc<AtomicUsize>) -> Self {
+        load.fetch_add(1, Ordering::Relaxed);
+        Self { load: Arc::clone(load) }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
