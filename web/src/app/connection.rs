@@ -4,11 +4,11 @@ use std::rc::Rc;
 use gloo_render::request_animation_frame;
 use gloo_timers::callback::Timeout;
 use mig33_client::{Action, ActionId, Event, Output, Session};
-use yew::Context;
 
 use super::{App, Msg, Purpose, named, surroundings};
 use crate::clock;
 use crate::intent::DialogKind;
+use crate::part::Context;
 use crate::route::Route;
 use crate::socket::{Socket, SocketEvent};
 
