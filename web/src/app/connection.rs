@@ -164,11 +164,9 @@ impl App {
         self.start_anew();
     }
 
-    /// Forgets everything of whoever was here before.
+    /// Forgets everything of whoever was here before. Only a log-out may still be on its way, over the socket.
     fn start_anew(&mut self) {
-        self.session = Session::new(surroundings::config());
-        self.socket = None;
-        self.generation = self.generation.wrapping_add(1);
+        self.session.renew(surroundings::config());
         self.asked.clear();
         self.dialog = None;
         self.drafts = super::Drafts::default();
