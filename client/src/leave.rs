@@ -1,12 +1,16 @@
 //! Logging out, also where the connection is lost: the person is out at once, and the server hears of it over the next
 //! connection, or with the end of the session that waits in the bridge (spec/resume.md).
+use std::rc::Rc;
+
 use mig33_codec::packets::Logout;
 
-use crate::action::{Close, Output};
+use crate::action::{Close, Event, Output};
+use crate::change::Change;
 use crate::config::Config;
 use crate::requests::{Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Link, Millis};
+use crate::state::{Link, Millis, Presence};
+use crate::whole::Whole;
 
 impl Session {
     /// Logs out: the client forgets everything at once. The server forgets the session and its token as soon as it can be
@@ -29,6 +33,34 @@ impl Session {
             (self.attempt, self.backoff) = (before.attempt, before.backoff);
         }
         self.outputs = before.outputs;
+    }
+
+    /// Ends the session for good.
+    pub(crate) fn end(&mut self, now: Millis, reason: Option<&str>, forget_token: bool) {
+        self.flush(now);
+        if self.leaving.is_none() {
+            if !matches!(self.state.link, Link::Idle | Link::Waiting { .. }) {
+                self.outputs.push_back(Output::Close(Close::Done));
+            }
+            self.stream.forget();
+        }
+        for purpose in self.requests.drain() {
+            self.interrupted(purpose);
+        }
+        let username = self.login.take().map(|login| login.username);
+        let username =
+            self.state.account.as_ref().map(|account| account.username.clone()).or(username);
+        if forget_token && let Some(username) = username {
+            self.event(Event::TokenChanged { username, token: None });
+        }
+        self.shown = None;
+        self.last_motd = None;
+        self.whole = Whole::default();
+        self.presence = Presence::AVAILABLE;
+        self.no_news_until.clear();
+        self.change(Change::Link(Link::Idle));
+        self.change(Change::LoggedOut);
+        self.event(Event::LoggedOut { reason: reason.map(Rc::from) });
     }
 
     /// Since when a session waits in the bridge for its connection.

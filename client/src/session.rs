@@ -386,34 +386,6 @@ impl Session {
         self.change(Change::Link(link));
     }
 
-    /// Ends the session for good.
-    pub(crate) fn end(&mut self, now: Millis, reason: Option<&str>, forget_token: bool) {
-        self.flush(now);
-        if self.leaving.is_none() {
-            if !matches!(self.state.link, Link::Idle | Link::Waiting { .. }) {
-                self.outputs.push_back(Output::Close(Close::Done));
-            }
-            self.stream.forget();
-        }
-        for purpose in self.requests.drain() {
-            self.interrupted(purpose);
-        }
-        let username = self.login.take().map(|login| login.username);
-        let username =
-            self.state.account.as_ref().map(|account| account.username.clone()).or(username);
-        if forget_token && let Some(username) = username {
-            self.events.push_back(Event::TokenChanged { username, token: None });
-        }
-        self.shown = None;
-        self.last_motd = None;
-        self.whole = Whole::default();
-        self.presence = Presence::AVAILABLE;
-        self.no_news_until.clear();
-        self.change(Change::Link(Link::Idle));
-        self.change(Change::LoggedOut);
-        self.event(Event::LoggedOut { reason: reason.map(Rc::from) });
-    }
-
     /// Puts a request into its queue, as a frame that gets its number when it goes out.
     pub(crate) fn request(
         &mut self,
@@ -492,10 +464,14 @@ impl Session {
     pub(crate) fn guid(&mut self) -> Rc<str> {
         let number = u128::from_be_bytes((self.config.random)());
         let versioned = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-        let digits = format!("{versioned:032x}");
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32]
-            .map(|range| digits.get(range).unwrap_or_default());
-        parts.join("-").into()
+        let mut guid = String::new();
+        for (place, digit) in format!("{versioned:032x}").chars().enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                guid.push('-');
+            }
+            guid.push(digit);
+        }
+        guid.into()
     }
 
     fn action_id(&mut self) -> ActionId {
