@@ -22,6 +22,7 @@ mod change;
 mod chats;
 mod config;
 mod control;
+mod leave;
 mod login;
 mod messages;
 mod outbox;

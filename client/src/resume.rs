@@ -45,10 +45,10 @@ impl Session {
     /// or the connection was TCP; `reason` what the other side said, for the person.
     pub fn disconnected(&mut self, now: Millis, code: u16, reason: Option<&str>) {
         let reason = reason.filter(|reason| !reason.is_empty());
-        match self.state.link {
-            Link::Idle | Link::Waiting { .. } => return,
-            Link::Resuming { .. } if matches!(self.attempt, Attempt::At(_)) => return,
-            Link::Connecting | Link::LoggingIn | Link::Online | Link::Resuming { .. } => {}
+        match (self.detached_since(), &self.state.link) {
+            (Some(_), _) if matches!(self.attempt, Attempt::At(_)) => return,
+            (None, Link::Idle | Link::Waiting { .. }) => return,
+            _ => {}
         }
         if code == TAKEN_OVER && self.state.link.is_up() {
             // who took it over goes on with it: two that took it from each other in turn would never end
@@ -89,15 +89,22 @@ impl Session {
 
     /// The connection is gone, and the session waits in the bridge: opens another one. `false` where it does not wait.
     fn detach(&mut self, now: Millis) -> bool {
-        let since = match (&self.state.link, self.stream.grace()) {
-            (Link::Resuming { since }, Some(_)) => *since,
-            (Link::Online, Some(_)) => now,
-            _ => return false,
+        let since = match self.detached_since() {
+            // somebody waits to log in
+            Some(_) if self.state.link == Link::Connecting => return false,
+            Some(since) => since,
+            None if self.state.link == Link::Online => now,
+            None => return false,
         };
+        if self.stream.grace().is_none() {
+            return false;
+        }
         let stood_since = std::mem::replace(&mut self.connected_at, Millis::MAX);
         self.stream.cut();
         self.outputs.push_back(Output::Close(Close::Dead));
-        self.change(Change::Link(Link::Resuming { since }));
+        if self.leaving.is_none() {
+            self.change(Change::Link(Link::Resuming { since }));
+        }
         if now.saturating_sub(stood_since) >= STEADY {
             self.try_to_resume(now);
         } else {
@@ -124,7 +131,9 @@ impl Session {
             _ if self.wait_until(since) <= now => self.lose(now, None),
             Attempt::At(due) if due <= now => self.try_to_resume(now),
             Attempt::Until(due) if due <= now => {
-                self.detach(now);
+                if !self.detach(now) {
+                    self.lose(now, None);
+                }
             }
             Attempt::At(_) | Attempt::Until(_) => {}
         }
@@ -137,6 +146,9 @@ impl Session {
 
     /// The session goes on as if nothing had happened: what was asked for has its whole time again.
     fn resumed(&mut self, now: Millis) {
+        if self.leaving.is_some() {
+            return self.stop_leaving(now);
+        }
         self.backoff.reset();
         self.connected_at = now;
         self.is_resumed_in_vain = true;

@@ -3,7 +3,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use mig33_codec::packets::Logout;
 use mig33_codec::{Decoder, Encode, Frame};
 
 use crate::action::{Action, ActionId, Close, Event, Output};
@@ -61,6 +60,8 @@ pub struct Session {
     pub(crate) stream: Stream,
     /// How far we are with going on, where the link is [`Link::Resuming`].
     pub(crate) attempt: Attempt,
+    /// Since when there is no connection for a log-out that the server has to hear of.
+    pub(crate) leaving: Option<Millis>,
     /// Since when the connection stands that carries the session.
     pub(crate) connected_at: Millis,
     /// The session was resumed, and the server has said nothing since.
@@ -96,6 +97,7 @@ impl Session {
             last_motd: None,
             stream: Stream::default(),
             attempt: Attempt::At(0),
+            leaving: None,
             connected_at: 0,
             is_resumed_in_vain: false,
             last_heard: 0,
@@ -155,14 +157,6 @@ impl Session {
         self.presence = presence;
     }
 
-    /// Logs out: the server forgets the session and its token, the client everything.
-    pub fn log_out(&mut self, now: Millis) {
-        if self.state.link == Link::Online {
-            self.request(now, &Logout::default(), Purpose::Tell, Urgency::AtOnce);
-        }
-        self.end(now, None, true);
-    }
-
     /// Does what the person wants; [`Event::Answered`] tells how it ended.
     pub fn act(&mut self, now: Millis, action: Action) -> ActionId {
         let id = self.action_id();
@@ -175,6 +169,12 @@ impl Session {
     /// is still alive.
     pub fn reconnect_now(&mut self, now: Millis) {
         match self.state.link {
+            _ if self.detached_since().is_some() => {
+                if matches!(self.attempt, Attempt::At(_)) {
+                    self.backoff.reset();
+                    self.try_to_resume(now);
+                }
+            }
             Link::Waiting { .. } => {
                 self.backoff.reset();
                 self.connect(now);
@@ -182,10 +182,6 @@ impl Session {
             Link::Online => {
                 self.requests.keep_alive(now, WAKE_WITHIN, &mut self.sending);
                 self.flush(now);
-            }
-            Link::Resuming { .. } if matches!(self.attempt, Attempt::At(_)) => {
-                self.backoff.reset();
-                self.try_to_resume(now);
             }
             Link::Idle | Link::Connecting | Link::LoggingIn | Link::Resuming { .. } => {}
         }
@@ -204,10 +200,12 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) has to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Millis> {
+        if let Some(since) = self.detached_since() {
+            return Some(self.resume_timeout(since));
+        }
         let of_link = match self.state.link {
-            Link::Idle => return None,
+            Link::Idle | Link::Resuming { .. } => return None,
             Link::Waiting { until, .. } => return Some(until),
-            Link::Resuming { since } => return Some(self.resume_timeout(since)),
             Link::Connecting => return Some(self.give_up_at),
             Link::LoggingIn => self.give_up_at,
             Link::Online => self.keep_alive_at,
@@ -218,11 +216,13 @@ impl Session {
 
     /// Does what is due. Calling it early or late does no harm.
     pub fn handle_timeout(&mut self, now: Millis) {
+        if let Some(since) = self.detached_since() {
+            return self.handle_resume_timeout(now, since);
+        }
         match self.state.link {
-            Link::Idle => return,
+            Link::Idle | Link::Resuming { .. } => return,
             Link::Waiting { until, .. } if until <= now => return self.connect(now),
             Link::Waiting { .. } => return,
-            Link::Resuming { since } => return self.handle_resume_timeout(now, since),
             Link::Connecting | Link::LoggingIn if self.give_up_at <= now => {
                 return self.lose(now, Some("The server did not answer in time."));
             }
@@ -245,10 +245,9 @@ impl Session {
 
     /// The connection that [`Output::Connect`] asked for is open.
     pub fn connected(&mut self, now: Millis, tunnel: Tunnel) {
-        let wanted = match self.state.link {
-            Link::Connecting => true,
-            Link::Resuming { .. } => matches!(self.attempt, Attempt::Until(_)),
-            Link::Idle | Link::Waiting { .. } | Link::LoggingIn | Link::Online => false,
+        let wanted = match self.detached_since() {
+            Some(_) => matches!(self.attempt, Attempt::Until(_)),
+            None => self.state.link == Link::Connecting,
         };
         if wanted && self.stream.open(tunnel, &mut self.outputs) {
             self.begin_on_connection(now);
@@ -319,6 +318,12 @@ impl Session {
     }
 
     fn begin(&mut self, now: Millis, login: Login) {
+        if self.leaving.is_some() {
+            self.login = Some(login);
+            self.change(Change::Link(Link::Connecting));
+            // once, and at once: the log-in comes after it
+            return self.reconnect_now(now);
+        }
         if !matches!(self.state.link, Link::Idle | Link::Waiting { .. }) {
             self.outputs.push_back(Output::Close(Close::Done));
         }
@@ -328,7 +333,7 @@ impl Session {
         self.connect(now);
     }
 
-    fn connect(&mut self, now: Millis) {
+    pub(crate) fn connect(&mut self, now: Millis) {
         self.give_up_at = now + LOGGED_IN_WITHIN;
         self.change(Change::Link(Link::Connecting));
         self.outputs.push_back(Output::Connect);
@@ -336,6 +341,9 @@ impl Session {
 
     /// A session that knows of nothing before begins on the connection: registers, or logs in.
     pub(crate) fn begin_on_connection(&mut self, now: Millis) {
+        if self.leaving.is_some() {
+            return self.stop_leaving(now);
+        }
         if matches!(self.state.link, Link::Resuming { .. }) {
             self.interrupt();
         }
@@ -360,6 +368,9 @@ impl Session {
 
     /// The session is gone: comes back later, unless it was the first try of a log-in by password.
     pub(crate) fn lose(&mut self, now: Millis, reason: Option<&str>) {
+        if self.leaving.is_some() {
+            return self.stop_leaving(now);
+        }
         self.sending.clear();
         self.stream.forget();
         self.outputs.push_back(Output::Close(Close::Done));
@@ -373,32 +384,6 @@ impl Session {
         let delay = self.backoff.next_delay((self.config.random)());
         let link = Link::Waiting { until: now + delay, reason: reason.map(Rc::from) };
         self.change(Change::Link(link));
-    }
-
-    /// Ends the session for good.
-    pub(crate) fn end(&mut self, now: Millis, reason: Option<&str>, forget_token: bool) {
-        self.flush(now);
-        if !matches!(self.state.link, Link::Idle | Link::Waiting { .. }) {
-            self.outputs.push_back(Output::Close(Close::Done));
-        }
-        self.stream.forget();
-        for purpose in self.requests.drain() {
-            self.interrupted(purpose);
-        }
-        let username = self.login.take().map(|login| login.username);
-        let username =
-            self.state.account.as_ref().map(|account| account.username.clone()).or(username);
-        if forget_token && let Some(username) = username {
-            self.events.push_back(Event::TokenChanged { username, token: None });
-        }
-        self.shown = None;
-        self.last_motd = None;
-        self.whole = Whole::default();
-        self.presence = Presence::AVAILABLE;
-        self.no_news_until.clear();
-        self.change(Change::Link(Link::Idle));
-        self.change(Change::LoggedOut);
-        self.event(Event::LoggedOut { reason: reason.map(Rc::from) });
     }
 
     /// Puts a request into its queue, as a frame that gets its number when it goes out.
@@ -479,10 +464,14 @@ impl Session {
     pub(crate) fn guid(&mut self) -> Rc<str> {
         let number = u128::from_be_bytes((self.config.random)());
         let versioned = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-        let digits = format!("{versioned:032x}");
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32]
-            .map(|range| digits.get(range).unwrap_or_default());
-        parts.join("-").into()
+        let mut guid = String::new();
+        for (place, digit) in format!("{versioned:032x}").chars().enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                guid.push('-');
+            }
+            guid.push(digit);
+        }
+        guid.into()
     }
 
     fn action_id(&mut self) -> ActionId {

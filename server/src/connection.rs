@@ -1,4 +1,6 @@
 //! One connection: moves bytes between a stream, its session and its mailbox. One task, and no buffer while it rests.
+mod taking;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::values::ErrorCode;
 use mig33_codec::{Command, Frame, FrameError};
@@ -15,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
+use self::taking::Taking;
 use crate::ClientInfo;
 use crate::answer::{Number, Outcome, Refused};
 use crate::backlog::catch_up;
@@ -60,7 +63,7 @@ pub(crate) async fn serve<S>(
         stopping,
         stream,
         writing: None,
-        written_at: Instant::now(),
+        taking: Taking::default(),
         eof: false,
         bad_bytes: None,
     };
@@ -93,8 +96,7 @@ struct Connection<'a, S> {
     stopping: &'a CancellationToken,
     stream: S,
     writing: Option<Outgoing>,
-    /// When the stream last took bytes, or had none to take.
-    written_at: Instant,
+    taking: Taking,
     eof: bool,
     /// The bytes that came are no packet; it ends once what came before them is answered.
     bad_bytes: Option<FrameError>,
@@ -159,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             self.backlog().await;
             if self.writing.is_none() {
                 self.writing = self.mailbox.take();
-                self.written_at = Instant::now();
+                self.taking.waits(self.writing.is_some());
             }
             if self.writing.is_none() {
                 // in this order: once it is ending, nothing more is put in
@@ -189,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     if let Some(overdue) = self.session.overdue(now.into_std()) {
                         return End::Overdue(overdue);
                     }
-                    if self.writing.is_some() && now >= self.write_deadline() {
+                    if self.write_deadline().is_some_and(|deadline| now >= deadline) {
                         return End::Session(Ending::NotReading);
                     }
                 }
@@ -215,14 +217,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
 
     fn deadline(&self) -> Instant {
         let session = self.session.deadline().map(Instant::from_std);
-        let write = self.writing.is_some().then(|| self.write_deadline());
-        let first = session.into_iter().chain(write).min();
+        let first = session.into_iter().chain(self.write_deadline()).min();
         // a session that is not read is one that is written to; if not, it is looked at now and then
         first.unwrap_or_else(|| Instant::now() + LAST)
     }
 
-    fn write_deadline(&self) -> Instant {
-        self.written_at + Duration::from_secs(self.core.limits.stalled_write_s)
+    fn write_deadline(&self) -> Option<Instant> {
+        self.taking.deadline(self.core.limits.stalled_write_s)
     }
 
     fn poll(
@@ -233,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
     ) -> Poll<Step> {
         if let Some(outgoing) = &mut self.writing {
             if let Poll::Ready(result) =
-                write(Pin::new(&mut self.stream), context, outgoing, &mut self.written_at)
+                self.taking.write(Pin::new(&mut self.stream), context, outgoing)
             {
                 return Poll::Ready(match (result, self.writing.take()) {
                     (Ok(()), Some(outgoing)) => Step::Written(outgoing),
@@ -460,27 +461,6 @@ async fn leave(core: &Core, mut member: Member) {
     core.fanout.detach(member.seat.user, member.seat.session).await;
     core.metrics.sessions.dec();
     presence::announce(core, member.seat.user).await;
-}
-
-/// Writes all of it, and flushes.
-fn write<S: AsyncWrite>(
-    mut stream: Pin<&mut S>,
-    context: &mut Context<'_>,
-    outgoing: &mut Outgoing,
-    written_at: &mut Instant,
-) -> Poll<io::Result<()>> {
-    while outgoing.bytes.has_remaining() {
-        match stream.as_mut().poll_write(context, &outgoing.bytes) {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(Ok(count)) => {
-                outgoing.bytes.advance(count);
-                *written_at = Instant::now();
-            }
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return Poll::Pending,
-        }
-    }
-    stream.poll_flush(context)
 }
 
 /// Reads what is there. The buffer is on the stack, so a stream that rests holds none.

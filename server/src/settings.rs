@@ -167,7 +167,7 @@ pub struct Limits {
     pub login_s: u64,
     /// Seconds without a packet after which a session ends: three keep-alive periods.
     pub silence_s: u64,
-    /// Seconds in which a client that is being written to must read something; then its session ends.
+    /// Seconds in which a client that is being written to must take 4 KiB, or all that waits; then its session ends.
     pub stalled_write_s: u64,
     /// Bytes of events that may wait to be written to one session; one that lets more pile up is ended. What it has
     /// asked for does not count: while that waits, nothing more is read.

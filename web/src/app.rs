@@ -25,6 +25,7 @@ use self::transfers::Transfers;
 use crate::clock;
 use crate::intent::{DialogKind, Intent};
 use crate::keys::Command;
+use crate::part::{Context, Part};
 use crate::picture::{Picture, Unfit};
 use crate::roster::{self, Drafts, Section};
 use crate::route::Route;
@@ -138,9 +139,9 @@ pub(crate) struct App {
     _minute: Interval,
 }
 
-impl Component for App {
+impl Part for App {
     type Message = Msg;
-    type Properties = ();
+    type Props = ();
 
     fn create(ctx: &Context<Self>) -> Self {
         let store = Store::open(&page_name());

@@ -6,6 +6,7 @@ mod intent;
 mod keys;
 mod links;
 mod panic;
+mod part;
 mod picture;
 mod roster;
 mod route;
@@ -23,5 +24,5 @@ static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_all
 
 fn main() {
     panic::install();
-    yew::Renderer::<app::App>::new().render();
+    yew::Renderer::<part::Host>::with_props(part::carry::<app::App>(())).render();
 }

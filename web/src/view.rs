@@ -1,4 +1,4 @@
-//! What the person sees, one component a file. Components get parts of the state by props and say an `Intent`.
+//! What the person sees, one part a file. Parts get what they need of the state by props and say an `Intent`.
 pub(crate) mod add_contact_dialog;
 pub(crate) mod auth;
 pub(crate) mod avatar;

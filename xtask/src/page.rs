@@ -3,6 +3,7 @@
 mod bundle;
 mod compress;
 mod names;
+mod order;
 mod size;
 mod stamp;
 

@@ -1,6 +1,7 @@
 //! A session joined to a scripted server in memory, on virtual time.
 mod contacts;
 mod history;
+mod log_out;
 mod login;
 mod messages;
 mod reconnect;

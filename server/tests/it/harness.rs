@@ -106,9 +106,9 @@ impl World {
         self.connect_from(None, 1 << 16)
     }
 
-    /// A connection, and the task that serves it.
-    pub(crate) fn connect_held(&self) -> (Client, JoinHandle<()>) {
-        self.serve(None, 1 << 16)
+    /// A connection over a stream that holds so many bytes, and the task that serves it.
+    pub(crate) fn connect_held(&self, stream: usize) -> (Client, JoinHandle<()>) {
+        self.serve(None, stream)
     }
 
     /// A connection from an address, over a stream that holds so many bytes.

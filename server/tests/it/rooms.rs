@@ -228,7 +228,7 @@ async fn who_is_not_in_it_hears_and_says_nothing(world: World) {
 async fn a_connection_that_is_dropped_leaves(world: World) {
     let mut alice = world.user("alice").await;
     alice.join("Lobby").await.unwrap();
-    let (mut bob, serving) = world.connect_held();
+    let (mut bob, serving) = world.connect_held(1 << 16);
     bob.register("bob").await;
     bob.log_in("bob").await;
     bob.join("Lobby").await.unwrap();

@@ -10,6 +10,7 @@ use mig33_codec::Command;
 use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, Ping};
 use mig33_codec::values::StatusEvent;
 use mig33_server::clock::{Clock, Millis};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::harness::{Client, START, World, guid, in_room, private};
@@ -203,8 +204,8 @@ async fn a_session_that_catches_up_gets_what_another_one_has_confirmed_meanwhile
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_for_clients_that_stay() {
     let (world, _still) = world().await;
-    let (idle, serving_idle) = world.connect_held();
-    let (mut alice, serving_alice) = world.connect_held();
+    let (idle, serving_idle) = world.connect_held(1 << 16);
+    let (mut alice, serving_alice) = world.connect_held(1 << 16);
     alice.register("alice").await;
     alice.log_in("alice").await;
     let begun = Instant::now();
@@ -250,6 +251,31 @@ async fn who_reads_slowly_is_not_silent() {
     bob.until::<mig33_codec::packets::EndMessages>().await;
     for _ in 0..10 {
         bob.until::<mig33_codec::packets::Pong>().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_next_to_nothing_is_not_reading() {
+    // a byte now and then, of one large packet or of many small ones
+    for (messages, length) in [(4, 8000), (200, 100)] {
+        let (world, _still) = world().await;
+        let (mut alice, bob) = world.friends("alice", "bob").await;
+        drop(bob);
+        for n in 0..messages {
+            alice.say("bob", &format!("g{n}"), &"x".repeat(length)).await.unwrap();
+        }
+        let (mut bob, serving) = world.connect_held(256);
+        bob.log_in("bob").await;
+        settle().await;
+        let begun = Instant::now();
+        while !serving.is_finished() && begun.elapsed() < Duration::from_secs(600) {
+            let _ = bob.stream.read(&mut [0; 100]).await.unwrap();
+            settle().await;
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        // 100 bytes in 5 s are 1200 in a minute; who is silent is gone after three, and the store takes its time at the end
+        let took = begun.elapsed().as_secs();
+        assert!((55..=120).contains(&took), "{messages} of {length}: {took} s");
     }
 }
 

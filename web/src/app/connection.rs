@@ -4,11 +4,11 @@ use std::rc::Rc;
 use gloo_render::request_animation_frame;
 use gloo_timers::callback::Timeout;
 use mig33_client::{Action, ActionId, Event, Output, Session};
-use yew::Context;
 
 use super::{App, Msg, Purpose, named, surroundings};
 use crate::clock;
 use crate::intent::DialogKind;
+use crate::part::Context;
 use crate::route::Route;
 use crate::socket::{Socket, SocketEvent};
 
@@ -164,11 +164,9 @@ impl App {
         self.start_anew();
     }
 
-    /// Forgets everything of whoever was here before.
+    /// Forgets everything of whoever was here before. Only a log-out may still be on its way, over the socket.
     fn start_anew(&mut self) {
-        self.session = Session::new(surroundings::config());
-        self.socket = None;
-        self.generation = self.generation.wrapping_add(1);
+        self.session.renew(surroundings::config());
         self.asked.clear();
         self.dialog = None;
         self.drafts = super::Drafts::default();

@@ -1,10 +1,10 @@
 //! What the app does about what the person wants.
 use mig33_client::{Action, ChatId, NoticeKind};
-use yew::Context;
 
 use super::{App, OpenDialog, Purpose, Then, surroundings};
 use crate::clock;
 use crate::intent::Intent;
+use crate::part::Context;
 use crate::route::Route;
 
 impl App {

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use gloo_events::{EventListener, EventListenerOptions};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, KeyboardEvent};
-use yew::Context;
 
 use super::{App, Msg, surroundings};
 use crate::intent::Intent;
 use crate::keys::{self, Command, Press};
+use crate::part::Context;
 use crate::route::Route;
 
 /// What the app hears from window and document, besides what its components hear.

@@ -2,11 +2,11 @@
 use mig33_client::{Action, ActionId, ChatId};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::File;
-use yew::Context;
 
 use super::{App, Msg, surroundings};
 use crate::clock;
 use crate::links::path_on;
+use crate::part::Context;
 use crate::picture::{self, Limits, Picture, Unfit};
 use crate::upload::{Upload, UploadEvent};
 use crate::view::tray::Progress;

@@ -6,18 +6,19 @@ use yew::prelude::*;
 
 use super::{App, OpenDialog};
 use crate::intent::{DialogKind, Intent};
+use crate::part::{keyed, part};
 use crate::view::add_contact_dialog::add_contact_dialog;
-use crate::view::auth::Auth;
-use crate::view::banner::Banner;
-use crate::view::chat::ChatPane;
+use crate::view::auth::{self, Auth};
+use crate::view::banner::{self, Banner};
+use crate::view::chat::{self, ChatPane};
 use crate::view::class;
 use crate::view::controls::{button, error_line};
-use crate::view::dialog::Dialog;
+use crate::view::dialog::{self, Dialog};
 use crate::view::icons::logo;
 use crate::view::members::members;
 use crate::view::notices::notices;
-use crate::view::rooms_dialog::RoomsDialog;
-use crate::view::sidebar::Sidebar;
+use crate::view::rooms_dialog::{self, RoomsDialog};
+use crate::view::sidebar::{self, Sidebar};
 
 impl App {
     pub(super) fn show(&self) -> Html {
@@ -25,7 +26,7 @@ impl App {
         let Some(account) = &self.account else {
             return html! {
                 <div class="page">
-                    <Auth error={self.log_in_error.clone()} busy={self.is_logging_in()} emit={emit.clone()} />
+                    { part::<Auth>(auth::Props { error: self.log_in_error.clone(), busy: self.is_logging_in(), emit: emit.clone() }) }
                     { notices(&self.state.notices, &self.errors, emit) }
                 </div>
             };
@@ -44,8 +45,15 @@ impl App {
         html! {
             <div class="page">
             <div {class}>
-                <Sidebar account={account.clone()} requests={self.state.contact_requests.clone()} sections={self.sections.clone()}
-                    open={self.route.chat().cloned()} today={self.today} loaded={online} emit={emit.clone()} />
+                { part::<Sidebar>(sidebar::Props {
+                    account: account.clone(),
+                    requests: self.state.contact_requests.clone(),
+                    sections: self.sections.clone(),
+                    open: self.route.chat().cloned(),
+                    today: self.today,
+                    loaded: online,
+                    emit: emit.clone(),
+                }) }
                 <div class="slot">
                     { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
                 </div>
@@ -53,7 +61,7 @@ impl App {
                     { for room.map(|room| members(&room, &account.username, emit)) }
                 </div>
             </div>
-            <Banner link={self.state.link.clone()} emit={emit.clone()} />
+            { part::<Banner>(banner::Props { link: self.state.link.clone(), emit: emit.clone() }) }
             { notices(&self.state.notices, &self.errors, emit) }
             <div class="slot">
                 { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
@@ -65,11 +73,19 @@ impl App {
     fn chat_pane(&self, chat: Rc<Chat>, online: bool) -> Html {
         let contact =
             if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
-        html! {
-            <ChatPane key="chat" contact={contact} unread_from={self.reading.unread_from().cloned()}
-                draft={self.drafts.get(&chat.id).cloned()} sending={self.transfers.of(&chat.id)} members_open={self.members_open}
-                today={self.today} jumps={self.jumps} {online} emit={self.emit.clone()} {chat} />
-        }
+        let props = chat::Props {
+            contact,
+            unread_from: self.reading.unread_from().cloned(),
+            draft: self.drafts.get(&chat.id).cloned(),
+            sending: self.transfers.of(&chat.id),
+            members_open: self.members_open,
+            today: self.today,
+            jumps: self.jumps,
+            online,
+            emit: self.emit.clone(),
+            chat,
+        };
+        keyed::<ChatPane>("chat", props)
     }
 
     fn nothing_open(&self) -> Html {
@@ -86,33 +102,44 @@ impl App {
     fn dialog_view(&self, dialog: &OpenDialog, online: bool) -> Html {
         let emit = &self.emit;
         let (error, busy) = (dialog.error.clone(), dialog.busy.is_some());
+        let on_close = emit.reform(|()| Intent::Close);
         match &dialog.kind {
             DialogKind::AddContact => {
                 add_contact_dialog(&self.state.groups, error.as_deref(), busy, emit)
             }
-            DialogKind::Rooms => html! {
-                <RoomsDialog key="rooms" directory={self.state.directory.clone()} joined={self.joined.clone()} {error} {busy} {online}
-                    emit={emit.clone()} />
-            },
+            DialogKind::Rooms => {
+                let (directory, joined) = (self.state.directory.clone(), self.joined.clone());
+                let emit = emit.clone();
+                let props = rooms_dialog::Props { directory, joined, error, busy, online, emit };
+                keyed::<RoomsDialog>("rooms", props)
+            }
             DialogKind::RemoveContact { id, username } => {
                 let id = *id;
                 let remove = emit.reform(move |_| Intent::Ask(Action::RemoveContact { id }));
-                html! {
-                    <Dialog key="remove" title={format!("Remove {username}?")} class="narrow" on_close={emit.reform(|()| Intent::Close)}>
+                let children = html! {
+                    <>
                         <p class="dialog-hint">{ "You are removed from each other’s contacts. What was said stays." }</p>
                         { error_line(error.as_deref()) }
                         <div class="dialog-buttons">
                             { button("button", "Keep", emit.reform(|_| Intent::Close)) }
                             { button("button grave", "Remove", remove) }
                         </div>
-                    </Dialog>
-                }
+                    </>
+                };
+                let title = format!("Remove {username}?").into();
+                keyed::<Dialog>(
+                    "remove",
+                    dialog::Props { title, class: "narrow", on_close, children },
+                )
             }
-            DialogKind::Picture { source, name } => html! {
-                <Dialog key="picture" title={name.to_string()} class="viewer" on_close={emit.reform(|()| Intent::Close)}>
-                    <img src={source.to_string()} alt={name.to_string()} />
-                </Dialog>
-            },
+            DialogKind::Picture { source, name } => {
+                let children = html! { <img src={source.to_string()} alt={name.to_string()} /> };
+                let title = name.to_string().into();
+                keyed::<Dialog>(
+                    "picture",
+                    dialog::Props { title, class: "viewer", on_close, children },
+                )
+            }
         }
     }
 }

@@ -5,8 +5,9 @@ use mig33_client::{Action, LiteMap};
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::part::keyed;
 use crate::view::controls::{error_line, field, spinner};
-use crate::view::dialog::Dialog;
+use crate::view::dialog::{self, Dialog};
 use crate::view::form::filled;
 
 /// The dialog: `error` says why the last try was refused, `busy` whether one is under way.
@@ -34,8 +35,7 @@ pub(crate) fn add_contact_dialog(
             { for groups.iter().map(|(id, name)| html! { <option key={id.to_string()} value={id.to_string()}>{ &**name }</option> }) }
         </select>
     };
-    html! {
-        <Dialog key="add" title="Add contact" class="narrow" on_close={emit.reform(|()| Intent::Close)}>
+    let children = html! {
             <form onsubmit={on_submit}>
                 <p class="dialog-hint">{ "They get a request. Once they accept, you see each other’s presence and can chat." }</p>
                 { error_line(error) }
@@ -50,6 +50,10 @@ pub(crate) fn add_contact_dialog(
                     </button>
                 </div>
             </form>
-        </Dialog>
-    }
+    };
+    let on_close = emit.reform(|()| Intent::Close);
+    keyed::<Dialog>(
+        "add",
+        dialog::Props { title: "Add contact".into(), class: "narrow", on_close, children },
+    )
 }

@@ -5,11 +5,12 @@ use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::part::{Context, Part};
 use crate::view::controls::{error_line, field, spinner};
 use crate::view::form::filled;
 use crate::view::icons::logo;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     /// Why the last try failed, or why we were logged out.
     pub(crate) error: Option<Rc<str>>,
@@ -42,9 +43,9 @@ pub(crate) struct Auth {
     tabs: [NodeRef; 2],
 }
 
-impl Component for Auth {
+impl Part for Auth {
     type Message = Msg;
-    type Properties = Props;
+    type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self { tab: Tab::LogIn, tabs: Default::default() }

@@ -5,12 +5,13 @@ use yew::prelude::*;
 
 use crate::clock;
 use crate::intent::Intent;
+use crate::part::{Context, Part};
 use crate::view::controls::{button, spinner};
 
 /// Milliseconds that a session may be without a connection before it is told: most are back by then.
 const PATIENCE: u64 = 3_000;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) link: Link,
     pub(crate) emit: Callback<Intent>,
@@ -33,9 +34,9 @@ impl Banner {
     }
 }
 
-impl Component for Banner {
+impl Part for Banner {
     type Message = ();
-    type Properties = Props;
+    type Props = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
         let mut banner = Self { ticking: None };

@@ -5,20 +5,21 @@ use mig33_client::{Action, Chat, Contact, Membership};
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
+use crate::part::{Context, Part, keyed};
 use crate::roster::presence_words;
 use crate::view::avatar;
 use crate::view::class;
 use crate::view::composer::{self, Composer};
 use crate::view::controls::{button, button_with};
 use crate::view::icons::{Icon, icon};
-use crate::view::log::Log;
+use crate::view::log::{self, Log};
 use crate::view::menu::{item, menu};
 use crate::view::tray::{Sending, tray};
 
 /// The id of the heading, which gets the focus where no keyboard is wanted.
 pub(crate) const HEADING: &str = "chat-name";
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) chat: Rc<Chat>,
     /// The contact, where it is one.
@@ -45,9 +46,9 @@ pub(crate) struct ChatPane {
     is_target: bool,
 }
 
-impl Component for ChatPane {
+impl Part for ChatPane {
     type Message = bool;
-    type Properties = Props;
+    type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self { is_target: false }
@@ -96,13 +97,20 @@ impl Component for ChatPane {
                 { head(props) }
                 // each in a place of its own: lists in which only some have keys are not told apart well
                 <div class="slot">
-                    <Log key={key.clone()} chat={chat.clone()} unread_from={unread_from.clone()} today={*today} jumps={*jumps} online={*online} emit={emit.clone()} />
+                    { keyed::<Log>(key.clone(), log::Props {
+                        chat: chat.clone(),
+                        unread_from: unread_from.clone(),
+                        today: *today,
+                        jumps: *jumps,
+                        online: *online,
+                        emit: emit.clone(),
+                    }) }
                 </div>
                 { tray(sending, emit) }
                 <div class="slot">
                     { match foot(chat, emit) {
                         Some(foot) => foot,
-                        None => html! { <Composer {key} chat={chat.id.clone()} draft={draft.clone()} emit={emit.clone()} /> },
+                        None => keyed::<Composer>(key, composer::Props { chat: chat.id.clone(), draft: draft.clone(), emit: emit.clone() }),
                     } }
                 </div>
                 <div class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div>

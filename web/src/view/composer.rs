@@ -6,6 +6,7 @@ use web_sys::{DataTransfer, File, HtmlElement, HtmlInputElement, HtmlTextAreaEle
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::part::{Context, Part};
 use crate::view::controls::icon_button;
 use crate::view::icons::{Icon, icon};
 
@@ -17,7 +18,7 @@ const LONGEST: usize = 8 * 1024;
 /// Grows to so many pixels, then scrolls.
 const TALLEST: i32 = 160;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) chat: ChatId,
     /// What it begins with; read once.
@@ -38,9 +39,9 @@ pub(crate) struct Composer {
     empty: bool,
 }
 
-impl Component for Composer {
+impl Part for Composer {
     type Message = Msg;
-    type Properties = Props;
+    type Props = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
         Self {

@@ -4,12 +4,13 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::clock;
+use crate::part::{Context, Part};
 use crate::roster::{Entry, Preview, presence_words};
 use crate::route::Route;
 use crate::view::avatar;
 use crate::view::class;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) entry: Rc<Entry>,
     /// Whether its chat is open.
@@ -20,9 +21,9 @@ pub(crate) struct Props {
 
 pub(crate) struct ContactRow;
 
-impl Component for ContactRow {
+impl Part for ContactRow {
     type Message = ();
-    type Properties = Props;
+    type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self

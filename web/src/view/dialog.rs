@@ -3,15 +3,15 @@ use wasm_bindgen::JsValue;
 use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
+use crate::part::{Context, Part};
 use crate::view::controls::icon_button;
 use crate::view::icons::Icon;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     /// Its name.
     pub(crate) title: AttrValue,
     /// How it looks, besides `dialog`.
-    #[prop_or_default]
     pub(crate) class: &'static str,
     /// It was closed by key, button or a click beside it.
     pub(crate) on_close: Callback<()>,
@@ -22,9 +22,9 @@ pub(crate) struct Dialog {
     node: NodeRef,
 }
 
-impl Component for Dialog {
+impl Part for Dialog {
     type Message = ();
-    type Properties = Props;
+    type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self { node: NodeRef::default() }

@@ -10,10 +10,11 @@ use yew::prelude::*;
 
 use crate::clock;
 use crate::intent::Intent;
+use crate::part::{Context, Part, keyed};
 use crate::timeline::{self, Row};
 use crate::view::controls::spinner;
 use crate::view::icons::{Icon, icon};
-use crate::view::message::MessageRow;
+use crate::view::message::{self, MessageRow};
 use crate::window::Window;
 
 /// Within so many pixels of the end, the log sticks to it.
@@ -21,7 +22,7 @@ const STICKS_WITHIN: f64 = 30.0;
 /// So many pixels before an end of what is in the document, more is put in.
 const AHEAD: f64 = 700.0;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) chat: Rc<Chat>,
     /// The guid of the first unread message.
@@ -66,9 +67,9 @@ thread_local! {
     static PLACES: RefCell<Vec<(ChatId, Window, Anchor)>> = RefCell::default();
 }
 
-impl Component for Log {
+impl Part for Log {
     type Message = Msg;
-    type Properties = Props;
+    type Props = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
         let Props { chat, unread_from, .. } = ctx.props();
@@ -335,10 +336,9 @@ fn row_view(row: &Row, chat: &Chat, today: i64, emit: &Callback<Intent>) -> Html
         Row::Unread => html! { <div {key} class="unread-line"><span>{ "New" }</span></div> },
         Row::Message { message, opens, closes } => {
             let row = AttrValue::from(key.clone());
-            html! {
-                <MessageRow {key} chat={chat.id.clone()} message={message.clone()} opens={*opens} closes={*closes}
-                    {row} emit={emit.clone()} />
-            }
+            let (chat, message, emit) = (chat.id.clone(), message.clone(), emit.clone());
+            let (opens, closes) = (*opens, *closes);
+            keyed::<MessageRow>(key, message::Props { chat, message, opens, closes, row, emit })
         }
         Row::Events(events) => {
             let summary = timeline::summary(events);

@@ -7,13 +7,14 @@ use yew::prelude::*;
 use crate::clock;
 use crate::intent::Intent;
 use crate::links::{Piece, pieces};
+use crate::part::{Context, Part, part};
 use crate::view::avatar;
 use crate::view::class;
 use crate::view::controls::button;
 use crate::view::icons::{Icon, icon};
-use crate::view::picture::PictureBox;
+use crate::view::picture::{self, PictureBox};
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) chat: ChatId,
     pub(crate) message: Rc<Message>,
@@ -28,9 +29,9 @@ pub(crate) struct Props {
 
 pub(crate) struct MessageRow;
 
-impl Component for MessageRow {
+impl Part for MessageRow {
     type Message = ();
-    type Properties = Props;
+    type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self
@@ -66,7 +67,7 @@ impl Component for MessageRow {
             },
             Body::PictureAt(_) | Body::Picture { .. } => html! {
                 <>
-                    <PictureBox body={message.body.clone()} alt={picture_name(message)} emit={emit.clone()} />
+                    { part::<PictureBox>(picture::Props { body: message.body.clone(), alt: picture_name(message), emit: emit.clone() }) }
                     { meta }
                 </>
             },

@@ -8,8 +8,9 @@ use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
 use crate::links::{is_web, path_on};
+use crate::part::{Context, Part};
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     /// A picture at an address or in the message.
     pub(crate) body: Body,
@@ -35,9 +36,9 @@ enum Source {
     Nothing,
 }
 
-impl Component for PictureBox {
+impl Part for PictureBox {
     type Message = ();
-    type Properties = Props;
+    type Props = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
         Self { source: source(&ctx.props().body), broken: false }

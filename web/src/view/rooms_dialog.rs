@@ -7,17 +7,18 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::part::{Context, Part, part};
 use crate::route::Route;
 use crate::view::avatar;
 use crate::view::controls::{button, button_with, error_line, field, spinner};
-use crate::view::dialog::Dialog;
+use crate::view::dialog::{self, Dialog};
 use crate::view::form::filled;
 use crate::view::icons::{Icon, icon};
 
 /// Milliseconds after the last key before it is searched.
 const PAUSE: u32 = 250;
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) directory: Rc<Directory>,
     /// Rooms that we are in.
@@ -43,9 +44,9 @@ pub(crate) struct RoomsDialog {
     pause: Option<Timeout>,
 }
 
-impl Component for RoomsDialog {
+impl Part for RoomsDialog {
     type Message = Msg;
-    type Properties = Props;
+    type Props = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
         let dialog = Self { search: String::new(), pause: None };
@@ -90,8 +91,8 @@ impl Component for RoomsDialog {
             Msg::Create { name, description }
         });
         let more = directory.page < directory.pages;
-        html! {
-                    <Dialog title="Rooms" class="tall" on_close={emit.reform(|()| Intent::Close)}>
+        let children = html! {
+                    <>
                         { error_line(error.as_deref()) }
                         <label class="search">
                             { icon(Icon::Search) }
@@ -120,8 +121,10 @@ impl Component for RoomsDialog {
         }) }
                             <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>{ "Create room" }</button>
                         </form>
-                    </Dialog>
-                }
+                    </>
+                };
+        let on_close = emit.reform(|()| Intent::Close);
+        part::<Dialog>(dialog::Props { title: "Rooms".into(), class: "tall", on_close, children })
     }
 }
 

@@ -6,9 +6,10 @@ use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
+use crate::part::{Context, Part, keyed, part};
 use crate::roster::Section;
 use crate::view::avatar;
-use crate::view::contact_row::ContactRow;
+use crate::view::contact_row::{self, ContactRow};
 use crate::view::controls::{button_with, icon_button};
 use crate::view::icons::{Icon, icon};
 
@@ -20,7 +21,7 @@ const PRESENCES: [(Presence, &str); 4] = [
     (Presence::OFFLINE, "Appear offline"),
 ];
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) account: Rc<Account>,
     pub(crate) requests: Rc<Vec<Rc<str>>>,
@@ -35,9 +36,9 @@ pub(crate) struct Props {
 
 pub(crate) struct Sidebar;
 
-impl Component for Sidebar {
+impl Part for Sidebar {
     type Message = ();
-    type Properties = Props;
+    type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self
@@ -48,7 +49,7 @@ impl Component for Sidebar {
         let has_contacts = sections.iter().any(|section| !section.entries.is_empty());
         html! {
             <nav class="sidebar" aria-label="Chats">
-                <Profile account={account.clone()} emit={emit.clone()} />
+                { part::<Profile>(ProfileProps { account: account.clone(), emit: emit.clone() }) }
                 <div class="sidebar-actions">
                     { opener(Icon::AddPerson, "Add contact", DialogKind::AddContact, emit) }
                     { opener(Icon::Rooms, "Rooms", DialogKind::Rooms, emit) }
@@ -66,9 +67,11 @@ impl Component for Sidebar {
                     { for sections.iter().map(|section| html! {
                         <section key={format!("{:?}", section.key)} role="group" aria-label={section.title.to_string()}>
                             <h3 key="title" class="section-title">{ &*section.title }</h3>
-                            { for section.entries.iter().map(|entry| html! {
-                                <ContactRow key={format!("{:?}", entry.chat)} entry={entry.clone()} open={open.as_ref() == Some(&entry.chat)} today={*today} />
-                            }) }
+                            { for section.entries.iter().map(|entry| keyed::<ContactRow>(format!("{:?}", entry.chat), contact_row::Props {
+                                entry: entry.clone(),
+                                open: open.as_ref() == Some(&entry.chat),
+                                today: *today,
+                            })) }
                         </section>
                     }) }
                     </div>
@@ -105,7 +108,7 @@ fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
     }
 }
 
-#[derive(PartialEq, Properties)]
+#[derive(PartialEq)]
 struct ProfileProps {
     account: Rc<Account>,
     emit: Callback<Intent>,
@@ -124,9 +127,9 @@ struct Profile {
     typed: Option<String>,
 }
 
-impl Component for Profile {
+impl Part for Profile {
     type Message = Typed;
-    type Properties = ProfileProps;
+    type Props = ProfileProps;
 
     fn create(_ctx: &Context<Self>) -> Self {
         Self { typed: None }

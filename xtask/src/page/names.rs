@@ -1,5 +1,5 @@
 //! Gives one- and two-letter names to what the page's WebAssembly and its JavaScript call in each other: wasm-bindgen's
-//! have a hash in each, which compresses badly.
+//! have a hash in each, which compresses badly. And puts its functions in order on the way.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::compress::{extension, files};
+use super::order;
 use crate::process;
 use crate::tools::{Toolbox, WASM_OPT};
 use crate::workspace::read;
@@ -22,11 +23,15 @@ struct Renamed {
     exports: Vec<(String, String)>,
 }
 
-/// Renames under `dist`, with the features of WebAssembly that the source of the page names.
+/// Renames and sorts under `dist`, with the features of WebAssembly that the source of the page names.
 pub(super) fn shorten(dist: &Path, html: &str, tools: &Toolbox) -> Result<()> {
     let (wasm, js) = (the_only(dist, "wasm")?, the_only(dist, "js")?);
+    let module = fs::read(&wasm).with_context(|| wasm.display().to_string())?;
+    fs::write(&wasm, order::named_by_place(&module)?)
+        .with_context(|| wasm.display().to_string())?;
     let mut wasm_opt = tools.command(&WASM_OPT)?;
-    wasm_opt.args(features(html)).arg("--minify-imports-and-exports-and-modules");
+    wasm_opt.args(features(html)).arg("--reorder-functions-by-name");
+    wasm_opt.arg("--minify-imports-and-exports-and-modules");
     wasm_opt.arg(&wasm).arg("--output").arg(&wasm);
     let said = process::ask(&mut wasm_opt).context("wasm-opt could not rename")?;
     let renamed: Renamed = serde_json::from_str(&said).context("what wasm-opt has renamed")?;
