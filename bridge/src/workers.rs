@@ -13,6 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// So many connections more than another one the worker that accepts may have.
+const SLACK: usize = 1;
+
 /// The threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
@@ -71,8 +74,10 @@ impl Workers {
     /// The system does not let the connection be watched there.
     pub(crate) fn seat(&self, stream: TcpStream) -> io::Result<(TcpStream, Seat, Handle)> {
         let first = self.first();
-        // the first of those that have the fewest: with few connections none has to move
-        let chosen = self.workers.iter().min_by_key(|worker| worker.load()).unwrap_or(first);
+        // one that changes threads wakes the other: worth it for balance, not for a connection that is about to end
+        let has_more = |than: &&Worker| first.load() > than.load() + SLACK;
+        let fewest = self.workers.iter().min_by_key(|worker| worker.load());
+        let chosen = fewest.filter(has_more).unwrap_or(first);
         let seat = Seat::at(&chosen.load);
         let stream = if std::ptr::eq(chosen, first) {
             stream
