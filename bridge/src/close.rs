@@ -62,6 +62,35 @@ pub enum End {
     },
 }
 
+/// One of each, for what is told of all of them before they happen; the values in them say nothing.
+pub(crate) const ALL: [End; 22] = {
+    let framing = FrameError::BadMagic { offset: 0, found: 0 };
+    [
+        End::UpstreamEnded,
+        End::UpstreamCut,
+        End::UpstreamBroke,
+        End::UpstreamFraming(framing),
+        End::UpstreamUnreachable,
+        End::ClientClosed { code: NO_CODE },
+        End::ClientGone,
+        End::ClientDead,
+        End::ClientText,
+        End::ClientUtf8,
+        End::ClientFraming(framing),
+        End::ClientPartial,
+        End::ClientProtocol,
+        End::ClientTooBig,
+        End::ClientControl,
+        End::ClientAck,
+        End::ClientSilent,
+        End::Replaced,
+        End::BadOffset,
+        End::GraceOver,
+        End::Idle,
+        End::Shutdown { retry_ms: 0 },
+    ]
+};
+
 /// A row of the table: the code that is sent (none: nothing is sent), the metrics' label, and the reason's text.
 type Row = (Option<CloseCode>, &'static str, &'static str);
 
@@ -261,6 +290,8 @@ mod tests {
             assert_eq!(end.code(), code, "{end:?}");
             assert!(end.reason().len() <= MAX_REASON, "{end:?}");
         }
+        let labels = |ends: &[End]| ends.iter().map(|end| end.label()).collect::<Vec<_>>();
+        assert_eq!(labels(&ALL), labels(&codes.map(|(end, _)| end)));
     }
 
     #[test]

@@ -15,11 +15,15 @@ use tracing::info;
 
 pub(crate) use self::commands::Tally;
 use self::commands::{PacketCounters, PacketLabels};
-use crate::close::End;
-use crate::tls::Refreshed;
+use crate::close::{self, End};
+use crate::resume::NOT_RESUMED;
+use crate::tls::{Ends, Refreshed};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What became of a client that came back, where it goes on with its session.
+const RESUMED: &str = "resumed";
 
 /// The bridge's figures, and the registry that they and the chat service's are told from.
 #[derive(Debug)]
@@ -29,6 +33,7 @@ pub struct Metrics {
     pub tunnel: Arc<TunnelMetrics>,
     refusals: Family<RefusalLabels, Counter>,
     certificates: Family<ResultLabels, Counter>,
+    certificate_ends: Family<CertificateLabels, Gauge>,
 }
 
 impl Metrics {
@@ -36,7 +41,12 @@ impl Metrics {
     #[must_use]
     pub fn new(mut registry: Registry) -> Self {
         let tunnel = Arc::new(TunnelMetrics::default());
-        let refusals = Family::default();
+        let refusals = Family::<RefusalLabels, Counter>::default();
+        // all that can be is told from the start, since an alert sees no increase in what was not there before
+        let reasons = Refusal::ALL.map(Refusal::label).into_iter();
+        for reason in reasons.chain(Unserved::ALL.map(Unserved::label)) {
+            drop(refusals.get_or_create(&RefusalLabels { reason }));
+        }
         let own = registry.sub_registry_with_prefix("mig33_bridge");
         tunnel.register(own);
         own.register(
@@ -45,7 +55,6 @@ impl Metrics {
             refusals.clone(),
         );
         let certificates = Family::<ResultLabels, Counter>::default();
-        // told from the start, since an alert sees no increase in what was not there before
         for result in ["ok", "failed"] {
             drop(certificates.get_or_create(&ResultLabels { result }));
         }
@@ -54,7 +63,14 @@ impl Metrics {
             "Times that the certificate has changed, by whether the new one could be used",
             certificates.clone(),
         );
-        Self { registry, tunnel, refusals, certificates }
+        let certificate_ends = Family::<CertificateLabels, Gauge>::default();
+        own.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the certificate in use ends (own), and the first of those behind it (authority)",
+            Unit::Seconds,
+            certificate_ends.clone(),
+        );
+        Self { registry, tunnel, refusals, certificates, certificate_ends }
     }
 
     /// Counts a request that got no tunnel.
@@ -75,6 +91,17 @@ impl Metrics {
             Refreshed::Bad => "failed",
         };
         self.certificates.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Another certificate is in use.
+    pub(crate) fn certificate_in_use(&self, ends: Ends) {
+        for (certificate, end) in [("own", ends.own), ("authority", ends.authority)] {
+            let labels = CertificateLabels { certificate };
+            match end.and_then(|end| i64::try_from(end.as_secs()).ok()) {
+                Some(end) => drop(self.certificate_ends.get_or_create(&labels).set(end)),
+                None => drop(self.certificate_ends.remove(&labels)),
+            }
+        }
     }
 
     /// All figures, in the text format of OpenMetrics.
@@ -107,6 +134,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    const ALL: [Self; 7] = [
+        Self::NoHandshake,
+        Self::Origin,
+        Self::Draining,
+        Self::Full,
+        Self::Address,
+        Self::Network,
+        Self::Arrivals,
+    ];
+
     /// Its name in metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -134,6 +171,8 @@ pub enum Unserved {
 }
 
 impl Unserved {
+    const ALL: [Self; 3] = [Self::Requests, Self::ProxyHeader, Self::TlsHandshake];
+
     /// Its name in metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -183,18 +222,26 @@ impl Default for TunnelMetrics {
                 latency: latency.get_or_create_owned(&labels),
             }
         };
+        let closes = Family::<CloseLabels, Counter>::default();
+        for end in close::ALL {
+            drop(closes.get_or_create(&CloseLabels::of(end)));
+        }
+        let resumes = Family::<ResumeLabels, Counter>::default();
+        for outcome in [RESUMED].into_iter().chain(NOT_RESUMED) {
+            drop(resumes.get_or_create(&ResumeLabels { outcome }));
+        }
         Self {
             open: Gauge::default(),
             opened: Counter::default(),
             connect_failures: Counter::default(),
-            closes: Family::default(),
+            closes,
             to_upstream: direction("to_upstream"),
             to_client: direction("to_client"),
             bytes: bytes.clone(),
             packets: packets.clone(),
             latency: latency.clone(),
             sessions_detached: Gauge::default(),
-            resumes: Family::default(),
+            resumes,
             replayed_bytes: Counter::default(),
             detach_refusals: Counter::default(),
         }
@@ -258,8 +305,7 @@ impl TunnelMetrics {
     /// A tunnel is no more.
     pub(crate) fn closed(&self, end: End) {
         self.open.dec();
-        let labels = CloseLabels { end: end.label(), code: end.code().unwrap_or(0) };
-        self.closes.get_or_create(&labels).inc();
+        self.closes.get_or_create(&CloseLabels::of(end)).inc();
         if end == End::UpstreamUnreachable {
             self.connect_failures.inc();
         }
@@ -282,7 +328,7 @@ impl TunnelMetrics {
 
     /// A client goes on with its session, and was sent so many bytes again.
     pub(crate) fn resumed(&self, replayed: usize) {
-        self.resumes.get_or_create(&ResumeLabels { outcome: "resumed" }).inc();
+        self.resumes.get_or_create(&ResumeLabels { outcome: RESUMED }).inc();
         self.replayed_bytes.inc_by(replayed as u64);
     }
 
@@ -341,6 +387,17 @@ struct CloseLabels {
     code: u16,
 }
 
+impl CloseLabels {
+    fn of(end: End) -> Self {
+        Self { end: end.label(), code: end.code().unwrap_or(0) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabels {
+    certificate: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResumeLabels {
     outcome: &'static str,
@@ -366,6 +423,21 @@ mod tests {
     use mig33_codec::{Command, Header};
 
     use super::*;
+
+    #[test]
+    fn what_may_be_counted_is_told_from_the_start() {
+        let text = Metrics::new(Registry::default()).text();
+        let count = |name: &str| {
+            let zero = |line: &&str| line.starts_with(&format!("{name}{{")) && line.ends_with(" 0");
+            text.lines().filter(zero).count()
+        };
+        assert_eq!(count("mig33_bridge_closes_total"), close::ALL.len());
+        assert_eq!(count("mig33_bridge_refusals_total"), 10);
+        assert_eq!(count("mig33_bridge_resumes_total"), 3);
+        assert_eq!(count("mig33_bridge_certificate_reads_total"), 2);
+        assert_eq!(count("mig33_bridge_packets_total"), 0, "there are too many commands");
+        assert!(!text.contains("mig33_bridge_certificate_expiry_timestamp_seconds{"));
+    }
 
     #[test]
     fn what_is_counted_is_told() {

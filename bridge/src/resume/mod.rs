@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
+pub(crate) use self::control::NOT_RESUMED;
 use self::control::{First, Reason};
 use self::opening::first_message;
 use self::registry::Refused;

@@ -44,11 +44,16 @@ struct Server {
 
 impl Servers {
     pub(super) fn new(dialer: Dialer, addresses: Vec<ServerAddress>) -> Self {
+        let failures = Family::<ServerLabels, Counter<u64, AtomicU64>>::default();
+        for address in &addresses {
+            // told from the start, since an alert sees no increase in what was not there before
+            drop(failures.get_or_create(&ServerLabels::of(address)));
+        }
         let servers = addresses
             .into_iter()
             .map(|address| Server { address, last: Mutex::new(None) })
             .collect();
-        Self { dialer, servers, failures: Family::default(), up: Family::default() }
+        Self { dialer, servers, failures, up: Family::default() }
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -127,7 +132,7 @@ impl Servers {
     /// A connection to this server. What comes of it is noted.
     async fn dial(&self, server: &Server, client: Option<IpAddr>) -> io::Result<Link> {
         let link = self.dialer.connect(&server.address, client).await;
-        let labels = ServerLabels { server: server.address.to_string() };
+        let labels = ServerLabels::of(&server.address);
         let before = server.note(link.is_ok());
         self.up.get_or_create(&labels).set(i64::from(link.is_ok()));
         match &link {
@@ -168,4 +173,10 @@ impl Server {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServerLabels {
     server: String,
+}
+
+impl ServerLabels {
+    fn of(address: &ServerAddress) -> Self {
+        Self { server: address.to_string() }
+    }
 }

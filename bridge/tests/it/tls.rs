@@ -10,7 +10,7 @@ use bytes::Bytes;
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::tunnel::Tunnel;
 use mig33_bridge::{Bridge, Settings};
-use rcgen::generate_simple_self_signed;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,9 +45,16 @@ impl Pair {
     }
 
     fn renew(&self) {
-        let made = generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        fs::write(self.cert(), made.cert.pem()).unwrap();
-        fs::write(self.key(), made.signing_key.serialize_pem()).unwrap();
+        self.renew_until(4096);
+    }
+
+    /// Another one, that ends where this year begins.
+    fn renew_until(&self, year: i32) {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        fs::write(self.cert(), params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(self.key(), key.serialize_pem()).unwrap();
     }
 
     fn cert(&self) -> PathBuf {
@@ -234,7 +241,11 @@ async fn a_new_certificate_is_used_and_no_tunnel_is_lost() {
     let bridge = bridge_with(secure(&pair, address)).await;
     let (mut before, mut upstream) = tunnel(&bridge, &pair, &listener).await;
     let old = pair.connector(&[]);
-    pair.renew();
+    let figures = async || get(bridge.addresses().admin, "/metrics").await;
+    let end = "mig33_bridge_certificate_expiry_timestamp_seconds{certificate=\"own\"}";
+    let before_that = figures().await;
+    assert!(before_that.contains(&format!("{end} 67090118400\n")), "{before_that}");
+    pair.renew_until(2051);
     let new = pair.connector(&[]);
     let page = bridge.addresses().page;
     // time that is waited for is over at once, and the files are looked at
@@ -246,7 +257,11 @@ async fn a_new_certificate_is_used_and_no_tunnel_is_lost() {
     assert!(connect(&old, page).await.is_err());
     send(&mut before, &packet(3)).await;
     upstream.read_exact(&mut [0; 12]).await.unwrap();
-    let metrics = get(bridge.addresses().admin, "/metrics").await;
+    let renewed = format!("{end} 2556144000\n");
+    // told a moment after it is used
+    let told = async { while !figures().await.contains(&renewed) {} };
+    timeout(LONG, told).await.expect("the new end is told");
+    let metrics = figures().await;
     assert!(metrics.contains("mig33_bridge_certificate_reads_total{result=\"ok\"} 1"), "{metrics}");
 }
 
