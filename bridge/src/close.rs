@@ -47,6 +47,8 @@ pub enum End {
     ClientAck,
     /// The client sent no first message in time.
     ClientSilent,
+    /// The client sent no packet in time.
+    NoPacket,
     /// The client of a session came back on another connection.
     Replaced,
     /// The client of a session came back with an offset that is gone.
@@ -63,7 +65,7 @@ pub enum End {
 }
 
 /// One of each, for what is told of all of them before they happen; the values in them say nothing.
-pub(crate) const ALL: [End; 22] = {
+pub(crate) const ALL: [End; 23] = {
     let framing = FrameError::BadMagic { offset: 0, found: 0 };
     [
         End::UpstreamEnded,
@@ -83,6 +85,7 @@ pub(crate) const ALL: [End; 22] = {
         End::ClientControl,
         End::ClientAck,
         End::ClientSilent,
+        End::NoPacket,
         End::Replaced,
         End::BadOffset,
         End::GraceOver,
@@ -144,6 +147,7 @@ impl End {
             Self::ClientSilent => {
                 (Some(Policy), "client_silent", "The first message did not come in time.")
             }
+            Self::NoPacket => (Some(Policy), "no_packet", "The first packet did not come in time."),
             Self::Replaced => (
                 Some(CloseCode::Library(4001)),
                 "replaced",
@@ -189,6 +193,7 @@ impl End {
             | Self::ClientControl
             | Self::ClientAck
             | Self::ClientSilent
+            | Self::NoPacket
             | Self::Replaced
             | Self::BadOffset
             | Self::GraceOver
@@ -233,6 +238,7 @@ impl End {
             | Self::ClientControl
             | Self::ClientAck
             | Self::ClientSilent
+            | Self::NoPacket
             | Self::Replaced
             | Self::BadOffset
             | Self::GraceOver
@@ -280,6 +286,7 @@ mod tests {
             (End::ClientControl, Some(1002)),
             (End::ClientAck, Some(1002)),
             (End::ClientSilent, Some(1008)),
+            (End::NoPacket, Some(1008)),
             (End::Replaced, Some(4001)),
             (End::BadOffset, None),
             (End::GraceOver, None),

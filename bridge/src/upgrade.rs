@@ -118,7 +118,7 @@ async fn plain(shared: Arc<Shared>, socket: Socket, early: Bytes, client: Client
     let drain = Arc::clone(&shared.drain);
     let (throttle, idle) = {
         let limits = &shared.live.now().limits;
-        (Throttle::new(limits, client.peer), Idle::new(limits.idle_time()))
+        (Throttle::new(limits, client.peer), Idle::of(limits))
     };
     let upstream = connect(&shared, client, connection).await;
     drop(shared);
