@@ -247,6 +247,37 @@ impl End {
         }
     }
 
+    /// Whether somebody has done what may not be done, or something that is needed was not there; not the ways in which
+    /// connections of phones and pages come to their ends.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        match self {
+            Self::UpstreamCut
+            | Self::UpstreamBroke
+            | Self::UpstreamFraming(_)
+            | Self::UpstreamUnreachable
+            | Self::ClientText
+            | Self::ClientUtf8
+            | Self::ClientFraming(_)
+            | Self::ClientPartial
+            | Self::ClientProtocol
+            | Self::ClientTooBig
+            | Self::ClientControl
+            | Self::ClientAck
+            | Self::ClientSilent
+            | Self::NoPacket
+            | Self::BadOffset => true,
+            Self::UpstreamEnded
+            | Self::ClientClosed { .. }
+            | Self::ClientGone
+            | Self::ClientDead
+            | Self::Replaced
+            | Self::GraceOver
+            | Self::Idle
+            | Self::Shutdown { .. } => false,
+        }
+    }
+
     /// Whether the upstream still takes what the client has sent.
     #[must_use]
     pub const fn upstream_is_there(self) -> bool {

@@ -35,6 +35,7 @@ pub mod reload;
 pub mod resume;
 pub mod settings;
 pub mod tls;
+pub mod traces;
 pub mod tunnel;
 pub mod upstream;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::limits::LimitSettings;
 use crate::settings::{Arguments, Settings};
+use crate::traces::OtlpSettings;
 
 /// The longest line of a comment, in characters.
 const COMMENT_LENGTH: usize = 100;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Setting> {
     #[cfg(feature = "acme")]
     table::<crate::tls::AcmeSettings>("acme", &defaults, &arguments, &mut all);
     table::<LimitSettings>("limits", &defaults, &arguments, &mut all);
+    table::<OtlpSettings>("otlp", &defaults, &arguments, &mut all);
     #[cfg(feature = "embedded")]
     {
         table::<mig33_server::Settings>("server", &defaults, &arguments, &mut all);
@@ -78,7 +80,10 @@ fn table<T: DocumentedFields>(
         }
         // the flags of lists are in the singular
         let names = match name {
-            "acme" => [format!("acme_{field}"), format!("acme_{}", field.trim_end_matches('s'))],
+            "acme" | "otlp" => {
+                let argument = format!("{name}_{field}");
+                [argument.trim_end_matches('s').to_owned(), argument]
+            }
             // they have no flags, and some of them the names of ours
             "server.limits" => Default::default(),
             _ => [(*field).to_owned(), (*field).to_owned()],

@@ -13,6 +13,7 @@ use crate::log;
 use crate::open_files::Needed;
 use crate::settings::Settings;
 use crate::tls;
+use crate::traces;
 use crate::upstream::UpstreamSetting;
 
 /// Puts what is found into the report.
@@ -26,6 +27,9 @@ pub(super) fn look(settings: &Settings, report: &mut Report) {
     if settings.upstream.needs_tls()
         && let Err(error) = tls::connector(settings.upstream_ca.as_deref())
     {
+        report.problems.push(error.to_string());
+    }
+    if let Err(error) = traces::check(&settings.otlp) {
         report.problems.push(error.to_string());
     }
     if settings.upstream == UpstreamSetting::Embedded {

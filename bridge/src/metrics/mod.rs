@@ -2,7 +2,7 @@
 
 mod commands;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -18,6 +18,7 @@ use self::commands::{PacketCounters, PacketLabels};
 use crate::close::{self, End};
 use crate::resume::NOT_RESUMED;
 use crate::tls::{Ends, Refreshed};
+use crate::traces::{Trace, Traces};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -200,6 +201,8 @@ pub struct TunnelMetrics {
     resumes: Family<ResumeLabels, Counter>,
     replayed_bytes: Counter,
     detach_refusals: Counter,
+    /// Where connections are told of one by one, too.
+    traces: OnceLock<Arc<Traces>>,
 }
 
 /// The counters of one direction, held apart from their family so that counting needs no look-up.
@@ -244,6 +247,7 @@ impl Default for TunnelMetrics {
             resumes,
             replayed_bytes: Counter::default(),
             detach_refusals: Counter::default(),
+            traces: OnceLock::new(),
         }
     }
 }
@@ -294,6 +298,22 @@ impl TunnelMetrics {
             "Sessions that ended because too many waited already, or none may",
             self.detach_refusals.clone(),
         );
+    }
+
+    /// Connections are traced from now on.
+    pub(crate) fn trace_to(&self, traces: Arc<Traces>) {
+        // there is one bridge, which does it once
+        let _ = self.traces.set(traces);
+    }
+
+    /// Where connections are traced.
+    pub(crate) fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.get()
+    }
+
+    /// What is told of one connection.
+    pub(crate) fn trace(&self, connection: u64) -> Trace<'_> {
+        Trace::new(self.traces.get().map(Arc::as_ref), connection)
     }
 
     /// A tunnel was opened.
@@ -358,9 +378,10 @@ impl TunnelMetrics {
     }
 }
 
-/// Counts and logs the end of a connection.
+/// Counts, logs and traces the end of a connection.
 pub(crate) fn closed(metrics: &TunnelMetrics, connection: u64, end: End) {
     metrics.closed(end);
+    metrics.trace(connection).ended(end);
     info!(
         connection,
         end = end.label(),

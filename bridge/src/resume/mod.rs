@@ -79,6 +79,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
                 let Refused { arrival, instead } = refused;
                 if let Ok(reason) = instead {
                     self.metrics().not_resumed(reason.label());
+                    self.metrics().trace(arrival.connection).not_resumed(reason.label());
                 }
                 Some((arrival, instead))
             }

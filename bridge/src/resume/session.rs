@@ -235,6 +235,7 @@ where
         }
         self.metrics.resumed(replayed);
         let connection = client.connection;
+        self.metrics.trace(connection).resumed(replayed);
         debug!(connection, replayed, "a session goes on");
         self.client = Some(client);
         self.detached = None;

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use super::Link;
 use super::server::Dialer;
 use super::setting::ServerAddress;
+use crate::traces::Trace;
 
 /// How often each of several servers is asked.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -74,12 +75,19 @@ impl Servers {
     ///
     /// # Errors
     /// None does; the error is the last one's.
-    pub(super) async fn connect(&self, client: Option<IpAddr>) -> io::Result<Link> {
+    pub(super) async fn connect(
+        &self,
+        client: Option<IpAddr>,
+        trace: Trace<'_>,
+    ) -> io::Result<Link> {
         let (away, there): (Vec<_>, Vec<_>) =
             self.servers.iter().partition(|server| server.is_away());
         let mut failed = io::Error::from(io::ErrorKind::NotConnected);
         for server in there.into_iter().chain(away) {
-            match self.dial(server, client).await {
+            let began = trace.dialing();
+            let link = self.dial(server, client).await;
+            trace.dialed(&server.address, began, link.as_ref().err());
+            match link {
                 Ok(link) => return Ok(link),
                 Err(error) => failed = error,
             }
