@@ -33,12 +33,12 @@ use crate::support::{
 const LONG: Duration = Duration::from_secs(30);
 
 /// A certificate for this machine that vouches for itself, and its key.
-struct Pair {
+pub(crate) struct Pair {
     folder: TempDir,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = Self { folder: tempfile::tempdir().unwrap() };
         pair.renew();
         pair
@@ -57,7 +57,7 @@ impl Pair {
         fs::write(self.key(), key.serialize_pem()).unwrap();
     }
 
-    fn cert(&self) -> PathBuf {
+    pub(crate) fn cert(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
 
@@ -70,7 +70,7 @@ impl Pair {
     }
 
     /// What believes this certificate and no other.
-    fn connector(&self, protocols: &[&str]) -> TlsConnector {
+    pub(crate) fn connector(&self, protocols: &[&str]) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.der()).unwrap();
         let mut config = ClientConfig::builder_with_provider(provider())
@@ -82,7 +82,7 @@ impl Pair {
         TlsConnector::from(Arc::new(config))
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let key = PrivateKeyDer::from_pem_file(self.key()).unwrap();
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -98,7 +98,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-async fn connect(
+pub(crate) async fn connect(
     connector: &TlsConnector,
     address: SocketAddr,
 ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -106,7 +106,7 @@ async fn connect(
     connector.connect(ServerName::IpAddress(address.ip().into()), stream).await
 }
 
-fn secure(pair: &Pair, upstream: SocketAddr) -> Settings {
+pub(crate) fn secure(pair: &Pair, upstream: SocketAddr) -> Settings {
     let mut settings = settings(upstream);
     settings.tls_cert = Some(pair.cert());
     settings.tls_key = Some(pair.key());

@@ -1,13 +1,16 @@
 //! Traces: what a collector of OpenTelemetry gets of connections, and that nothing waits for one.
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use mig33_bridge::{Bridge, Settings};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -15,14 +18,18 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
 
 use crate::embedded;
 use crate::program::{Running, program};
 use crate::resume::Client;
 use crate::support::{bridge_with, client, close_code, get, handshake, handshake_on, http};
-use crate::support::{packet, send, settings, upstream};
+use crate::support::{packet, receive, send, settings, upstream};
+use crate::tls::{self, Pair};
 
 /// What goes over the wire in these tests and into no trace.
 const SECRET: &str = "s3cret-of-nobody-elses-business";
@@ -48,6 +55,24 @@ impl Collector {
         let got = Arc::<Mutex<Got>>::default();
         let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&got));
         tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, got }
+    }
+
+    /// One that speaks TLS, with this certificate.
+    async fn secure(pair: &Pair) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let got = Arc::<Mutex<Got>>::default();
+        let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&got));
+        let acceptor = pair.acceptor();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(stream) = acceptor.accept(stream).await else { continue };
+                let service = TowerToHyperService::new(router.clone());
+                let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let _ = serving.await;
+            }
+        });
         Self { address, got }
     }
 
@@ -86,6 +111,17 @@ async fn take(State(got): State<Arc<Mutex<Got>>>, headers: HeaderMap, body: Byte
         got.spans.extend(of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
     }
     StatusCode::OK
+}
+
+/// Uses a tunnel, so that it surely leads somewhere, and leaves it.
+async fn use_and_leave<S: AsyncRead + AsyncWrite + Unpin>(
+    tunnel: impl Future<Output = Result<(WebSocketStream<S>, Response), Error>>,
+    listener: &TcpListener,
+) {
+    let (tunnel, accepted) = tokio::join!(tunnel, listener.accept());
+    let (mut tunnel, (mut server, _)) = (tunnel.unwrap().0, accepted.unwrap());
+    server.write_all(&packet(1)).await.unwrap();
+    assert_eq!(receive(&mut tunnel).await, packet(1));
 }
 
 fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
@@ -185,6 +221,55 @@ async fn a_tunnel_is_told_from_its_accept_to_the_server_and_its_end_by_itself() 
 }
 
 #[tokio::test]
+async fn a_handshake_of_tls_is_told_of_and_so_it_is_by_tls() {
+    let (pair, stranger) = (Pair::new(), Pair::new());
+    for (collectors, is_believed) in [(&pair, true), (&stranger, false)] {
+        let collector = Collector::secure(collectors).await;
+        let (listener, address) = upstream().await;
+        let mut settings = tls::secure(&pair, address);
+        settings.otlp.endpoint = Some(format!("https://{}", collector.address).parse().unwrap());
+        settings.otlp.ca = Some(pair.cert());
+        let bridge = bridge_with(settings).await;
+        let page = bridge.addresses().page;
+        let stream = tls::connect(&pair.connector(&[]), page).await.unwrap();
+        use_and_leave(handshake_on(page, stream, &[]), &listener).await;
+        let spans = collector.spans_of(bridge).await;
+        if !is_believed {
+            assert_eq!(names(&spans), <[&str; 0]>::default());
+            continue;
+        }
+        assert_eq!(names(&spans), ["GET /ws", "TLS handshake", "connect", "tunnel ended"]);
+        let (begin, handshake) = (only(&spans, "GET /ws"), only(&spans, "TLS handshake"));
+        assert_eq!(says(begin, "url.scheme"), "https");
+        assert_eq!(handshake.parent_span_id, begin.span_id);
+        assert!(begin.start_time_unix_nano <= handshake.start_time_unix_nano);
+        assert!(handshake.start_time_unix_nano < handshake.end_time_unix_nano);
+        assert!(handshake.end_time_unix_nano <= begin.events[0].time_unix_nano, "then it asks");
+    }
+}
+
+#[tokio::test]
+async fn what_a_connection_did_before_it_asked_for_a_tunnel_is_no_part_of_it() {
+    let collector = Collector::start().await;
+    let (listener, address) = upstream().await;
+    let bridge = bridge_with(collector.traced(settings(address))).await;
+    let page = bridge.addresses().page;
+    let mut stream = TcpStream::connect(page).await.unwrap();
+    stream.write_all(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    let between = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    use_and_leave(handshake_on(page, stream, &[]), &listener).await;
+    let spans = collector.spans_of(bridge).await;
+    let begin = only(&spans, "GET /ws");
+    assert!(u128::from(begin.start_time_unix_nano) >= between);
+    let events: Vec<_> = begin.events.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(events, ["upgraded"]);
+}
+
+#[tokio::test]
 async fn a_trace_of_a_trusted_proxy_goes_on_here_or_is_left_out_as_it_says() {
     for (flags, is_traced) in [("01", true), ("00", false)] {
         let collector = Collector::start().await;
@@ -194,8 +279,7 @@ async fn a_trace_of_a_trusted_proxy_goes_on_here_or_is_left_out_as_it_says() {
         let bridge = bridge_with(settings).await;
         let parent = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
         let headers = [("traceparent", parent.as_str())];
-        let (tunnel, accepted) = tokio::join!(handshake(&bridge, &headers), listener.accept());
-        drop((tunnel.unwrap(), accepted.unwrap()));
+        use_and_leave(handshake(&bridge, &headers), &listener).await;
         let spans = collector.spans_of(bridge).await;
         if is_traced {
             let begin = only(&spans, "GET /ws");
@@ -335,8 +419,7 @@ async fn run_with(variables: &[(&str, &str)], collector: &Collector) {
     let mut running = Running::of(&mut command);
     let page = running.address("page").replace("http://", "").parse().unwrap();
     let stream = TcpStream::connect(page).await.unwrap();
-    let (tunnel, accepted) = tokio::join!(handshake_on(page, stream, &[]), listener.accept());
-    drop((tunnel.unwrap(), accepted.unwrap()));
+    use_and_leave(handshake_on(page, stream, &[]), &listener).await;
     running.terminate();
     let ended = tokio::task::spawn_blocking(move || running.child.wait().unwrap()).await.unwrap();
     assert_eq!(ended.code(), Some(0));
