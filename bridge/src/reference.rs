@@ -255,6 +255,20 @@ mod tests {
     }
 
     #[test]
+    fn the_table_in_the_documentation_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let start = "<!-- settings: written by cargo xtask docs -->\n";
+        let (_, behind) = text.split_once(start).unwrap();
+        let (table, _) = behind.split_once("<!-- end of settings -->").unwrap();
+        // it has the settings of all features
+        let is_here = |line: &&str| cfg!(feature = "acme") || !line.starts_with("| `acme.");
+        let here: String = table.split_inclusive('\n').filter(is_here).collect();
+        assert!(here == markdown(), "it is stale: run `cargo xtask docs`");
+        assert!(table.contains("| `acme.domains` |"));
+    }
+
+    #[test]
     fn units_are_those_of_the_names() {
         let all = all();
         let unit = |key: &str| all.iter().find(|setting| setting.key == key).unwrap().unit.as_str();

@@ -134,10 +134,10 @@ impl Acme {
                     shared.metrics.certificate_read(Refreshed::New);
                     // a new one is kept a moment later
                     if matches!(event, EventOk::DeployedCachedCert) {
-                        self.tell_end(&shared).await;
+                        tell_end(&self.certificate, &shared).await;
                     }
                 }
-                Some(Ok(EventOk::CertCacheStore)) => self.tell_end(&shared).await,
+                Some(Ok(EventOk::CertCacheStore)) => tell_end(&self.certificate, &shared).await,
                 Some(Ok(EventOk::AccountCacheStore)) => {}
                 Some(Err(error)) => {
                     error!(%error, "no certificate was got by ACME");
@@ -147,13 +147,13 @@ impl Acme {
             }
         }
     }
+}
 
-    /// Says when the certificate ends, which is in use and in its file.
-    async fn tell_end(&self, shared: &Shared) {
-        // what cannot be read is said where it is kept or got
-        if let Ok(Some(kept)) = Folder::load(self.certificate.clone()).await {
-            shared.metrics.certificate_in_use(ends_in(&kept));
-        }
+/// Says when the certificate ends, which is in use and in this file.
+async fn tell_end(certificate: &Path, shared: &Shared) {
+    // what cannot be read is said where it is kept or got
+    if let Ok(Some(kept)) = Folder::load(certificate.to_owned()).await {
+        shared.metrics.certificate_in_use(ends_in(&kept));
     }
 }
 

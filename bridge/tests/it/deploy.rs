@@ -320,13 +320,3 @@ fn every_alert_says_what_to_do() {
         assert!(anchors.contains(anchor), "{anchor} is no heading of docs/operations.md");
     }
 }
-
-// with ACME there are more of them
-#[cfg(not(feature = "acme"))]
-#[test]
-fn the_table_of_settings_is_what_the_program_says() {
-    let text = read("docs/operations.md");
-    let between = text.split("<!-- settings: written by cargo xtask docs -->\n").nth(1).unwrap();
-    let table = between.split("<!-- end of settings -->").next().unwrap();
-    assert!(table == mig33_bridge::reference::markdown(), "it is stale: run `cargo xtask docs`");
-}
