@@ -1,6 +1,7 @@
 //! What the bridge counts, for Prometheus.
 
 mod commands;
+mod refusals;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tracing::info;
 
 pub(crate) use self::commands::Tally;
 use self::commands::{PacketCounters, PacketLabels};
+pub use self::refusals::{Refusal, Unserved};
 use crate::close::{self, End};
 use crate::resume::NOT_RESUMED;
 use crate::tls::{Ends, Refreshed};
@@ -112,76 +114,6 @@ impl Metrics {
         // writing to a String does not fail
         let _ = text::encode(&mut text, &self.registry);
         text
-    }
-}
-
-/// Why a request for a tunnel got none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is no WebSocket handshake.
-    NoHandshake,
-    /// The page comes from elsewhere.
-    Origin,
-    /// The bridge is being stopped.
-    Draining,
-    /// There are as many tunnels as there may be.
-    Full,
-    /// There are as many from its address.
-    Address,
-    /// There are as many from its /64 of IPv6.
-    Network,
-    /// They come too fast from its address.
-    Arrivals,
-}
-
-impl Refusal {
-    const ALL: [Self; 7] = [
-        Self::NoHandshake,
-        Self::Origin,
-        Self::Draining,
-        Self::Full,
-        Self::Address,
-        Self::Network,
-        Self::Arrivals,
-    ];
-
-    /// Its name in metrics and logs.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::NoHandshake => "no_handshake",
-            Self::Origin => "origin",
-            Self::Draining => "draining",
-            Self::Full => "full",
-            Self::Address => "address",
-            Self::Network => "network",
-            Self::Arrivals => "arrivals",
-        }
-    }
-}
-
-/// Why a connection was closed before its first request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unserved {
-    /// There are as many that are no tunnel as there may be, in all or from its address.
-    Requests,
-    /// It comes from a proxy, and did not begin with the header that it has to begin with.
-    ProxyHeader,
-    /// The handshake of TLS failed, or took too long.
-    TlsHandshake,
-}
-
-impl Unserved {
-    const ALL: [Self; 3] = [Self::Requests, Self::ProxyHeader, Self::TlsHandshake];
-
-    /// Its name in metrics and logs.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::ProxyHeader => "proxy_header",
-            Self::TlsHandshake => "tls_handshake",
-        }
     }
 }
 
