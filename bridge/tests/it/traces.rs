@@ -1,4 +1,5 @@
 //! Traces: what a collector of OpenTelemetry gets of connections, and that nothing waits for one.
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -342,6 +343,40 @@ async fn a_server_that_does_not_answer_is_a_failed_beginning() {
     let begin = only(&spans, "GET /ws");
     assert_eq!(error(begin).as_deref(), Some("upstream_unreachable"));
     assert_eq!(says(begin, "mig33.close_code"), "1013");
+}
+
+/// What a browser sends that opens a tunnel.
+const HANDSHAKE: &[u8] =
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+#[tokio::test]
+async fn however_early_a_client_leaves_its_beginning_is_told_of_once() {
+    let collector = Collector::start().await;
+    let (_listener, address) = upstream().await;
+    let bridge = bridge_with(collector.traced(settings(address))).await;
+    let page = bridge.addresses().page;
+    const CLIENTS: usize = 50;
+    for _ in 0..CLIENTS {
+        let mut stream = TcpStream::connect(page).await.unwrap();
+        stream.write_all(HANDSHAKE).await.unwrap();
+    }
+    // those who are behind them have been seen to
+    let mut last = client(&bridge).await;
+    last.close(None).await.unwrap();
+    let spans = collector.spans_of(bridge).await;
+    let begun = spans.iter().filter(|span| span.name == "GET /ws").count();
+    // of some not even the request was there to be read
+    assert!((2..=CLIENTS + 1).contains(&begun), "{begun}");
+    let ended = spans.iter().filter(|span| span.name == "tunnel ended");
+    let links: HashSet<_> = ended.map(|end| end.links[0].span_id.clone()).collect();
+    let failed = spans.iter().filter(|span| span.name == "GET /ws" && error(span).is_some());
+    let stopped = spans.iter().filter(|span| says(span, "mig33.end") == "shutdown");
+    // each has its end: in its beginning or behind a link
+    let unfinished = failed.chain(stopped).filter(|span| span.name == "GET /ws");
+    let unfinished: HashSet<_> = unfinished.map(|span| span.span_id.clone()).collect();
+    assert!(links.is_disjoint(&unfinished));
+    assert_eq!(links.len() + unfinished.len(), begun);
 }
 
 #[tokio::test]
