@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
@@ -28,6 +28,7 @@ use crate::bridge::Shared;
 use crate::limits::{Admission, Admitted, Over};
 use crate::metrics::Unserved;
 use crate::socket::{Socket, Stream};
+use crate::traces::Beginning;
 use crate::workers::{Seat, Workers};
 
 /// The most bytes that a request's header may have.
@@ -143,6 +144,7 @@ async fn serve(
     mut admitted: Admitted,
     seat: Option<Seat>,
 ) {
+    let mut beginning = door.shared.metrics.tunnel.traces().map(|_| Beginning::now());
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection was lost at once");
         return;
@@ -160,11 +162,17 @@ async fn serve(
     {
         return door.turn_away(&stream, peer, over);
     }
+    let began = beginning.map(|_| SystemTime::now());
     let stream = match &door.tls {
         None => Stream::Plain(stream),
         // boxed, so that a plain connection has no room for it
         Some(tls) => match Box::pin(within(door.handshake_time, tls.accept(stream))).await {
-            Ok(stream) => Stream::Tls(Box::new(stream)),
+            Ok(stream) => {
+                if let (Some(beginning), Some(began)) = (&mut beginning, began) {
+                    beginning.shook_hands(began);
+                }
+                Stream::Tls(Box::new(stream))
+            }
             Err(error) => {
                 door.shared.metrics.unserved(Unserved::TlsHandshake);
                 debug!(%peer, %error, "a handshake of TLS failed");
@@ -177,6 +185,7 @@ async fn serve(
     let asked = Arc::new(AtomicBool::new(false));
     let service = WithPeer {
         peer,
+        beginning,
         asked: Arc::clone(&asked),
         inner: TowerToHyperService::new(door.router.clone()),
     };
@@ -234,6 +243,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// The router, with each request's [`Peer`] put in.
 struct WithPeer {
     peer: Peer,
+    /// Where connections are traced.
+    beginning: Option<Beginning>,
     /// Whether there has been a request.
     asked: Arc<AtomicBool>,
     inner: TowerToHyperService<Router>,
@@ -245,8 +256,11 @@ impl Service<Request<Incoming>> for WithPeer {
     type Future = <TowerToHyperService<Router> as Service<Request<Body>>>::Future;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.asked.store(true, Ordering::Relaxed);
+        let is_first = !self.asked.swap(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
+        if let Some(beginning) = self.beginning.filter(|_| is_first) {
+            request.extensions_mut().insert(beginning);
+        }
         request.extensions_mut().insert(self.peer);
         self.inner.call(request)
     }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::any;
 
 use crate::bridge::Shared;
+use crate::traces::traced;
 use crate::upgrade::upgrade;
 
 /// Where TLS is spoken here, browsers are to come by TLS only, for a year.
@@ -16,8 +17,11 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The router of the page's listener. `pictures` is the service's own, where there is one.
 pub(crate) fn router(shared: &Arc<Shared>, pictures: Option<Router>) -> Router {
-    let own =
-        Router::new().route("/ws", any(upgrade)).fallback(page).with_state(Arc::clone(shared));
+    let tunnels = match shared.metrics.tunnel.traces() {
+        None => any(upgrade),
+        Some(_) => any(upgrade).layer(from_fn_with_state(Arc::clone(shared), traced)),
+    };
+    let own = Router::new().route("/ws", tunnels).fallback(page).with_state(Arc::clone(shared));
     let all = match pictures {
         Some(pictures) => own.merge(pictures),
         None => own,

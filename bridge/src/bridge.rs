@@ -29,6 +29,7 @@ use crate::settings::Settings;
 use crate::socket::Socket;
 use crate::tick::tick;
 use crate::tls::{Offer, TlsError};
+use crate::traces::{FLUSH_TIME, Traces, TracesError};
 use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
 use crate::workers::Workers;
@@ -113,6 +114,9 @@ pub enum StartError {
     /// TLS cannot be had as the settings have it.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Traces cannot be sent as the settings have it.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The embedded service does not start.
     #[cfg(feature = "embedded")]
     #[error(transparent)]
@@ -233,7 +237,11 @@ impl Bridge {
         let opened =
             open(&settings, page_url, &mut registry, &connections, inherited, until).await?;
         let proxies = settings.proxies();
+        let traces = Traces::start(&settings.otlp, &mut registry)?;
         let metrics = Metrics::new(registry);
+        if let Some(traces) = traces {
+            metrics.tunnel.trace_to(traces);
+        }
         let tunnels = TaskTracker::new();
         let sessions = resume::Registry::new(
             settings.resume_limits(),
@@ -331,7 +339,8 @@ impl Bridge {
     #[must_use]
     pub fn longest_stop(&self) -> Duration {
         // tunnels, then the rest of the connections; the service has its own time between the two
-        2 * self.settings.drain_time() + SERVICE_TIME
+        let flush = self.shared.metrics.tunnel.traces().map_or(Duration::ZERO, |_| FLUSH_TIME);
+        2 * self.settings.drain_time() + SERVICE_TIME + flush
     }
 
     /// Stops in good order: not ready any more, a close to every tunnel, then the service. It takes as long as the drain
@@ -352,6 +361,9 @@ impl Bridge {
         self.connections.close();
         // an idle connection ends at once; one that does not is ended with the program
         let _ = timeout(self.settings.drain_time(), self.connections.wait()).await;
+        if let Some(traces) = self.shared.metrics.tunnel.traces() {
+            traces.flush().await;
+        }
         info!("stopped");
     }
 }

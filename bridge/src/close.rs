@@ -47,6 +47,8 @@ pub enum End {
     ClientAck,
     /// The client sent no first message in time.
     ClientSilent,
+    /// The client sent no packet in time.
+    NoPacket,
     /// The client of a session came back on another connection.
     Replaced,
     /// The client of a session came back with an offset that is gone.
@@ -61,6 +63,36 @@ pub enum End {
         retry_ms: u32,
     },
 }
+
+/// One of each, for what is told of all of them before they happen; the values in them say nothing.
+pub(crate) const ALL: [End; 23] = {
+    let framing = FrameError::BadMagic { offset: 0, found: 0 };
+    [
+        End::UpstreamEnded,
+        End::UpstreamCut,
+        End::UpstreamBroke,
+        End::UpstreamFraming(framing),
+        End::UpstreamUnreachable,
+        End::ClientClosed { code: NO_CODE },
+        End::ClientGone,
+        End::ClientDead,
+        End::ClientText,
+        End::ClientUtf8,
+        End::ClientFraming(framing),
+        End::ClientPartial,
+        End::ClientProtocol,
+        End::ClientTooBig,
+        End::ClientControl,
+        End::ClientAck,
+        End::ClientSilent,
+        End::NoPacket,
+        End::Replaced,
+        End::BadOffset,
+        End::GraceOver,
+        End::Idle,
+        End::Shutdown { retry_ms: 0 },
+    ]
+};
 
 /// A row of the table: the code that is sent (none: nothing is sent), the metrics' label, and the reason's text.
 type Row = (Option<CloseCode>, &'static str, &'static str);
@@ -115,6 +147,7 @@ impl End {
             Self::ClientSilent => {
                 (Some(Policy), "client_silent", "The first message did not come in time.")
             }
+            Self::NoPacket => (Some(Policy), "no_packet", "The first packet did not come in time."),
             Self::Replaced => (
                 Some(CloseCode::Library(4001)),
                 "replaced",
@@ -160,6 +193,7 @@ impl End {
             | Self::ClientControl
             | Self::ClientAck
             | Self::ClientSilent
+            | Self::NoPacket
             | Self::Replaced
             | Self::BadOffset
             | Self::GraceOver
@@ -204,8 +238,40 @@ impl End {
             | Self::ClientControl
             | Self::ClientAck
             | Self::ClientSilent
+            | Self::NoPacket
             | Self::Replaced
             | Self::BadOffset
+            | Self::GraceOver
+            | Self::Idle
+            | Self::Shutdown { .. } => false,
+        }
+    }
+
+    /// Whether somebody has done what may not be done, or something that is needed was not there; not the ways in which
+    /// connections of phones and pages come to their ends.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        match self {
+            Self::UpstreamCut
+            | Self::UpstreamBroke
+            | Self::UpstreamFraming(_)
+            | Self::UpstreamUnreachable
+            | Self::ClientText
+            | Self::ClientUtf8
+            | Self::ClientFraming(_)
+            | Self::ClientPartial
+            | Self::ClientProtocol
+            | Self::ClientTooBig
+            | Self::ClientControl
+            | Self::ClientAck
+            | Self::ClientSilent
+            | Self::NoPacket
+            | Self::BadOffset => true,
+            Self::UpstreamEnded
+            | Self::ClientClosed { .. }
+            | Self::ClientGone
+            | Self::ClientDead
+            | Self::Replaced
             | Self::GraceOver
             | Self::Idle
             | Self::Shutdown { .. } => false,
@@ -251,6 +317,7 @@ mod tests {
             (End::ClientControl, Some(1002)),
             (End::ClientAck, Some(1002)),
             (End::ClientSilent, Some(1008)),
+            (End::NoPacket, Some(1008)),
             (End::Replaced, Some(4001)),
             (End::BadOffset, None),
             (End::GraceOver, None),
@@ -261,6 +328,8 @@ mod tests {
             assert_eq!(end.code(), code, "{end:?}");
             assert!(end.reason().len() <= MAX_REASON, "{end:?}");
         }
+        let labels = |ends: &[End]| ends.iter().map(|end| end.label()).collect::<Vec<_>>();
+        assert_eq!(labels(&ALL), labels(&codes.map(|(end, _)| end)));
     }
 
     #[test]

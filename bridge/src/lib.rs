@@ -37,6 +37,7 @@ pub mod reload;
 pub mod resume;
 pub mod settings;
 pub mod tls;
+pub mod traces;
 pub mod tunnel;
 pub mod upstream;
 

@@ -55,7 +55,7 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
     };
-    let files = open_files::needed(&settings);
+    let files = open_files::Needed::of(&settings);
     let mut bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
         Ok(bridge) => bridge,
         Err(error) => return fail(&error, FAILED),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::limits::LimitSettings;
 use crate::settings::{Arguments, Settings};
+use crate::traces::OtlpSettings;
 
 /// The longest line of a comment, in characters.
 const COMMENT_LENGTH: usize = 100;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Setting> {
     #[cfg(feature = "acme")]
     table::<crate::tls::AcmeSettings>("acme", &defaults, &arguments, &mut all);
     table::<LimitSettings>("limits", &defaults, &arguments, &mut all);
+    table::<OtlpSettings>("otlp", &defaults, &arguments, &mut all);
     #[cfg(feature = "embedded")]
     {
         table::<mig33_server::Settings>("server", &defaults, &arguments, &mut all);
@@ -78,7 +80,10 @@ fn table<T: DocumentedFields>(
         }
         // the flags of lists are in the singular
         let names = match name {
-            "acme" => [format!("acme_{field}"), format!("acme_{}", field.trim_end_matches('s'))],
+            "acme" | "otlp" => {
+                let argument = format!("{name}_{field}");
+                [argument.trim_end_matches('s').to_owned(), argument]
+            }
             // they have no flags, and some of them the names of ours
             "server.limits" => Default::default(),
             _ => [(*field).to_owned(), (*field).to_owned()],
@@ -247,6 +252,20 @@ mod tests {
             .collect();
         assert_eq!(toml::from_str::<Settings>(&all_on).unwrap(), Settings::default());
         assert!(all_on.lines().count() > 60, "{all_on}");
+    }
+
+    #[test]
+    fn the_table_in_the_documentation_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let start = "<!-- settings: written by cargo xtask docs -->\n";
+        let (_, behind) = text.split_once(start).unwrap();
+        let (table, _) = behind.split_once("<!-- end of settings -->").unwrap();
+        // it has the settings of all features
+        let is_here = |line: &&str| cfg!(feature = "acme") || !line.starts_with("| `acme.");
+        let here: String = table.split_inclusive('\n').filter(is_here).collect();
+        assert!(here == markdown(), "it is stale: run `cargo xtask docs`");
+        assert!(table.contains("| `acme.domains` |"));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Changes {
                 listen upstream upstream_connect_timeout upstream_ca framing tcp_listen
                 admin_listen tls_cert tls_key trusted_proxy forwarded_header proxy_protocol
                 upstream_proxy_protocol threads resume_grace resume_buffer resume_detached
-                resume_detached_per_address log_format
+                resume_detached_per_address log_format otlp
         }
         #[cfg(feature = "acme")]
         if old.acme != new.acme {

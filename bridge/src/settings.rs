@@ -17,6 +17,7 @@ use crate::origin::Origin;
 use crate::resume;
 #[cfg(feature = "acme")]
 use crate::tls::{AcmeArguments, AcmeSettings};
+use crate::traces::{OtlpArguments, OtlpSettings};
 use crate::tunnel::Framing;
 use crate::upstream::{BadUpstream, Dialing, UpstreamSetting};
 
@@ -82,6 +83,8 @@ pub struct Settings {
     pub log: String,
     /// How it is logged.
     pub log_format: LogFormat,
+    /// Where traces go.
+    pub otlp: OtlpSettings,
     /// The embedded chat service's settings.
     #[cfg(feature = "embedded")]
     pub server: mig33_server::Settings,
@@ -116,6 +119,7 @@ impl Default for Settings {
             resume_detached_per_address: 100,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            otlp: OtlpSettings::default(),
             #[cfg(feature = "embedded")]
             server: mig33_server::Settings::default(),
         }
@@ -176,6 +180,7 @@ impl Settings {
             resume_grace,
             log,
             log_format,
+            otlp,
             #[cfg(feature = "embedded")]
             server,
         } = arguments;
@@ -215,6 +220,7 @@ impl Settings {
             resume_detached_per_address: self.resume_detached_per_address,
             log: log.unwrap_or(self.log),
             log_format: log_format.unwrap_or(self.log_format),
+            otlp: self.otlp.with_arguments(otlp),
             #[cfg(feature = "embedded")]
             server: self.server.with_args(server),
         })
@@ -353,6 +359,9 @@ pub struct Arguments {
     /// How many connections, and how fast.
     #[command(flatten, next_help_heading = "Limits (0: none)")]
     pub limits: LimitArguments,
+    /// Where traces go.
+    #[command(flatten, next_help_heading = "Traces")]
+    pub otlp: OtlpArguments,
     /// The embedded chat service's.
     #[cfg(feature = "embedded")]
     #[command(flatten, next_help_heading = "Chat service")]

@@ -21,6 +21,7 @@ use crate::metrics::{Refusal, closed};
 use crate::origin;
 use crate::resume::Arrival;
 use crate::socket::Socket;
+use crate::traces::Opening;
 use crate::tunnel::Tunnel;
 use crate::upstream::{Client, Link};
 use crate::websocket::{self, Reader};
@@ -77,6 +78,7 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
         client,
         admitted,
         asked.unwrap_or(Subprotocol::Plain),
+        request.extensions_mut().remove(),
     );
     shared.tunnels.spawn(life);
 
@@ -98,11 +100,14 @@ async fn connection(
     client: Client,
     place: Admitted,
     subprotocol: Subprotocol,
+    opening: Option<Opening>,
 ) {
     let Some((mut socket, early)) = upgraded(upgrade).await else { return };
     socket.take_place(place);
     let connection = shared.next_connection();
     shared.metrics.tunnel.opened();
+    shared.metrics.tunnel.trace(connection).opened(opening.as_ref(), subprotocol.name());
+    drop(opening);
     debug!(connection, peer = ?client.peer, subprotocol = subprotocol.name(), "connection opened");
     match subprotocol {
         Subprotocol::Plain => plain(shared, socket, early, client, connection).await,
@@ -123,7 +128,7 @@ async fn plain(
     let drain = Arc::clone(&shared.drain);
     let (throttle, idle) = {
         let limits = &shared.live.now().limits;
-        (Throttle::new(limits, client.peer), Idle::new(limits.idle_time()))
+        (Throttle::new(limits, client.peer), Idle::of(limits))
     };
     let upstream = connect(&shared, client, connection).await;
     drop(shared);
@@ -159,11 +164,12 @@ async fn resumable(
 
 /// A connection to the upstream for one client.
 async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Link, End> {
+    let trace = shared.metrics.tunnel.trace(connection);
     tokio::select! {
-        upstream = shared.upstream.connect(client) => upstream.map_err(|error| {
+        upstream = shared.upstream.connect(client, trace) => upstream.map_err(|error| {
             info!(connection, %error, "the upstream cannot be reached");
             End::UpstreamUnreachable
-        }),
+        }).inspect(|_| trace.connected()),
         end = shared.drain.end() => Err(end),
     }
 }
@@ -191,6 +197,12 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Vec<u8>)> {
 fn refuse(shared: &Shared, refusal: Refusal) -> Response {
     shared.metrics.refused(refusal);
     debug!(reason = refusal.label(), "tunnel refused");
+    let mut response = refused(refusal);
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+fn refused(refusal: Refusal) -> Response {
     match refusal {
         Refusal::NoHandshake => (
             StatusCode::UPGRADE_REQUIRED,

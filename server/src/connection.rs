@@ -23,13 +23,14 @@ use crate::answer::{Number, Outcome, Refused};
 use crate::backlog::catch_up;
 use crate::commands;
 use crate::core::{Call, Core};
+use crate::end::End;
 use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into};
 use crate::handlers::login::log_store_error;
 use crate::handlers::messages::{count_as_delivered, store_received};
 use crate::handlers::{presence, rooms};
 use crate::ids::SessionNumber;
 use crate::metrics::{ByCommand, ByReason};
-use crate::session::{Incoming, Member, Overdue, Phase, Session};
+use crate::session::{Incoming, Member, Phase, Session};
 use crate::store::Delivered;
 
 /// Bytes read at a time, on the stack.
@@ -100,40 +101,6 @@ struct Connection<'a, S> {
     eof: bool,
     /// The bytes that came are no packet; it ends once what came before them is answered.
     bad_bytes: Option<FrameError>,
-}
-
-/// Why a connection ends.
-#[derive(Debug)]
-enum End {
-    /// The session ends.
-    Session(Ending),
-    /// The client has closed its side.
-    Closed,
-    /// The stream broke.
-    Broken(io::Error),
-    /// The bytes are no packets.
-    Framing(FrameError),
-    /// A time limit.
-    Overdue(Overdue),
-}
-
-impl End {
-    const fn reason(&self) -> &'static str {
-        match self {
-            Self::Session(Ending::Kicked) => "kicked",
-            Self::Session(Ending::TakenOver) => "taken over",
-            Self::Session(Ending::Shutdown) => "shutdown",
-            Self::Session(Ending::Logout) => "logout",
-            Self::Session(Ending::NotReading) => "not reading",
-            Self::Closed => "closed",
-            Self::Broken(_) => "broken",
-            Self::Framing(_) => "framing",
-            Self::Overdue(Overdue::Silent) => "silent",
-            Self::Overdue(Overdue::FirstPacket) => "no first packet",
-            Self::Overdue(Overdue::Packet) => "packet not ended",
-            Self::Overdue(Overdue::Login) => "no log-in",
-        }
-    }
 }
 
 /// What came about while waiting.

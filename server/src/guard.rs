@@ -32,6 +32,8 @@ use crate::settings::{AddressKey, Limits};
 const REMEMBERED: Duration = Duration::from_secs(30 * 60);
 /// The longest pause that wrong answers from elsewhere can cause.
 const FROM_ELSEWHERE: Duration = Duration::from_secs(60);
+/// What registrations are counted in.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How many times more wrong answers are free for a whole address, or for an account from everywhere.
 const SHARED: u32 = 10;
 /// Entries from which on old ones are looked for, and how many there may be.
@@ -147,8 +149,7 @@ impl Guard {
         let Some(address) = AddressKey::of(peer) else { return Ok(()) };
         let mut state = self.lock();
         state.forget(now);
-        let full =
-            || Bucket::new(self.registrations, self.registrations.saturating_mul(1000) / 3600, now);
+        let full = || Bucket::new(self.registrations, self.registrations, HOUR, now);
         state.registrations.entry(address).or_insert_with(full).take(1, now)
     }
 
@@ -363,7 +364,28 @@ mod tests {
         let all = |peer, now| (0..100).filter(|_| guard.register(peer, now).is_ok()).count();
         assert_eq!(all(address("192.0.2.1"), now), 60);
         assert_eq!(all(address("192.0.2.2"), now), 60);
-        assert_eq!(all(address("192.0.2.1"), now + Duration::from_secs(600)), 9);
+        assert_eq!(all(address("192.0.2.1"), now + Duration::from_secs(600)), 10);
         assert_eq!(all(address("127.0.0.1"), now), 100);
+    }
+
+    #[test]
+    fn an_hour_gives_back_as_many_registrations_as_it_may_have() {
+        for registrations_per_hour in [1, 2, 3, 7, 20] {
+            let guard = Guard::new(&Limits { registrations_per_hour, ..Limits::default() });
+            let now = Instant::now();
+            let all = |now| (0..30).filter(|_| guard.register(address(HOME), now).is_ok()).count();
+            assert_eq!(all(now), registrations_per_hour as usize);
+            let wait = guard.register(address(HOME), now).unwrap_err();
+            let each = Duration::from_secs(3600) / registrations_per_hour;
+            assert_eq!(wait, each, "{registrations_per_hour} an hour");
+            assert!(guard.register(address(HOME), now + wait).is_ok());
+            assert_eq!(
+                all(now + wait + 2 * Duration::from_secs(3600)),
+                registrations_per_hour as usize
+            );
+        }
+        let nobody = Guard::new(&Limits { registrations_per_hour: 0, ..Limits::default() });
+        let later = Instant::now() + Duration::from_secs(100_000);
+        assert!(nobody.register(address(HOME), later).is_err());
     }
 }

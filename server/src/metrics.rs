@@ -7,6 +7,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::end::REASONS;
+
 /// The service's figures.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
@@ -61,6 +63,10 @@ impl Metrics {
 
     /// Adds the figures to a registry.
     pub(crate) fn register(&self, registry: &mut Registry) {
+        // told from the start, since an alert sees no increase in what was not there before
+        for reason in REASONS {
+            drop(self.ended.get_or_create(&ByReason { reason }));
+        }
         let registry = registry.sub_registry_with_prefix("mig33_server");
         registry.register("connections", "Connections at the moment", self.connections.clone());
         registry.register("sessions", "Logged-in sessions at the moment", self.sessions.clone());

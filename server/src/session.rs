@@ -115,13 +115,10 @@ pub(crate) enum Overdue {
 
 impl Session {
     pub(crate) fn new(limits: Arc<Limits>, now: Instant) -> Self {
-        let bucket =
-            Bucket::new(limits.request_burst, limits.requests_per_s.saturating_mul(1000), now);
-        let refused = Bucket::new(
-            limits.refused_requests,
-            limits.refused_requests.saturating_mul(1000) / 60,
-            now,
-        );
+        let second = Duration::from_secs(1);
+        let bucket = Bucket::new(limits.request_burst, limits.requests_per_s, second, now);
+        let refused =
+            Bucket::new(limits.refused_requests, limits.refused_requests, 60 * second, now);
         Self {
             phase: Phase::Open,
             decoder: Decoder::new(),
@@ -214,48 +211,42 @@ impl Session {
     }
 }
 
-/// How much may be done in a time: so much at once, and so much a second for long.
+/// How much may be done in a time: so much at once, and so much a time for long. It is kept as one point in time: when it
+/// will be full, so that slow ones lose nothing to rounding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
-    /// Thousandths.
-    level: u64,
-    full: u64,
-    per_second: u32,
-    filled_at: Instant,
+    /// How long one takes to come back.
+    each: Duration,
+    burst: u32,
+    full_at: Instant,
 }
 
+/// How long one takes to come back where none does.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 impl Bucket {
-    /// A full one: `burst` at once, then `per_second` thousandths a second.
-    pub(crate) fn new(burst: u32, per_second: u32, now: Instant) -> Self {
-        let full = u64::from(burst) * 1000;
-        Self { level: full, full, per_second, filled_at: now }
+    /// A full one: `burst` at once, then `count` in each `period`.
+    pub(crate) fn new(burst: u32, count: u32, period: Duration, now: Instant) -> Self {
+        let each = period.checked_div(count).unwrap_or(NEVER);
+        Self { each, burst, full_at: now }
     }
 
     /// Takes so much out, unless that would be more than there is; then, how long it takes until there is.
     pub(crate) fn take(&mut self, amount: u32, now: Instant) -> Result<(), Duration> {
-        let passed = now.saturating_duration_since(self.filled_at);
-        let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-        let filled = millis.saturating_mul(u64::from(self.per_second)) / 1000;
-        if filled > 0 {
-            self.filled_at = now;
-            self.level = self.level.saturating_add(filled).min(self.full);
-        }
-        let amount = u64::from(amount) * 1000;
-        match self.level.checked_sub(amount) {
-            Some(level) => {
-                self.level = level;
+        let full_at = self.full_at.max(now) + self.each.saturating_mul(amount);
+        let most = self.each.saturating_mul(self.burst);
+        match (full_at - now).checked_sub(most) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            Some(_) | None => {
+                self.full_at = full_at;
                 Ok(())
-            }
-            None => {
-                let missing = (amount - self.level).saturating_mul(1000);
-                Err(Duration::from_millis(missing.div_ceil(u64::from(self.per_second.max(1)))))
             }
         }
     }
 
     /// Whether it is full again.
-    pub(crate) fn is_full(mut self, now: Instant) -> bool {
-        self.take(0, now).is_ok() && self.level == self.full
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
     }
 }
 
@@ -368,8 +359,8 @@ mod tests {
             refused_requests: 2,
             ..Limits::default()
         });
-        session.bucket = Bucket::new(3, 1000, start);
-        session.refused = Bucket::new(2, 33, start);
+        session.bucket = Bucket::new(3, 1, seconds(1), start);
+        session.refused = Bucket::new(2, 2, seconds(60), start);
         for _ in 0..7 {
             session.handle_bytes(start, ping());
         }
@@ -387,7 +378,7 @@ mod tests {
     #[test]
     fn a_bucket_fills_again_to_its_brim() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(2, 500, start);
+        let mut bucket = Bucket::new(2, 1, seconds(2), start);
         assert_eq!((bucket.take(1, start), bucket.take(1, start)), (Ok(()), Ok(())));
         assert_eq!(bucket.take(1, start), Err(seconds(2)));
         assert_eq!(bucket.take(1, start + seconds(1)), Err(seconds(1)));

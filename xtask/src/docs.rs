@@ -29,7 +29,7 @@ pub(crate) fn command(workspace: &Workspace) -> Result<()> {
     progress.step("building mig33 and mig33-bridge", |step| {
         let mut cargo = process::cargo();
         cargo
-            .args(["build", "--package=mig33-cli", "--package=mig33-bridge"])
+            .args(["build", "--package=mig33-cli", "--package=mig33-bridge", "--all-features"])
             .current_dir(&workspace.root);
         process::run(step, &mut cargo, Show::OnFailure)
     })?;

@@ -20,7 +20,7 @@ use crate::{chaos, conformance, deny, e2e, instructions, page, tidy};
 /// (clippy and the documentation share their part), the page once, and the programs once as users get them, because
 /// those are what the browser tests try.
 pub(crate) fn test(workspace: &Workspace, quick: bool) -> Result<()> {
-    let mut report = Report::new(if quick { 8 } else { 17 });
+    let mut report = Report::new(if quick { 9 } else { 18 });
 
     report.step("tidy", |step, _| tidy::check(workspace, step));
     report.step("formatting", |step, _| cargo(workspace, step, &["fmt", "--all", "--check"]));
@@ -86,6 +86,7 @@ fn compiled(workspace: &Workspace, report: &mut Report) {
         let target = format!("--target={}", WASM_TARGET.name);
         cargo(workspace, step, &["clippy", "--package=mig33-web", &target, "--", "-Dwarnings"])
     });
+    report.step("features of the bridge", |step, tally| features(workspace, step, tally));
     report.step("codec without std", |step, _| {
         let target = format!("--target={}", WASM_TARGET.name);
         cargo(
@@ -103,6 +104,17 @@ fn compiled(workspace: &Workspace, report: &mut Report) {
         process::run(step, &mut doc, Show::OnFailure)?;
         cargo_test(workspace, step, tally, &["--doc"])
     });
+}
+
+/// What nobody builds by default: clippy, and the tests that are about it.
+fn features(workspace: &Workspace, step: &mut Step, tally: &mut Tally) -> Result<()> {
+    let bridge = ["--package=mig33-bridge", "--all-features"];
+    let clippy = [&["clippy"], &bridge[..], &["--all-targets", "--", "-Dwarnings"]].concat();
+    cargo(workspace, step, &clippy)?;
+    let mut command = process::cargo();
+    command.arg("test").args(bridge).args(["--lib", "--", "acme", "reference", "settings"]);
+    command.current_dir(&workspace.root);
+    process::run_lines(step, &mut command, Show::All, |line| tally.read(Runner::CargoTest, line))
 }
 
 fn tests(workspace: &Workspace, step: &mut Step, tally: &mut Tally) -> Result<()> {

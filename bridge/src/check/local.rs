@@ -10,9 +10,10 @@ use rustix::process::{Resource, getrlimit};
 use super::Report;
 use crate::address::Address;
 use crate::log;
-use crate::open_files;
+use crate::open_files::Needed;
 use crate::settings::Settings;
 use crate::tls;
+use crate::traces;
 use crate::upstream::UpstreamSetting;
 
 /// Puts what is found into the report.
@@ -26,6 +27,9 @@ pub(super) fn look(settings: &Settings, report: &mut Report) {
     if settings.upstream.needs_tls()
         && let Err(error) = tls::connector(settings.upstream_ca.as_deref())
     {
+        report.problems.push(error.to_string());
+    }
+    if let Err(error) = traces::check(&settings.otlp) {
         report.problems.push(error.to_string());
     }
     if settings.upstream == UpstreamSetting::Embedded {
@@ -124,12 +128,9 @@ fn together(settings: &Settings, report: &mut Report) {
 
 /// That there may be as many open files as the connections need. The program raises the limit to what it may.
 fn descriptors(settings: &Settings, report: &mut Report) {
-    let needed = open_files::needed(settings);
-    if let Some(most) = getrlimit(Resource::Nofile).maximum.filter(|most| *most < needed) {
-        report.doubts.push(format!(
-            "{most} open files are fewer than the {needed} that the limits on connections may need: raise \
-             LimitNOFILE= or `ulimit -Hn`, where the program runs"
-        ));
+    let may = getrlimit(Resource::Nofile).maximum;
+    if let Some(few) = may.and_then(|may| Needed::of(settings).against(may)) {
+        report.doubts.push(few.to_string());
     }
 }
 
@@ -210,6 +211,7 @@ mod tests {
         assert!(report(&settings).doubts.iter().any(|one| one.contains("LimitNOFILE=")));
         settings.limits.connections = 1;
         settings.limits.requests = 1;
+        settings.resume_detached = 1;
         assert_eq!(report(&settings).doubts, Vec::<String>::new());
     }
 

@@ -76,6 +76,8 @@ limits! {
         /// Seconds for a PROXY header, and as long again for the handshake of TLS; then the connection is closed
     header_s = 5, "limit-header-s", "MIG33_LIMIT_HEADER_S", "SECONDS":
         /// Seconds for the header of a request, and between two requests; then the connection is closed
+    first_packet_s = 30, "limit-first-packet-s", "MIG33_LIMIT_FIRST_PACKET_S", "SECONDS":
+        /// Seconds that a client may take to send its first packet in a tunnel or a new session; then it is closed with 1008
     idle_s = 0, "limit-idle-s", "MIG33_LIMIT_IDLE_S", "SECONDS":
         /// Seconds without a packet either way after which a tunnel is closed; pings do not count
 }
@@ -120,6 +122,12 @@ impl LimitSettings {
     #[must_use]
     pub const fn header_time(&self) -> Option<Duration> {
         seconds(self.header_s)
+    }
+
+    /// How long a tunnel may be without its client's first packet; none: for ever.
+    #[must_use]
+    pub const fn first_packet_time(&self) -> Option<Duration> {
+        seconds(self.first_packet_s)
     }
 
     /// How long a tunnel may be without a packet; none: for ever.

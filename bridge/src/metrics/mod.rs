@@ -1,8 +1,9 @@
 //! What the bridge counts, for Prometheus.
 
 mod commands;
+mod refusals;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -15,11 +16,17 @@ use tracing::info;
 
 pub(crate) use self::commands::Tally;
 use self::commands::{PacketCounters, PacketLabels};
-use crate::close::End;
-use crate::tls::Refreshed;
+pub use self::refusals::{Refusal, Unserved};
+use crate::close::{self, End};
+use crate::resume::NOT_RESUMED;
+use crate::tls::{Ends, Refreshed};
+use crate::traces::{Trace, Traces};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What became of a client that came back, where it goes on with its session.
+const RESUMED: &str = "resumed";
 
 /// The bridge's figures, and the registry that they and the chat service's are told from.
 #[derive(Debug)]
@@ -29,6 +36,7 @@ pub struct Metrics {
     pub tunnel: Arc<TunnelMetrics>,
     refusals: Family<RefusalLabels, Counter>,
     certificates: Family<ResultLabels, Counter>,
+    certificate_ends: Family<CertificateLabels, Gauge>,
 }
 
 impl Metrics {
@@ -36,7 +44,12 @@ impl Metrics {
     #[must_use]
     pub fn new(mut registry: Registry) -> Self {
         let tunnel = Arc::new(TunnelMetrics::default());
-        let refusals = Family::default();
+        let refusals = Family::<RefusalLabels, Counter>::default();
+        // all that can be is told from the start, since an alert sees no increase in what was not there before
+        let reasons = Refusal::ALL.map(Refusal::label).into_iter();
+        for reason in reasons.chain(Unserved::ALL.map(Unserved::label)) {
+            drop(refusals.get_or_create(&RefusalLabels { reason }));
+        }
         let own = registry.sub_registry_with_prefix("mig33_bridge");
         tunnel.register(own);
         own.register(
@@ -45,7 +58,6 @@ impl Metrics {
             refusals.clone(),
         );
         let certificates = Family::<ResultLabels, Counter>::default();
-        // told from the start, since an alert sees no increase in what was not there before
         for result in ["ok", "failed"] {
             drop(certificates.get_or_create(&ResultLabels { result }));
         }
@@ -54,7 +66,14 @@ impl Metrics {
             "Times that the certificate has changed, by whether the new one could be used",
             certificates.clone(),
         );
-        Self { registry, tunnel, refusals, certificates }
+        let certificate_ends = Family::<CertificateLabels, Gauge>::default();
+        own.register_with_unit(
+            "certificate_expiry_timestamp",
+            "When the certificate in use ends (own), and the first of those behind it (authority)",
+            Unit::Seconds,
+            certificate_ends.clone(),
+        );
+        Self { registry, tunnel, refusals, certificates, certificate_ends }
     }
 
     /// Counts a request that got no tunnel.
@@ -77,6 +96,17 @@ impl Metrics {
         self.certificates.get_or_create(&ResultLabels { result }).inc();
     }
 
+    /// Another certificate is in use.
+    pub(crate) fn certificate_in_use(&self, ends: Ends) {
+        for (certificate, end) in [("own", ends.own), ("authority", ends.authority)] {
+            let labels = CertificateLabels { certificate };
+            match end.and_then(|end| i64::try_from(end.as_secs()).ok()) {
+                Some(end) => drop(self.certificate_ends.get_or_create(&labels).set(end)),
+                None => drop(self.certificate_ends.remove(&labels)),
+            }
+        }
+    }
+
     /// All figures, in the text format of OpenMetrics.
     #[must_use]
     pub fn text(&self) -> String {
@@ -84,64 +114,6 @@ impl Metrics {
         // writing to a String does not fail
         let _ = text::encode(&mut text, &self.registry);
         text
-    }
-}
-
-/// Why a request for a tunnel got none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is no WebSocket handshake.
-    NoHandshake,
-    /// The page comes from elsewhere.
-    Origin,
-    /// The bridge is being stopped.
-    Draining,
-    /// There are as many tunnels as there may be.
-    Full,
-    /// There are as many from its address.
-    Address,
-    /// There are as many from its /64 of IPv6.
-    Network,
-    /// They come too fast from its address.
-    Arrivals,
-}
-
-impl Refusal {
-    /// Its name in metrics and logs.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::NoHandshake => "no_handshake",
-            Self::Origin => "origin",
-            Self::Draining => "draining",
-            Self::Full => "full",
-            Self::Address => "address",
-            Self::Network => "network",
-            Self::Arrivals => "arrivals",
-        }
-    }
-}
-
-/// Why a connection was closed before its first request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unserved {
-    /// There are as many that are no tunnel as there may be, in all or from its address.
-    Requests,
-    /// It comes from a proxy, and did not begin with the header that it has to begin with.
-    ProxyHeader,
-    /// The handshake of TLS failed, or took too long.
-    TlsHandshake,
-}
-
-impl Unserved {
-    /// Its name in metrics and logs.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::ProxyHeader => "proxy_header",
-            Self::TlsHandshake => "tls_handshake",
-        }
     }
 }
 
@@ -161,6 +133,8 @@ pub struct TunnelMetrics {
     resumes: Family<ResumeLabels, Counter>,
     replayed_bytes: Counter,
     detach_refusals: Counter,
+    /// Where connections are told of one by one, too.
+    traces: OnceLock<Arc<Traces>>,
 }
 
 /// The counters of one direction, held apart from their family so that counting needs no look-up.
@@ -183,20 +157,29 @@ impl Default for TunnelMetrics {
                 latency: latency.get_or_create_owned(&labels),
             }
         };
+        let closes = Family::<CloseLabels, Counter>::default();
+        for end in close::ALL {
+            drop(closes.get_or_create(&CloseLabels::of(end)));
+        }
+        let resumes = Family::<ResumeLabels, Counter>::default();
+        for outcome in [RESUMED].into_iter().chain(NOT_RESUMED) {
+            drop(resumes.get_or_create(&ResumeLabels { outcome }));
+        }
         Self {
             open: Gauge::default(),
             opened: Counter::default(),
             connect_failures: Counter::default(),
-            closes: Family::default(),
+            closes,
             to_upstream: direction("to_upstream"),
             to_client: direction("to_client"),
             bytes: bytes.clone(),
             packets: packets.clone(),
             latency: latency.clone(),
             sessions_detached: Gauge::default(),
-            resumes: Family::default(),
+            resumes,
             replayed_bytes: Counter::default(),
             detach_refusals: Counter::default(),
+            traces: OnceLock::new(),
         }
     }
 }
@@ -249,6 +232,22 @@ impl TunnelMetrics {
         );
     }
 
+    /// Connections are traced from now on.
+    pub(crate) fn trace_to(&self, traces: Arc<Traces>) {
+        // there is one bridge, which does it once
+        let _ = self.traces.set(traces);
+    }
+
+    /// Where connections are traced.
+    pub(crate) fn traces(&self) -> Option<&Arc<Traces>> {
+        self.traces.get()
+    }
+
+    /// What is told of one connection.
+    pub(crate) fn trace(&self, connection: u64) -> Trace<'_> {
+        Trace::new(self.traces.get().map(Arc::as_ref), connection)
+    }
+
     /// A tunnel was opened.
     pub(crate) fn opened(&self) {
         self.opened.inc();
@@ -258,8 +257,7 @@ impl TunnelMetrics {
     /// A tunnel is no more.
     pub(crate) fn closed(&self, end: End) {
         self.open.dec();
-        let labels = CloseLabels { end: end.label(), code: end.code().unwrap_or(0) };
-        self.closes.get_or_create(&labels).inc();
+        self.closes.get_or_create(&CloseLabels::of(end)).inc();
         if end == End::UpstreamUnreachable {
             self.connect_failures.inc();
         }
@@ -282,7 +280,7 @@ impl TunnelMetrics {
 
     /// A client goes on with its session, and was sent so many bytes again.
     pub(crate) fn resumed(&self, replayed: usize) {
-        self.resumes.get_or_create(&ResumeLabels { outcome: "resumed" }).inc();
+        self.resumes.get_or_create(&ResumeLabels { outcome: RESUMED }).inc();
         self.replayed_bytes.inc_by(replayed as u64);
     }
 
@@ -312,9 +310,10 @@ impl TunnelMetrics {
     }
 }
 
-/// Counts and logs the end of a connection.
+/// Counts, logs and traces the end of a connection.
 pub(crate) fn closed(metrics: &TunnelMetrics, connection: u64, end: End) {
     metrics.closed(end);
+    metrics.trace(connection).ended(end);
     info!(
         connection,
         end = end.label(),
@@ -339,6 +338,17 @@ fn latency_histogram() -> Histogram {
 struct CloseLabels {
     end: &'static str,
     code: u16,
+}
+
+impl CloseLabels {
+    fn of(end: End) -> Self {
+        Self { end: end.label(), code: end.code().unwrap_or(0) }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabels {
+    certificate: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -366,6 +376,21 @@ mod tests {
     use mig33_codec::{Command, Header};
 
     use super::*;
+
+    #[test]
+    fn what_may_be_counted_is_told_from_the_start() {
+        let text = Metrics::new(Registry::default()).text();
+        let count = |name: &str| {
+            let zero = |line: &&str| line.starts_with(&format!("{name}{{")) && line.ends_with(" 0");
+            text.lines().filter(zero).count()
+        };
+        assert_eq!(count("mig33_bridge_closes_total"), close::ALL.len());
+        assert_eq!(count("mig33_bridge_refusals_total"), 10);
+        assert_eq!(count("mig33_bridge_resumes_total"), 3);
+        assert_eq!(count("mig33_bridge_certificate_reads_total"), 2);
+        assert_eq!(count("mig33_bridge_packets_total"), 0, "there are too many commands");
+        assert!(!text.contains("mig33_bridge_certificate_expiry_timestamp_seconds{"));
+    }
 
     #[test]
     fn what_is_counted_is_told() {

@@ -45,6 +45,9 @@ pub(super) enum Reason {
     Offset,
 }
 
+/// The names of why a client cannot go on with its session.
+pub(crate) const NOT_RESUMED: [&str; 2] = [Reason::Unknown.label(), Reason::Offset.label()];
+
 impl Reason {
     /// Its name in metrics and logs, which is that on the wire.
     pub(super) const fn label(self) -> &'static str {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
+pub(crate) use self::control::NOT_RESUMED;
 use self::control::{First, Reason};
 use self::opening::first_message;
 use self::registry::Refused;
@@ -78,6 +79,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
                 let Refused { arrival, instead } = refused;
                 if let Ok(reason) = instead {
                     self.metrics().not_resumed(reason.label());
+                    self.metrics().trace(arrival.connection).not_resumed(reason.label());
                 }
                 Some((arrival, instead))
             }

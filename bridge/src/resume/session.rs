@@ -88,7 +88,7 @@ where
         let (limits, client) = (registry.limits(), registry.client_limits());
         Self {
             throttle: Throttle::new(&client, arrival.peer),
-            idle: Idle::new(client.idle_time()),
+            idle: Idle::of(&client),
             client: Some(Connected::new(arrival, &answer, now)),
             server,
             to_server: ToServer::new(limits.framing, now),
@@ -158,9 +158,11 @@ where
         }
         self.metrics.resumed(replayed);
         let connection = client.connection;
+        self.metrics.trace(connection).resumed(replayed);
         debug!(connection, replayed, "a session goes on");
         self.client = Some(client);
         self.detached = None;
+        self.idle.renew();
         Ok(())
     }
 
@@ -250,7 +252,7 @@ where
         }
         if !packets.is_empty() {
             self.throttle.pay(packets.len(), count);
-            self.idle.moved();
+            self.idle.heard();
             self.to_server.write(packets, &mut self.server, cx);
             let length = packets.len();
             self.count_to_server(length);
@@ -435,8 +437,8 @@ where
     }
 
     fn time_passed(&mut self, now: Instant) -> Result<(), End> {
-        if self.client.is_some() && self.idle.is_over(now) {
-            return Err(End::Idle);
+        if let Some(end) = self.idle.over(now).filter(|_| self.client.is_some()) {
+            return Err(end);
         }
         if let Some(client) = &mut self.client
             && client.beat_at <= now

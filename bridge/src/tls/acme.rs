@@ -17,11 +17,13 @@ use rustls_acme::{AccountCache, AcmeConfig, AcmeState, CertCache, EventOk};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::server::ResolvesServerCert;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{Refreshed, TlsError, upstream};
+use super::{Ends, Refreshed, TlsError, upstream};
 use crate::bridge::Shared;
 
 /// How ACME calls the protocol that its authority connects with (RFC 8737 section 6.2).
@@ -95,6 +97,8 @@ impl AcmeSettings {
 /// What gets the certificate and renews it, as long as it is [kept up](Acme::keep_up).
 pub(super) struct Acme {
     state: AcmeState<io::Error, io::Error>,
+    /// Where it keeps the certificate.
+    certificate: PathBuf,
 }
 
 impl Acme {
@@ -102,11 +106,13 @@ impl Acme {
     /// Nobody vouches for the authority.
     pub(super) fn new(settings: &AcmeSettings) -> Result<Self, TlsError> {
         let client: Arc<ClientConfig> = upstream::client_config(settings.ca.as_deref())?;
+        let folder = Folder::new(&settings.folder);
+        let certificate = folder.file("certificate", &settings.domains, &settings.directory);
         let config = AcmeConfig::new_with_client_config(&settings.domains, client)
             .contact(&settings.contact)
             .directory(&settings.directory)
-            .cache_compose(Folder::new(&settings.folder), Folder::new(&settings.folder));
-        Ok(Self { state: config.state() })
+            .cache_compose(Folder::new(&settings.folder), folder);
+        Ok(Self { state: config.state(), certificate })
     }
 
     /// What shows the certificate to clients, and to the authority that we are there.
@@ -126,8 +132,13 @@ impl Acme {
                 Some(Ok(event @ (EventOk::DeployedCachedCert | EventOk::DeployedNewCert))) => {
                     info!(?event, "there is a certificate");
                     shared.metrics.certificate_read(Refreshed::New);
+                    // a new one is kept a moment later
+                    if matches!(event, EventOk::DeployedCachedCert) {
+                        tell_end(&self.certificate, &shared).await;
+                    }
                 }
-                Some(Ok(EventOk::CertCacheStore | EventOk::AccountCacheStore)) => {}
+                Some(Ok(EventOk::CertCacheStore)) => tell_end(&self.certificate, &shared).await,
+                Some(Ok(EventOk::AccountCacheStore)) => {}
                 Some(Err(error)) => {
                     error!(%error, "no certificate was got by ACME");
                     shared.metrics.certificate_read(Refreshed::Bad);
@@ -136,6 +147,19 @@ impl Acme {
             }
         }
     }
+}
+
+/// Says when the certificate ends, which is in use and in this file.
+async fn tell_end(certificate: &Path, shared: &Shared) {
+    // what cannot be read is said where it is kept or got
+    if let Ok(Some(kept)) = Folder::load(certificate.to_owned()).await {
+        shared.metrics.certificate_in_use(ends_in(&kept));
+    }
+}
+
+/// When the certificate in a file (PEM) ends; its key is there too.
+fn ends_in(file: &[u8]) -> Ends {
+    Ends::of(&CertificateDer::pem_slice_iter(file).map_while(Result::ok).collect::<Vec<_>>())
 }
 
 /// Files for what must not be lost, and not be read by others.
@@ -230,6 +254,17 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn the_end_of_what_is_kept_is_read_behind_its_key() {
+        let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+        let file = made.signing_key.serialize_pem() + &made.cert.pem() + &made.cert.pem();
+        // the end that rcgen gives: 1 January 4096
+        let ends = ends_in(file.as_bytes());
+        assert_eq!(ends.own.unwrap().as_secs(), 67_090_118_400);
+        assert_eq!(ends.authority, ends.own);
+        assert_eq!(ends_in(b"nothing"), Ends::default());
+    }
 
     #[tokio::test]
     async fn what_is_kept_is_its_owners_only_and_for_its_names_only() {

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::expiry::Ends;
 use super::{TlsError, provider};
 use crate::bridge::Shared;
 
@@ -86,6 +87,11 @@ impl Certificate {
             }
         }
     }
+
+    /// When the one that new connections get ends.
+    fn ends(&self) -> Ends {
+        Ends::of(&self.current.read().unwrap_or_else(PoisonError::into_inner).cert)
+    }
 }
 
 impl ResolvesServerCert for Certificate {
@@ -100,6 +106,7 @@ pub(crate) async fn watch(
     shared: Arc<Shared>,
     stop: CancellationToken,
 ) {
+    shared.metrics.certificate_in_use(certificate.ends());
     let mut period = interval(PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -107,10 +114,13 @@ pub(crate) async fn watch(
             _ = period.tick() => {}
             () = stop.cancelled() => return,
         }
-        let certificate = Arc::clone(&certificate);
+        let looked_at = Arc::clone(&certificate);
         // a panic there has been told already
-        if let Ok(refreshed) = tokio::task::spawn_blocking(move || certificate.refresh()).await {
+        if let Ok(refreshed) = tokio::task::spawn_blocking(move || looked_at.refresh()).await {
             shared.metrics.certificate_read(refreshed);
+            if refreshed == Refreshed::New {
+                shared.metrics.certificate_in_use(certificate.ends());
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 #[cfg(feature = "acme")]
 mod acme;
 mod certificate;
+mod expiry;
 mod offer;
 mod upstream;
 
@@ -18,6 +19,7 @@ use tokio_rustls::rustls::pki_types::pem;
 #[cfg(feature = "acme")]
 pub use self::acme::{AcmeArguments, AcmeSettings};
 pub(crate) use self::certificate::Refreshed;
+pub(crate) use self::expiry::Ends;
 pub(crate) use self::offer::Offer;
 pub(crate) use self::upstream::{connector, server_name};
 

@@ -163,7 +163,7 @@ where
         if !packets.is_empty() && !self.upstream_deaf {
             self.metrics.count_from_client(packets.len(), tally);
             self.throttle.pay(packets.len(), taken.unwrap_or_default());
-            self.idle.moved();
+            self.idle.heard();
             if self.to_upstream.write_or_keep(packets, &mut self.upstream, cx).is_err() {
                 self.upstream_takes_no_more();
             }
@@ -244,8 +244,8 @@ where
 
     /// Pings the client when a period is over.
     fn time_passed(&mut self, now: Instant) -> Result<(), End> {
-        if self.idle.is_over(now) {
-            return Err(End::Idle);
+        if let Some(end) = self.idle.over(now) {
+            return Err(end);
         }
         if self.beat_at <= now {
             self.beat_at = now + PERIOD;

@@ -22,6 +22,7 @@ pub use self::servers::Servers;
 pub use self::setting::{BadUpstream, ServerAddress, UpstreamSetting};
 use crate::pipe::PipeEnd;
 use crate::tls::{self, TlsError};
+use crate::traces::Trace;
 
 /// Bytes that may be on the way to the embedded service, and back.
 #[cfg(feature = "embedded")]
@@ -82,11 +83,14 @@ impl Upstream {
     ///
     /// # Errors
     /// Nobody answers, or the time is over.
-    pub async fn connect(&self, client: Client) -> io::Result<Link> {
+    pub(crate) async fn connect(&self, client: Client, trace: Trace<'_>) -> io::Result<Link> {
         match self {
-            Self::Servers(servers) => servers.connect(client.peer).await,
+            Self::Servers(servers) => servers.connect(client.peer, trace).await,
             #[cfg(feature = "embedded")]
-            Self::Embedded(upstream) => Ok(Link::Pipe(upstream.connect(client))),
+            Self::Embedded(upstream) => {
+                trace.embedded();
+                Ok(Link::Pipe(upstream.connect(client)))
+            }
         }
     }
 

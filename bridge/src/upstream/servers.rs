@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use super::Link;
 use super::server::Dialer;
 use super::setting::ServerAddress;
+use crate::traces::Trace;
 
 /// How often each of several servers is asked.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -44,11 +45,16 @@ struct Server {
 
 impl Servers {
     pub(super) fn new(dialer: Dialer, addresses: Vec<ServerAddress>) -> Self {
+        let failures = Family::<ServerLabels, Counter<u64, AtomicU64>>::default();
+        for address in &addresses {
+            // told from the start, since an alert sees no increase in what was not there before
+            drop(failures.get_or_create(&ServerLabels::of(address)));
+        }
         let servers = addresses
             .into_iter()
             .map(|address| Server { address, last: Mutex::new(None) })
             .collect();
-        Self { dialer, servers, failures: Family::default(), up: Family::default() }
+        Self { dialer, servers, failures, up: Family::default() }
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -69,12 +75,19 @@ impl Servers {
     ///
     /// # Errors
     /// None does; the error is the last one's.
-    pub(super) async fn connect(&self, client: Option<IpAddr>) -> io::Result<Link> {
+    pub(super) async fn connect(
+        &self,
+        client: Option<IpAddr>,
+        trace: Trace<'_>,
+    ) -> io::Result<Link> {
         let (away, there): (Vec<_>, Vec<_>) =
             self.servers.iter().partition(|server| server.is_away());
         let mut failed = io::Error::from(io::ErrorKind::NotConnected);
         for server in there.into_iter().chain(away) {
-            match self.dial(server, client).await {
+            let began = trace.dialing();
+            let link = self.dial(server, client).await;
+            trace.dialed(&server.address, began, link.as_ref().err());
+            match link {
                 Ok(link) => return Ok(link),
                 Err(error) => failed = error,
             }
@@ -127,7 +140,7 @@ impl Servers {
     /// A connection to this server. What comes of it is noted.
     async fn dial(&self, server: &Server, client: Option<IpAddr>) -> io::Result<Link> {
         let link = self.dialer.connect(&server.address, client).await;
-        let labels = ServerLabels { server: server.address.to_string() };
+        let labels = ServerLabels::of(&server.address);
         let before = server.note(link.is_ok());
         self.up.get_or_create(&labels).set(i64::from(link.is_ok()));
         match &link {
@@ -168,4 +181,10 @@ impl Server {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServerLabels {
     server: String,
+}
+
+impl ServerLabels {
+    fn of(address: &ServerAddress) -> Self {
+        Self { server: address.to_string() }
+    }
 }

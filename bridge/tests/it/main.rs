@@ -17,5 +17,7 @@ mod resume;
 mod service;
 mod support;
 mod tls;
+#[cfg(feature = "embedded")]
+mod traces;
 mod tunnel;
 mod upstreams;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::close::End;
-use mig33_bridge::limits::{Idle, Pace, Rate, Throttle};
+use mig33_bridge::limits::{Idle, LimitSettings, Pace, Rate, Throttle};
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::tunnel::Tunnel;
 use proptest::prelude::*;
@@ -251,6 +251,45 @@ async fn a_tunnel_in_which_nothing_moves_is_closed_with_1001_where_that_is_set()
     assert_eq!(begin.elapsed().as_secs(), 80);
     drop(upstream);
     assert_eq!(tunnel.await.unwrap(), End::Idle);
+}
+
+/// A client of a tunnel whose limits are the default ones.
+async fn limited_ends() -> Ends {
+    let (client, near) = duplex(STREAM);
+    let (upstream, far) = duplex(STREAM);
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()))
+        .limited(Throttle::default(), Idle::of(&LimitSettings::default()));
+    let tunnel = tokio::spawn(tunnel.run(pending()));
+    let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    Ends { client, upstream, tunnel }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_no_packet_is_closed_with_1008_whatever_the_server_sends() {
+    let mut ends = limited_ends().await;
+    let begin = Instant::now();
+    ends.upstream.write_all(&packet(1)).await.unwrap();
+    assert_eq!(receive(&mut ends.client).await, packet(1));
+    pass(10).await;
+    ends.upstream.write_all(&packet(1)).await.unwrap();
+    // its answer to our ping, 25 s after the beginning, is no packet
+    let (_, close) = closed(&mut ends.client).await;
+    assert_eq!(close, Some((1008, "The first packet did not come in time.".to_owned())));
+    assert_eq!(begin.elapsed(), Duration::from_secs(30));
+    drop(ends.upstream);
+    assert_eq!(ends.tunnel.await.unwrap(), End::NoPacket);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_sent_one_may_be_silent_for_ever() {
+    let mut ends = limited_ends().await;
+    pass(24).await;
+    send(&mut ends.client, &packet(1)).await;
+    ends.upstream.read_exact(&mut [0; 10]).await.unwrap();
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(600) {
+        assert!(matches!(ends.client.next().await, Some(Ok(Message::Ping(_)))));
+    }
 }
 
 proptest! {

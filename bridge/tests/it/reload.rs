@@ -2,7 +2,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{ChildStderr, Command};
+use std::process::ChildStderr;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::client_async;
@@ -30,8 +30,7 @@ impl Reloading {
 
     /// Has the settings read again; the log's line about it.
     fn reload(&mut self) -> String {
-        let pid = self.running.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        self.running.hang_up();
         loop {
             let mut line = String::new();
             assert!(self.log.read_line(&mut line).unwrap() > 0, "the program has ended");

@@ -1,5 +1,6 @@
 //! The program as a service: what it tells systemd, and the sockets that it takes over.
 use std::cell::Cell;
+use std::fs;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
@@ -120,6 +121,33 @@ fn systemd_is_told_of_the_start_the_life_and_the_end() {
     // twice ten seconds for connections, and what the service needs
     assert!(has_line(&stopping, "EXTEND_TIMEOUT_USEC=35000000"), "{stopping}");
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn systemd_is_told_of_a_reload_and_its_end_also_where_the_settings_are_wrong() {
+    let data = tempfile::tempdir().unwrap();
+    let config = data.path().join("bridge.toml");
+    let mut command = service(data.path());
+    command.arg("--config").arg(&config);
+    fs::write(&config, "").unwrap();
+    let systemd = Notifications::expected_of(&mut command);
+    let mut running = Running::of(&mut command);
+    running.address("page");
+    assert!(has_line(&systemd.next_state(), "READY=1"));
+    for settings in ["drain_timeout = 3\n", "drain_timeout = \"soon\"\n"] {
+        fs::write(&config, settings).unwrap();
+        running.hang_up();
+        let reloading = systemd.next_state();
+        assert!(has_line(&reloading, "RELOADING=1"), "{reloading}");
+        // without the time, systemd takes a service that reloads with Type=notify-reload for stuck
+        let time = reloading.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
+        assert!(time.is_some_and(|time| time.parse::<u64>().is_ok()), "{reloading}");
+        assert!(has_line(&systemd.next_state(), "READY=1"));
+    }
+    running.terminate();
+    let stopping = systemd.next_state();
+    // twice three seconds: the bad settings have changed nothing
+    assert!(has_line(&stopping, "EXTEND_TIMEOUT_USEC=21000000"), "{stopping}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::tunnel::Tunnel;
 use mig33_bridge::{Bridge, Settings};
-use rcgen::generate_simple_self_signed;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,24 +32,31 @@ use crate::support::{
 const LONG: Duration = Duration::from_secs(30);
 
 /// A certificate for this machine that vouches for itself, and its key.
-struct Pair {
+pub(crate) struct Pair {
     folder: TempDir,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = Self { folder: tempfile::tempdir().unwrap() };
         pair.renew();
         pair
     }
 
     fn renew(&self) {
-        let made = generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        fs::write(self.cert(), made.cert.pem()).unwrap();
-        fs::write(self.key(), made.signing_key.serialize_pem()).unwrap();
+        self.renew_until(4096);
     }
 
-    fn cert(&self) -> PathBuf {
+    /// Another one, that ends where this year begins.
+    fn renew_until(&self, year: i32) {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        fs::write(self.cert(), params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(self.key(), key.serialize_pem()).unwrap();
+    }
+
+    pub(crate) fn cert(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
 
@@ -62,7 +69,7 @@ impl Pair {
     }
 
     /// What believes this certificate and no other.
-    fn connector(&self, protocols: &[&str]) -> TlsConnector {
+    pub(crate) fn connector(&self, protocols: &[&str]) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.der()).unwrap();
         let mut config = ClientConfig::builder_with_provider(provider())
@@ -74,7 +81,7 @@ impl Pair {
         TlsConnector::from(Arc::new(config))
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let key = PrivateKeyDer::from_pem_file(self.key()).unwrap();
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -90,7 +97,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-async fn connect(
+pub(crate) async fn connect(
     connector: &TlsConnector,
     address: SocketAddr,
 ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -98,7 +105,7 @@ async fn connect(
     connector.connect(ServerName::IpAddress(address.ip().into()), stream).await
 }
 
-fn secure(pair: &Pair, upstream: SocketAddr) -> Settings {
+pub(crate) fn secure(pair: &Pair, upstream: SocketAddr) -> Settings {
     let mut settings = settings(upstream);
     settings.tls_cert = Some(pair.cert());
     settings.tls_key = Some(pair.key());
@@ -132,8 +139,11 @@ async fn the_page_says_to_come_by_tls_only_and_speaks_http_1_1_only() {
     // what is no TLS gets no answer that could be taken for one
     let plain = get_or_nothing(page).await;
     assert!(!plain.starts_with(b"HTTP"), "{plain:?}");
-    let metrics = get(bridge.addresses().admin, "/metrics").await;
-    assert!(metrics.contains("refusals_total{reason=\"tls_handshake\"} 2"), "{metrics}");
+    // a client is told before the two are counted
+    let both = "refusals_total{reason=\"tls_handshake\"} 2";
+    let counted =
+        async { while !get(bridge.addresses().admin, "/metrics").await.contains(both) {} };
+    timeout(LONG, counted).await.expect("both are counted");
 }
 
 async fn get_or_nothing(address: SocketAddr) -> Vec<u8> {
@@ -233,7 +243,11 @@ async fn a_new_certificate_is_used_and_no_tunnel_is_lost() {
     let bridge = bridge_with(secure(&pair, address)).await;
     let (mut before, mut upstream) = tunnel(&bridge, &pair, &listener).await;
     let old = pair.connector(&[]);
-    pair.renew();
+    let figures = async || get(bridge.addresses().admin, "/metrics").await;
+    let end = "mig33_bridge_certificate_expiry_timestamp_seconds{certificate=\"own\"}";
+    let before_that = figures().await;
+    assert!(before_that.contains(&format!("{end} 67090118400\n")), "{before_that}");
+    pair.renew_until(2051);
     let new = pair.connector(&[]);
     let page = bridge.addresses().page;
     // time that is waited for is over at once, and the files are looked at
@@ -245,7 +259,11 @@ async fn a_new_certificate_is_used_and_no_tunnel_is_lost() {
     assert!(connect(&old, page).await.is_err());
     send(&mut before, &packet(3)).await;
     upstream.read_exact(&mut [0; 12]).await.unwrap();
-    let metrics = get(bridge.addresses().admin, "/metrics").await;
+    let renewed = format!("{end} 2556144000\n");
+    // told a moment after it is used
+    let told = async { while !figures().await.contains(&renewed) {} };
+    timeout(LONG, told).await.expect("the new end is told");
+    let metrics = figures().await;
     assert!(metrics.contains("mig33_bridge_certificate_reads_total{result=\"ok\"} 1"), "{metrics}");
 }
 

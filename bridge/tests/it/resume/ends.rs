@@ -1,6 +1,7 @@
 //! Which ends of a connection end its session, and which leave it waiting.
 use std::time::Duration;
 
+use mig33_bridge::limits::LimitSettings;
 use mig33_bridge::resume::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
@@ -39,6 +40,37 @@ async fn a_close_with_1000_or_1001_ends_the_session_and_any_other_leaves_it_wait
     client = Client { socket: Client::on(sessions.connection()).await.socket, ..client };
     assert!(!has_ended(&mut server).await);
     assert_eq!(client.resume(sessions.connection()).await.unwrap()["resumed"], true);
+}
+
+/// Sessions whose clients have so long for their first packet, and between two.
+fn with_times(first_packet_s: u32, idle_s: u32) -> Sessions {
+    let client = LimitSettings { first_packet_s, idle_s, ..limits().client };
+    Sessions::with(Limits { client, ..limits() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_client_sends_nothing_is_closed_with_1008() {
+    let mut sessions = with_times(30, 0);
+    let (mut client, mut server) = sessions.begin().await;
+    let begin = Instant::now();
+    assert_eq!(client.ended().await, Some(1008));
+    assert_eq!(begin.elapsed(), Duration::from_secs(30));
+    assert!(has_ended(&mut server).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_back_has_all_its_time_again() {
+    for (first_packet_s, idle_s, code) in [(30, 0, 1008), (0, 30, 1001)] {
+        let mut sessions = with_times(first_packet_s, idle_s);
+        let (mut client, mut server) = sessions.begin().await;
+        client.close(4000).await;
+        assert!(!has_ended(&mut server).await);
+        tokio::time::advance(Duration::from_secs(100)).await;
+        client.resume(sessions.connection()).await.unwrap();
+        let begin = Instant::now();
+        assert_eq!(client.ended().await, Some(code));
+        assert_eq!(begin.elapsed(), Duration::from_secs(30));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,6 +37,7 @@ pub(crate) fn limits() -> Limits {
         client: LimitSettings {
             client_bytes_per_s: 0,
             client_packets_per_s: 0,
+            first_packet_s: 0,
             ..LimitSettings::default()
         },
         framing: Framing::Checked,
