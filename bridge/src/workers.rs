@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::tick::tick;
+
 /// So many connections more than another one the worker that accepts may have.
 const SLACK: usize = 1;
 
@@ -51,7 +53,7 @@ impl Workers {
                 let stop = stop.clone();
                 thread::Builder::new()
                     .name(format!("tunnels-{number}"))
-                    .spawn(move || runtime.block_on(stop.cancelled()))?;
+                    .spawn(move || runtime.block_on(tick(stop)))?;
                 Ok(Worker { runtime: handle, load: Arc::default() })
             })
             .collect();
