@@ -113,3 +113,69 @@ impl Drop for Seat {
         self.load.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn start(count: usize) -> (Workers, DropGuard) {
+        Workers::start(NonZeroUsize::new(count).unwrap()).unwrap()
+    }
+
+    async fn pair(listener: &TcpListener) -> (TcpStream, TcpStream) {
+        let near = TcpStream::connect(listener.local_addr().unwrap());
+        let (near, far) = tokio::join!(near, listener.accept());
+        (near.unwrap(), far.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn connections_are_spread_and_each_is_served_where_it_is() {
+        let (workers, _threads) = start(3);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut seats = Vec::new();
+        for _ in 0..30 {
+            let (mut client, stream) = pair(&listener).await;
+            let (mut stream, seat, runtime) = workers.seat(stream).unwrap();
+            let served = runtime.spawn(async move {
+                let byte = stream.read_u8().await.unwrap();
+                stream.write_u8(byte + 1).await.unwrap();
+                thread::current().name().unwrap().to_owned()
+            });
+            client.write_u8(7).await.unwrap();
+            assert_eq!(client.read_u8().await.unwrap(), 8);
+            assert!(served.await.unwrap().starts_with("tunnels-"));
+            seats.push(seat);
+        }
+        let loads: Vec<_> = workers.workers.iter().map(Worker::load).collect();
+        assert_eq!(loads.iter().sum::<usize>(), 30);
+        assert!(loads.iter().all(|load| (9..=11).contains(load)), "{loads:?}");
+        drop(seats);
+        assert!(workers.workers.iter().all(|worker| worker.load() == 0));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_alone_does_not_change_threads() {
+        let (workers, _threads) = start(2);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for _ in 0..5 {
+            let (_client, stream) = pair(&listener).await;
+            let (_stream, _seat, runtime) = workers.seat(stream).unwrap();
+            assert_eq!(runtime.id(), workers.first().runtime.id());
+        }
+    }
+
+    #[tokio::test]
+    async fn tasks_end_with_the_threads() {
+        let (workers, threads) = start(1);
+        let (sender, receiver) = oneshot::channel::<()>();
+        workers.first().runtime.spawn(async move {
+            let _sender = sender;
+            std::future::pending::<()>().await;
+        });
+        drop(threads);
+        assert!(receiver.await.is_err(), "the task was dropped");
+    }
+}
