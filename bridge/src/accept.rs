@@ -69,9 +69,10 @@ pub(crate) struct Door {
     pub(crate) shared: Arc<Shared>,
     /// Who serves its connections; none: whoever accepts them.
     pub(crate) workers: Option<Workers>,
-    /// Nobody is accepted here any more; who comes is for the program that has the listener next.
+    /// Nobody is accepted here any more, and requests under way are the last of their connection; who comes is for the
+    /// program that has the listener next.
     pub(crate) leave: CancellationToken,
-    /// Nobody is accepted any more, and requests under way are the last of their connection.
+    /// As `leave`, and requests under way have little time.
     pub(crate) stop: CancellationToken,
     pub(crate) connections: TaskTracker,
 }
@@ -198,17 +199,22 @@ async fn serve(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = door.stop.cancelled() => {
+        () = door.leave.cancelled() => {
             // hyper would close a new connection unanswered
             if !asked.load(Ordering::Relaxed)
                 && timeout(FIRST_REQUEST_TIME, connection.as_mut()).await.is_ok()
             {
                 return;
             }
+            // a proxy that keeps it for its next request is to come anew, which the next program answers
             connection.as_mut().graceful_shutdown();
-            match timeout(LAST_ANSWER_TIME, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return,
+            let too_late = async {
+                door.stop.cancelled().await;
+                sleep(LAST_ANSWER_TIME).await;
+            };
+            tokio::select! {
+                ended = connection => ended,
+                () = too_late => return,
             }
         }
     };

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mig33_codec::Encode;
 use tempfile::TempDir;
@@ -280,4 +280,26 @@ async fn an_upgrade_under_load_refuses_nobody() {
     // each client is in one connection at a time, and the program ended once
     assert!(on_page.sent_away.get() <= 6, "{} of the page", on_page.sent_away.get());
     assert!(on_tcp.sent_away.get() <= 4, "{} on TCP", on_tcp.sent_away.get());
+}
+
+#[tokio::test]
+async fn a_proxys_connection_that_is_kept_is_let_go_at_once_for_the_next_program() {
+    let data = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut old = Running::of(&mut inheriting(data.path(), "page", &listener, None));
+    old.address("page");
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    kept.write_all(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 4096];
+    assert!(kept.read(&mut answer).await.unwrap() > 0);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (_tunnel, _) = client_async(format!("ws://{address}/ws"), stream).await.unwrap();
+    let begin = Instant::now();
+    old.terminate();
+    // a request on it would get a 503, where a new connection waits for the next program
+    assert_eq!(kept.read(&mut answer).await.unwrap(), 0);
+    let took = begin.elapsed();
+    assert!(old.child.try_wait().unwrap().is_none(), "the tunnel's client has not closed yet");
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
