@@ -299,6 +299,7 @@ impl Bridge {
         let admin_door =
             door(admin::router(&shared), Proxies::default(), None, None, admin_inherited);
         connections.spawn_on(accept(page_listener, page_door), &accepting);
+        info!(version = env!("CARGO_PKG_VERSION"), page = %page_address, "started");
         connections.spawn(accept(admin_listener, admin_door));
         Ok(Self {
             addresses: Addresses {

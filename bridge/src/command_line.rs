@@ -11,8 +11,15 @@ use crate::settings::Arguments;
 pub enum Order {
     /// To serve.
     Serve(Box<Arguments>),
-    /// To say what it would serve with, and what is wrong with that; and where each argument comes from.
-    CheckConfig(Box<Arguments>, ArgMatches),
+    /// To say what it would serve with, and what is wrong with that.
+    CheckConfig {
+        /// What it would serve with.
+        arguments: Box<Arguments>,
+        /// Where each argument comes from.
+        matches: ArgMatches,
+        /// Whether only what is wrong or in doubt is said.
+        quiet: bool,
+    },
     /// To ask the program that runs whether it does.
     Healthy(Box<Arguments>),
     /// To say what can be set.
@@ -35,7 +42,13 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say each setting and where it comes from, or what is wrong; exit code 0 or 2
-    CheckConfig(Box<Arguments>),
+    CheckConfig {
+        #[command(flatten)]
+        arguments: Box<Arguments>,
+        /// Say only what is wrong or in doubt
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Ask the program that runs with these settings whether it does; exit code 0 or 1
     Healthy(Box<Arguments>),
     /// Print a settings file with every setting, its default and its meaning
@@ -63,9 +76,9 @@ fn read_from<T: Into<std::ffi::OsString> + Clone>(
         None => Order::Serve(Box::new(line.arguments)),
         Some(Command::Healthy(arguments)) => Order::Healthy(arguments),
         Some(Command::Settings { markdown }) => Order::Settings { markdown },
-        Some(Command::CheckConfig(arguments)) => {
-            let own = matches.subcommand().map(|(_, own)| own.clone()).unwrap_or_default();
-            Order::CheckConfig(arguments, own)
+        Some(Command::CheckConfig { arguments, quiet }) => {
+            let matches = matches.subcommand().map(|(_, own)| own.clone()).unwrap_or_default();
+            Order::CheckConfig { arguments, matches, quiet }
         }
     })
 }
@@ -108,7 +121,9 @@ mod tests {
     #[test]
     fn a_command_takes_the_same_flags() {
         let order = read_from(["mig33-bridge", "check-config", "--listen", "127.0.0.1:0"]).unwrap();
-        let Order::CheckConfig(arguments, matches) = order else { panic!("{order:?}") };
+        let Order::CheckConfig { arguments, matches, quiet: false } = order else {
+            panic!("{order:?}")
+        };
         assert_eq!(arguments.listen.unwrap().as_str(), "127.0.0.1:0");
         assert!(matches.value_source("listen").is_some());
         assert!(read_from(["mig33-bridge", "check-confg"]).is_err());

@@ -23,10 +23,12 @@ fn main() -> ExitCode {
             Ok(inherited) => serve(*arguments, inherited),
             Err(error) => fail(&error, FAILED),
         },
-        Order::CheckConfig(arguments, matches) => match check::check(*arguments, &matches) {
-            Ok(report) => tell(&report),
-            Err(error) => fail(&error, BAD_SETTINGS),
-        },
+        Order::CheckConfig { arguments, matches, quiet } => {
+            match check::check(*arguments, &matches) {
+                Ok(report) => tell(&report, quiet),
+                Err(error) => fail(&error, BAD_SETTINGS),
+            }
+        }
         Order::Healthy(arguments) => match Settings::from_arguments(*arguments) {
             Ok(settings) => match healthy::ask(&settings) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -104,8 +106,10 @@ fn announce(addresses: Addresses) -> io::Result<()> {
 }
 
 /// What `check-config` has found.
-fn tell(report: &check::Report) -> ExitCode {
-    print(&report.settings);
+fn tell(report: &check::Report, quiet: bool) -> ExitCode {
+    if !quiet {
+        print(&report.settings);
+    }
     let mut err = io::stderr().lock();
     for doubt in &report.doubts {
         let _ = writeln!(err, "mig33-bridge: in doubt: {doubt}");
@@ -116,7 +120,9 @@ fn tell(report: &check::Report) -> ExitCode {
     if !report.problems.is_empty() {
         return ExitCode::from(BAD_SETTINGS);
     }
-    let _ = writeln!(err, "mig33-bridge: these settings can be used; {}", check::NOT_CHECKED);
+    if !quiet {
+        let _ = writeln!(err, "mig33-bridge: these settings can be used; {}", check::NOT_CHECKED);
+    }
     ExitCode::SUCCESS
 }
 

@@ -151,7 +151,7 @@ impl Settings {
             line: error.span().map_or(1, |span| {
                 1 + text.get(..span.start).unwrap_or_default().matches('\n').count()
             }),
-            message: error.message().replace('\n', " "),
+            message: error.message().replace('\n', " ") + &in_table(&text, &error),
         })
     }
 
@@ -410,6 +410,13 @@ pub enum SettingsError {
     /// The upstreams that the flags or the environment name do not go together.
     #[error("--upstream: {0}")]
     Upstream(#[from] BadUpstream),
+}
+
+/// Which table of the file an error is in, where it is in one: a line that was put behind all others belongs to the last.
+fn in_table(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let table = before.lines().rev().find(|line| line.starts_with('['));
+    table.map(|table| format!(" (in the table {})", table.trim_end())).unwrap_or_default()
 }
 
 #[cfg(test)]

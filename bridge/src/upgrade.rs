@@ -1,4 +1,5 @@
 //! `/ws`: the WebSocket handshake, and the task that becomes a tunnel.
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::field::display;
 use tracing::{debug, info};
 
 use crate::accept::Peer;
@@ -50,18 +52,18 @@ const RETRY_FULL: Duration = Duration::from_secs(30);
 /// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
 pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
     if shared.drain.has_begun() {
-        return refuse(&shared, Refusal::Draining);
+        return refuse(&shared, Refusal::Draining, None);
     }
     let Some(accept) = accept_key(request.method(), request.headers()) else {
-        return refuse(&shared, Refusal::NoHandshake);
+        return refuse(&shared, Refusal::NoHandshake, None);
     };
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
-        return refuse(&shared, Refusal::NoHandshake);
+        return refuse(&shared, Refusal::NoHandshake, None);
     };
     let source = source(peer, request.headers(), &shared.trusted, shared.forwarded_header);
     let live = shared.live.now();
     if !origin::allowed(request.headers(), source.host.as_deref(), &live.allow_origin) {
-        return refuse(&shared, Refusal::Origin);
+        return refuse(&shared, Refusal::Origin, source.client);
     }
     let client = Client {
         peer: source.client,
@@ -69,7 +71,7 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
     };
     let admitted = match shared.admission.admit(client.peer, Instant::now()) {
         Ok(admitted) => admitted,
-        Err(over) => return refuse_over(&shared, over),
+        Err(over) => return refuse_over(&shared, over, client.peer),
     };
     let asked = subprotocol(request.headers());
     let life = connection(
@@ -108,7 +110,8 @@ async fn connection(
     shared.metrics.tunnel.opened();
     shared.metrics.tunnel.trace(connection).opened(opening.as_ref(), subprotocol.name());
     drop(opening);
-    debug!(connection, peer = ?client.peer, subprotocol = subprotocol.name(), "connection opened");
+    let peer = client.peer.map(display);
+    debug!(connection, peer, subprotocol = subprotocol.name(), "connection opened");
     match subprotocol {
         Subprotocol::Plain => plain(shared, socket, early, client, connection).await,
         Subprotocol::Resume => resumable(shared, socket, early, client, connection).await,
@@ -194,9 +197,9 @@ async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Vec<u8>)> {
 }
 
 /// The answer to a request that gets no tunnel.
-fn refuse(shared: &Shared, refusal: Refusal) -> Response {
+fn refuse(shared: &Shared, refusal: Refusal, peer: Option<IpAddr>) -> Response {
     shared.metrics.refused(refusal);
-    debug!(reason = refusal.label(), "tunnel refused");
+    debug!(reason = refusal.label(), peer = peer.map(display), "tunnel refused");
     let mut response = refused(refusal);
     response.extensions_mut().insert(refusal);
     response
@@ -237,14 +240,14 @@ fn refused(refusal: Refusal) -> Response {
 }
 
 /// The answer where a limit is reached, with the time after which trying again makes sense.
-fn refuse_over(shared: &Shared, over: Over) -> Response {
+fn refuse_over(shared: &Shared, over: Over, peer: Option<IpAddr>) -> Response {
     let (refusal, wait) = match over {
         Over::InAll => (Refusal::Full, RETRY_FULL),
         Over::Address => (Refusal::Address, RETRY_FULL),
         Over::Network => (Refusal::Network, RETRY_FULL),
         Over::Arrivals(wait) => (Refusal::Arrivals, wait),
     };
-    let mut response = refuse(shared, refusal);
+    let mut response = refuse(shared, refusal, peer);
     let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_s));
     response

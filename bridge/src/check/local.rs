@@ -1,11 +1,12 @@
 //! What can be seen of the settings on this machine: files, folders, and settings that do not go together.
+use std::fs;
 use std::net::IpAddr;
-#[cfg(feature = "embedded")]
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 #[cfg(feature = "embedded")]
 use rustix::fs::{Access, AtFlags, CWD, accessat};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::Report;
 use crate::address::Address;
@@ -35,6 +36,7 @@ pub(super) fn look(settings: &Settings, report: &mut Report) {
     if settings.upstream == UpstreamSetting::Embedded {
         embedded(settings, report);
     }
+    readable(settings, report);
     together(settings, report);
 }
 
@@ -101,6 +103,25 @@ fn can(path: &Path, access: Access) -> bool {
     accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
 }
 
+/// That the program, which is hardly ever root, may read what root sees: a check is easily made as root.
+fn readable(settings: &Settings, report: &mut Report) {
+    if !geteuid().is_root() {
+        return;
+    }
+    for file in [&settings.tls_cert, &settings.tls_key].into_iter().flatten() {
+        if only_owner_reads(file) {
+            report.doubts.push(format!(
+                "{} can be read by its owner only: as a service this program runs as another user",
+                file.display()
+            ));
+        }
+    }
+}
+
+fn only_owner_reads(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 == 0)
+}
+
 /// Settings that are good each, and not what somebody wants together.
 fn together(settings: &Settings, report: &mut Report) {
     let mut doubt = |text: String| report.doubts.push(text);
@@ -141,7 +162,19 @@ fn is_loopback(address: &Address) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn a_file_that_a_group_may_read_is_not_its_owners_alone() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, is_private) in [(0o600, true), (0o640, false), (0o644, false), (0o620, true)] {
+            file.as_file().set_permissions(fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(only_owner_reads(file.path()), is_private, "{mode:o}");
+        }
+        assert!(!only_owner_reads(Path::new("/nowhere/key.pem")), "that is another problem");
+    }
 
     fn report(settings: &Settings) -> Report {
         let mut report = Report { settings: String::new(), problems: vec![], doubts: vec![] };

@@ -146,6 +146,15 @@ fn bad_settings_are_one_line_and_exit_code_2() {
     let (code, message) = run(&mut program(&["--config", path]));
     assert_eq!(code, Some(2));
     assert!(message.contains("line 2") && message.contains("listen_port"), "{message}");
+    assert!(!message.contains("in the table"), "{message}");
+
+    std::fs::write(&file, "[limits]\nconnections = 9\n[server.limits]\nlog = \"warn\"\n").unwrap();
+    let (code, message) = run(&mut program(&["check-config", "--config", file.to_str().unwrap()]));
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("line 4") && message.contains("in the table [server.limits]"),
+        "{message}"
+    );
     assert_eq!(message.lines().count(), 1, "{message}");
 
     let (code, message) = run(&mut program(&["--config", "/nowhere/bridge.toml"]));
@@ -197,6 +206,10 @@ fn check_config_says_what_counts_and_where_it_comes_from() {
         assert!(line.ends_with(&format!("# {source}")), "{line}");
     }
     assert!(comments.contains("can be used") && comments.contains("not checked"), "{comments}");
+    // nobody reads all of it in a journal
+    let quiet = program(&["check-config", "--quiet", "--config", path]).output().unwrap();
+    assert_eq!(quiet.status.code(), Some(0));
+    assert!(quiet.stdout.is_empty() && quiet.stderr.is_empty(), "{quiet:?}");
     // what it says is a settings file again
     std::fs::write(&file, &said).unwrap();
     assert_eq!(run(&mut program(&["check-config", "--config", path])).0, Some(0));
@@ -210,6 +223,15 @@ fn check_config_says_what_is_wrong_and_where() {
     let (code, message) = run(&mut program(&["check-config", "--config", file.to_str().unwrap()]));
     assert_eq!(code, Some(2));
     assert!(message.contains("line 2") && message.contains("listen_port"), "{message}");
+    assert!(!message.contains("in the table"), "{message}");
+
+    std::fs::write(&file, "[limits]\nconnections = 9\n[server.limits]\nlog = \"warn\"\n").unwrap();
+    let (code, message) = run(&mut program(&["check-config", "--config", file.to_str().unwrap()]));
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("line 4") && message.contains("in the table [server.limits]"),
+        "{message}"
+    );
 
     let (code, message) = run(&mut program(&["check-config", "--tls-cert", "/nowhere/cert.pem"]));
     assert_eq!(code, Some(2));
