@@ -106,3 +106,19 @@ test('a stop and a new start: the page comes back by itself', async ({ program, 
   await expect(anna.banner).toHaveCount(0, { timeout: 20_000 });
   await anna.joinRoom('Lobby');
 });
+
+test('the banner lies beside or above what is told, and its button can be pressed', async ({ program, relay, visit }) => {
+  const anna = await visit({ address: doorOf(await relay(pageOf(program))), viewport: { width: 1280, height: 740 } });
+  await anna.register('anna');
+  const notice = anna.page.locator('.toast').first();
+  await expect(notice).toContainText('Message of the day');
+  await program.stop();
+  await expect(anna.banner).toContainText('Trying again in');
+  const [banner, told] = [await anna.banner.boundingBox(), await notice.boundingBox()];
+  if (banner === null || told === null) throw new Error('one of the two is not to be seen');
+  const isBeside = banner.x + banner.width <= told.x || told.x + told.width <= banner.x;
+  const isAbove = banner.y + banner.height <= told.y;
+  expect(isBeside || isAbove, JSON.stringify({ banner, told })).toBe(true);
+  // a click goes to what is on top
+  await anna.page.getByRole('button', { name: 'Try now' }).click({ timeout: 5_000 });
+});
