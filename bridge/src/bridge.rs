@@ -230,6 +230,12 @@ impl Bridge {
             bind(Listener::Page, &settings.listen, &mut inherited).await?;
         let (admin_listener, admin_address, admin_inherited) =
             bind(Listener::Admin, &settings.admin_listen, &mut inherited).await?;
+        let (workers, threads) =
+            threads.map(Workers::start).transpose().map_err(StartError::Threads)?.unzip();
+        let (page_listener, accepting) = match &workers {
+            None => (page_listener, Handle::current()),
+            Some(workers) => workers.adopt(page_listener).map_err(StartError::Threads)?,
+        };
         let connections = TaskTracker::new();
         let mut registry = Registry::default();
         let offer = Offer::of(&settings)?;
@@ -289,12 +295,6 @@ impl Bridge {
         }
         let (watched, until) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move { watched.upstream.watch(until).await });
-        let (workers, threads) =
-            threads.map(Workers::start).transpose().map_err(StartError::Threads)?.unzip();
-        let (page_listener, accepting) = match &workers {
-            None => (page_listener, Handle::current()),
-            Some(workers) => workers.adopt(page_listener).map_err(StartError::Threads)?,
-        };
         let page_door = door(page_router, proxies.clone(), acceptor, workers, page_inherited);
         let admin_door =
             door(admin::router(&shared), Proxies::default(), None, None, admin_inherited);

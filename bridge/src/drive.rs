@@ -3,6 +3,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep_until};
 
 use crate::close::End;
@@ -53,5 +54,51 @@ fn step(driven: &mut impl Driven, timer: &mut Timer<'_>, cx: &mut Context<'_>) -
         if timer.is_set(driven.next_deadline()) {
             return Ok(());
         }
+        // without a budget nothing is heard of the timer or of a socket: the others have their turn first
+        if !has_budget_remaining() {
+            cx.waker().wake_by_ref();
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A tunnel that is never done with its time.
+    struct Restless {
+        deadline: Instant,
+        turns: u32,
+    }
+
+    impl Driven for Restless {
+        fn advance(&mut self, _: &mut Scratch, _: &mut Context<'_>) -> Result<(), End> {
+            self.turns += 1;
+            assert!(self.turns < 100_000, "it has the thread for itself");
+            Ok(())
+        }
+
+        fn time_passed(&mut self, _: Instant) -> Result<(), End> {
+            Ok(())
+        }
+
+        fn next_deadline(&self) -> Instant {
+            self.deadline
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_is_always_over_does_not_take_the_thread_from_others() {
+        let mut restless = Restless { deadline: Instant::now() - Duration::from_secs(1), turns: 0 };
+        let mut driving = pin!(drive(&mut restless, pending()));
+        poll_fn(|cx| {
+            assert!(driving.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -48,13 +49,8 @@ impl Workers {
         let guard = stop.clone().drop_guard();
         let workers: io::Result<_> = (0..count.get())
             .map(|number| {
-                let runtime = Builder::new_current_thread().enable_all().build()?;
-                let handle = runtime.handle().clone();
-                let stop = stop.clone();
-                thread::Builder::new()
-                    .name(format!("tunnels-{number}"))
-                    .spawn(move || runtime.block_on(tick(stop)))?;
-                Ok(Worker { runtime: handle, load: Arc::default() })
+                let runtime = start_one(number, stop.clone())?;
+                Ok(Worker { runtime, load: Arc::default() })
             })
             .collect();
         Ok((Self { workers: workers? }, guard))
@@ -93,6 +89,21 @@ impl Workers {
     fn first(&self) -> &Worker {
         self.workers.first().expect("there is at least one")
     }
+}
+
+/// A thread and its runtime, which is made there: where there is no thread, there is none that has to be ended.
+fn start_one(number: usize, stop: CancellationToken) -> io::Result<Handle> {
+    let (tell, told) = mpsc::channel();
+    thread::Builder::new().name(format!("tunnels-{number}")).spawn(move || {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(tell.send(Err(error))),
+        };
+        // who started it waits
+        let _ = tell.send(Ok(runtime.handle().clone()));
+        runtime.block_on(tick(stop));
+    })?;
+    told.recv().map_err(io::Error::other)?
 }
 
 impl Worker {

@@ -122,6 +122,8 @@ where
         scratch: &mut Scratch,
         cx: &mut Context<'_>,
     ) -> Result<bool, End> {
+        // asked whatever else there is to wait for: a time that is over must not go on being the next deadline
+        let is_paused = self.throttle.until().is_some();
         if !self.to_upstream.is_empty() {
             match self.to_upstream.poll_write(&mut self.upstream, cx) {
                 Poll::Pending => return Ok(false),
@@ -129,7 +131,7 @@ where
                 Poll::Ready(Err(_)) => self.upstream_takes_no_more(),
             }
         }
-        if self.answers > MAX_ANSWERS || self.throttle.until().is_some() {
+        if self.answers > MAX_ANSWERS || is_paused {
             return Ok(false);
         }
         let mut into = ReadBuf::new(&mut scratch.from_client);
@@ -270,5 +272,58 @@ where
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::limits::{Pace, Rate};
+    use crate::pipe::{PipeEnd, pipe};
+    use crate::websocket::scratch;
+
+    const PING: [u8; 9] = [2, 0, 2, 0, 4, 0, 0, 0, 0];
+
+    /// A tunnel whose client has been too fast, the client, and the upstream.
+    async fn too_fast(upstream_room: usize) -> (Tunnel<PipeEnd, PipeEnd>, PipeEnd, PipeEnd) {
+        let rate = Rate { per_s: 2, burst: 2 };
+        let (mut client, near) = pipe(4096);
+        let (far, upstream) = pipe(upstream_room);
+        let metrics = Arc::new(TunnelMetrics::default());
+        let pace = Pace::new(Rate::UNLIMITED, rate, Instant::now());
+        let mut tunnel = Tunnel::new(near, Vec::new(), far, metrics)
+            .limited(Throttle::of(pace), Idle::default());
+        for _ in 0..4 {
+            client.write_all(&[&[0x82, 0x89, 0, 0, 0, 0], &PING[..]].concat()).await.unwrap();
+        }
+        go_on(&mut tunnel);
+        assert!(tunnel.next_deadline() < tunnel.beat_at, "the client is slowed down");
+        (tunnel, client, upstream)
+    }
+
+    fn go_on(tunnel: &mut Tunnel<PipeEnd, PipeEnd>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        scratch::with(|scratch| tunnel.advance(scratch, &mut cx)).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_is_over_is_no_deadline_whatever_else_is_waited_for() {
+        let (mut tunnel, _client, _upstream) = too_fast(10).await;
+        assert!(!tunnel.to_upstream.is_empty(), "the upstream takes no more");
+        advance(Duration::from_secs(20)).await;
+        go_on(&mut tunnel);
+        assert_eq!(tunnel.next_deadline(), tunnel.beat_at);
+
+        let (mut tunnel, _client, _upstream) = too_fast(4096).await;
+        tunnel.answers = MAX_ANSWERS + 1;
+        advance(Duration::from_secs(20)).await;
+        go_on(&mut tunnel);
+        assert_eq!(tunnel.next_deadline(), tunnel.beat_at);
     }
 }
