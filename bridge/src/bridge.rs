@@ -349,6 +349,10 @@ impl Bridge {
     pub async fn stop(self) {
         info!(tunnels = self.shared.tunnels.len(), "stopping");
         self.leave.cancel();
+        #[cfg(feature = "embedded")]
+        if let Some(service) = &self.service {
+            service.prepare_shutdown();
+        }
         self.shared.drain.begin(self.shared.tunnels.len());
         self.shared.tunnels.close();
         if timeout(self.settings.drain_time(), self.shared.tunnels.wait()).await.is_err() {

@@ -27,10 +27,10 @@ use crate::end::End;
 use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into};
 use crate::handlers::login::log_store_error;
 use crate::handlers::messages::{count_as_delivered, store_received};
-use crate::handlers::{presence, rooms};
 use crate::ids::SessionNumber;
 use crate::metrics::{ByCommand, ByReason};
-use crate::session::{Incoming, Member, Phase, Session};
+use crate::seats;
+use crate::session::{Incoming, Phase, Session};
 use crate::store::Delivered;
 
 /// Bytes read at a time, on the stack.
@@ -70,7 +70,7 @@ pub(crate) async fn serve<S>(
     };
     let end = connection.run().await;
     core.metrics.ended.get_or_create(&ByReason { reason: end.reason() }).inc();
-    connection.leave().await;
+    connection.leave(&end).await;
     connection.finish(end).await;
 }
 
@@ -360,10 +360,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         }
     }
 
-    /// The session is gone for everybody else.
-    async fn leave(&mut self) {
+    /// The session is gone for everybody else, or its seat is kept.
+    async fn leave(&mut self, end: &End) {
         if let Phase::Member(member) = std::mem::replace(&mut self.session.phase, Phase::Open) {
-            leave(self.core, *member).await;
+            seats::leave(self.core, *member, end.may_come_back()).await;
         }
     }
 
@@ -418,16 +418,9 @@ impl<S> Drop for Connection<'_, S> {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let core = Arc::clone(self.core);
-            runtime.spawn(async move { leave(&core, *member).await });
+            runtime.spawn(async move { seats::leave(&core, *member, true).await });
         }
     }
-}
-
-async fn leave(core: &Core, mut member: Member) {
-    rooms::leave_all(core, &mut member).await;
-    core.fanout.detach(member.seat.user, member.seat.session).await;
-    core.metrics.sessions.dec();
-    presence::announce(core, member.seat.user).await;
 }
 
 /// Reads what is there. The buffer is on the stack, so a stream that rests holds none.

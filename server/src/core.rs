@@ -1,7 +1,7 @@
 //! `Core`: what every handler works with; and `Call`, one request on its way to its handler.
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use mig33_codec::{Decode, Frame};
@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) guard: Guard,
     pub(crate) pictures: PictureFiles,
     pub(crate) metrics: Metrics,
+    /// The service stops: who goes now is expected back.
+    pub(crate) is_stopping: AtomicBool,
     next_session: AtomicU64,
 }
 
@@ -67,6 +69,7 @@ impl Core {
             nobody,
             pictures,
             metrics: Metrics::default(),
+            is_stopping: AtomicBool::new(false),
             next_session: AtomicU64::new(1),
         }
     }

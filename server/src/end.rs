@@ -22,6 +22,11 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// Whether the client did not want it: it comes back by itself.
+    pub(crate) const fn may_come_back(&self) -> bool {
+        matches!(self, Self::Session(Ending::Shutdown) | Self::Closed | Self::Broken(_))
+    }
+
     /// Its name in metrics.
     pub(crate) const fn reason(&self) -> &'static str {
         match self {

@@ -20,6 +20,7 @@ pub mod names;
 pub mod passwords;
 mod pictures;
 pub mod rules;
+mod seats;
 pub mod service;
 mod session;
 pub mod settings;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mig33_peer::Proxies;
@@ -21,6 +22,7 @@ use crate::fanout::{Ending, Fanout, LocalFanout};
 use crate::listener;
 use crate::passwords::{KeyFileError, Password, Sealer, load_key};
 use crate::pictures::{self, PictureFiles, Places};
+use crate::seats;
 use crate::settings::{Settings, SettingsError};
 use crate::store::sqlite::{OpenError, SqliteStore};
 use crate::store::{Store, StoreError};
@@ -157,11 +159,17 @@ impl Service {
             sealer,
             pictures,
         });
+        let core = Arc::new(core);
+        let stopping = CancellationToken::new();
+        if let Some(first) = seats::restore(&core).await? {
+            let (core, stopping) = (Arc::clone(&core), stopping.clone());
+            tokio::spawn(async move { seats::give_up_late(&core, first, &stopping).await });
+        }
         Ok(Self {
-            core: Arc::new(core),
+            core,
             admission: Arc::new(admission),
             connections: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            stopping,
             locks: locks.into(),
         })
     }
@@ -205,8 +213,17 @@ impl Service {
         listener::listen_http(self.http_router(), listener, &self.stopping).await;
     }
 
-    /// Ends all sessions with the reason `shutdown`, waits for what is under way, and closes the database.
+    /// The service is about to stop: from now on, nobody is told of a session that ends because its connection does. Its
+    /// seat is kept, also over a new start within [`return_s`](crate::settings::Limits::return_s), and who comes back by
+    /// then was never away.
+    pub fn prepare_shutdown(&self) {
+        self.core.is_stopping.store(true, Ordering::Release);
+    }
+
+    /// Ends all sessions with the reason `shutdown`, waits for what is under way, keeps their seats, and closes the
+    /// database.
     pub async fn shutdown(&self) {
+        self.prepare_shutdown();
         self.stopping.cancel();
         self.core.fanout.end_all(Ending::Shutdown);
         self.connections.close();
@@ -216,6 +233,7 @@ impl Service {
                 "some connections did not end in time"
             );
         }
+        seats::keep(&self.core).await;
         self.core.store.close().await;
         for lock in self.locks.iter() {
             if let Err(error) = lock.unlock() {

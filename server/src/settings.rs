@@ -167,6 +167,8 @@ pub struct Limits {
     pub login_s: u64,
     /// Seconds without a packet after which a session ends: three keep-alive periods.
     pub silence_s: u64,
+    /// Seconds that who was here before a restart counts as present until they are back; 0 keeps nobody's seat.
+    pub return_s: u64,
     /// Seconds in which a client that is being written to must take 4 KiB, or all that waits; then its session ends.
     pub stalled_write_s: u64,
     /// Bytes of events that may wait to be written to one session; one that lets more pile up is ended. What it has
@@ -237,6 +239,7 @@ impl Default for Limits {
             packet_s: 120,
             login_s: 600,
             silence_s: 180,
+            return_s: 60,
             stalled_write_s: 60,
             outgoing_bytes: 1 << 20,
             request_burst: 100,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::values::Presence;
 
-use super::{Ending, Event, Fanout, Joined, Mailbox, RoomFull, Seat, TakenOver};
+use super::{Ending, Event, Fanout, Joined, Mailbox, RoomFull, Seat, Taken, TakenOver};
 use crate::ids::{ContactId, RoomId, SessionNumber, UserId};
 use crate::rules::presence;
 
@@ -30,7 +30,19 @@ struct State {
 struct Present {
     seat: Seat,
     presence: Presence,
+    /// Kept, and its user is back on another seat: it shows nothing.
+    is_back: bool,
     rooms: Vec<RoomId>,
+}
+
+impl Present {
+    fn shown(&self) -> Presence {
+        if self.is_back { Presence::OFFLINE } else { self.presence }
+    }
+
+    fn taken(&self) -> Taken {
+        Taken { seat: self.seat.clone(), presence: self.shown(), rooms: self.rooms.clone() }
+    }
 }
 
 #[derive(Debug)]
@@ -45,23 +57,29 @@ impl Fanout for LocalFanout {
     async fn attach(&self, seat: Seat, presence: Presence, most: usize) {
         let mut state = self.lock();
         let sessions = state.users.entry(seat.user).or_default();
-        if sessions.len() >= most {
-            let live = |present: &&Present| present.seat.mailbox.ending().is_none();
-            if let Some(oldest) = sessions.iter().find(live) {
-                oldest.seat.mailbox.end(Ending::TakenOver);
-            }
+        let live = |present: &&Present| present.seat.mailbox.ending().is_none();
+        if sessions.iter().filter(live).count() >= most
+            && let Some(oldest) = sessions.iter().find(live)
+        {
+            oldest.seat.mailbox.end(Ending::TakenOver);
         }
-        sessions.push(Present { seat, presence, rooms: Vec::new() });
+        let waits = |present: &&mut Present| present.seat.is_kept() && !present.is_back;
+        if let Some(kept) = sessions.iter_mut().find(waits) {
+            kept.is_back = true;
+        }
+        sessions.push(Present { seat, presence, is_back: false, rooms: Vec::new() });
     }
 
     async fn take_over(&self, public_id: &str, seat: Seat) -> Option<TakenOver> {
         let mut state = self.lock();
         let sessions = state.users.get_mut(&seat.user)?;
         let present = sessions.iter_mut().find(|present| {
-            &*present.seat.public_id == public_id && present.seat.mailbox.ending().is_none()
+            &*present.seat.public_id == public_id
+                && (present.seat.mailbox.ending().is_none() || present.seat.is_kept())
         })?;
         let taken = TakenOver { presence: present.presence, rooms: present.rooms.clone() };
         let old = std::mem::replace(&mut present.seat, seat.clone());
+        present.is_back = false;
         for room in &taken.rooms {
             let members = state.rooms.entry(*room).or_default();
             let Some(member) = members.iter_mut().find(|member| member.user == seat.user) else {
@@ -75,24 +93,57 @@ impl Fanout for LocalFanout {
         Some(taken)
     }
 
-    async fn detach(&self, user: UserId, session: SessionNumber) {
+    async fn detach(&self, user: UserId, session: SessionNumber) -> Vec<Taken> {
         let mut state = self.lock();
-        let Some(sessions) = state.users.get_mut(&user) else { return };
+        let Some(sessions) = state.users.get_mut(&user) else { return Vec::new() };
         let Some(at) = sessions.iter().position(|present| present.seat.session == session) else {
-            return;
+            return Vec::new();
         };
         let present = sessions.remove(at);
+        let is_last = sessions.iter().all(|present| present.is_back);
+        let left = sessions.iter().filter(|_| is_last).map(Present::taken).collect();
         if sessions.is_empty() {
             state.users.remove(&user);
         }
         for room in present.rooms {
             state.leave(room, user, session);
         }
+        left
     }
 
     async fn set_presence(&self, user: UserId, session: SessionNumber, presence: Presence) {
         if let Some(present) = self.lock().present(user, session) {
             present.presence = presence;
+        }
+    }
+
+    async fn seats(&self) -> Vec<Taken> {
+        let state = self.lock();
+        let mut seats: Vec<Taken> = state.users.values().flatten().map(Present::taken).collect();
+        seats.sort_unstable_by_key(|taken| taken.seat.session);
+        seats
+    }
+
+    async fn restore(&self, kept: Taken) {
+        let Taken { seat, presence, rooms } = kept;
+        let mut state = self.lock();
+        for room in &rooms {
+            let session = (seat.session, Arc::clone(&seat.mailbox));
+            let members = state.rooms.entry(*room).or_default();
+            match members.iter_mut().find(|member| member.user == seat.user) {
+                Some(member) => member.sessions.push(session),
+                None => {
+                    let name = Arc::clone(&seat.name);
+                    members.push(Member { user: seat.user, name, sessions: vec![session] });
+                }
+            }
+        }
+        let user = seat.user;
+        let present = Present { seat, presence, is_back: false, rooms };
+        state.users.entry(user).or_default().push(present);
+        let shown = state.shown(user);
+        if shown != Presence::OFFLINE {
+            state.announced.insert(user, shown);
         }
     }
 
@@ -130,6 +181,7 @@ impl Fanout for LocalFanout {
         {
             present.rooms.push(room);
         }
+        state.replace_kept(room, seat.user);
         Ok(Joined { members: names })
     }
 
@@ -241,7 +293,7 @@ impl State {
     }
 
     fn shown(&self, user: UserId) -> Presence {
-        presence::shown(self.users.get(&user).into_iter().flatten().map(|present| present.presence))
+        presence::shown(self.users.get(&user).into_iter().flatten().map(Present::shown))
     }
 
     fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]) {
@@ -252,6 +304,20 @@ impl State {
             for present in sessions {
                 present.seat.mailbox.tell(&event);
             }
+        }
+    }
+
+    /// A user is in a room by a session again: the seats that were kept for it are not.
+    fn replace_kept(&mut self, room: RoomId, user: UserId) {
+        let mut kept = Vec::new();
+        for present in self.users.get_mut(&user).into_iter().flatten() {
+            if present.is_back && present.rooms.contains(&room) {
+                present.rooms.retain(|other| *other != room);
+                kept.push(present.seat.session);
+            }
+        }
+        for session in kept {
+            self.leave(room, user, session);
         }
     }
 

@@ -119,6 +119,13 @@ impl Mailbox {
         }
     }
 
+    /// The mailbox of a seat that is kept for somebody who is not here: what it is told goes nowhere.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        let queue = Queue { ending: Some(Ending::Shutdown), ..Queue::default() };
+        Self { queue: Mutex::new(queue), ..Self::new("", 0) }
+    }
+
     /// What the addresses of pictures start with for this session.
     #[must_use]
     pub fn base_url(&self) -> &str {

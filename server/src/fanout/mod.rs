@@ -34,22 +34,37 @@ pub struct Seat {
     pub mailbox: Arc<Mailbox>,
 }
 
+impl Seat {
+    /// Whether it is kept for somebody who is not here: the service stops, or has just started again.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.mailbox.ending() == Some(Ending::Shutdown)
+    }
+}
+
 /// Who is there, and how what happens reaches them.
 #[async_trait]
 pub trait Fanout: Debug + Send + Sync {
-    /// A session has logged in. With as many sessions as `most`, the user's oldest one is ended.
+    /// A session has logged in. With as many sessions as `most`, the user's oldest one is ended. The first seat that was
+    /// kept for the user shows nothing from now on; it stays in its rooms.
     async fn attach(&self, seat: Seat, presence: Presence, most: usize);
     /// A session has logged in and goes on where this user's session of that public id was: it has the other's rooms
     /// and presence, and the other is ended. None, and nothing done, when there is no such session.
     async fn take_over(&self, public_id: &str, seat: Seat) -> Option<TakenOver>;
-    /// A session is gone. It has left its rooms before, or leaves them without a word.
-    async fn detach(&self, user: UserId, session: SessionNumber);
+    /// A session is gone. It has left its rooms before, or leaves them without a word. Where it was its user's last, the
+    /// seats that had been kept for it: nobody will come for them.
+    async fn detach(&self, user: UserId, session: SessionNumber) -> Vec<Taken>;
     /// A session shows another presence.
     async fn set_presence(&self, user: UserId, session: SessionNumber, presence: Presence);
+    /// All seats of this process, in the order in which they came.
+    async fn seats(&self) -> Vec<Taken>;
+    /// Puts a seat back that was kept over a restart. Its user's contacts and rooms know of it, and are told nothing.
+    async fn restore(&self, kept: Taken);
     /// What each of these users shows.
     async fn presences(&self, users: &[UserId]) -> Vec<Presence>;
 
-    /// A session enters a room. Others there are told `joined` when it is its user's first in the room.
+    /// A session enters a room. Others there are told `joined` when it is its user's first in the room. A seat that was
+    /// kept for it is in the room no more.
     async fn join(
         &self,
         room: RoomId,
@@ -78,6 +93,17 @@ pub trait Fanout: Debug + Send + Sync {
     fn tell_presence(&self, user: UserId, watchers: &[(UserId, ContactId)]);
     /// Ends every session of this process.
     fn end_all(&self, ending: Ending);
+}
+
+/// A seat that is taken, or kept.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Which one.
+    pub seat: Seat,
+    /// What it shows.
+    pub presence: Presence,
+    /// Where it is.
+    pub rooms: Vec<RoomId>,
 }
 
 /// A session goes on where another was.

@@ -7,6 +7,7 @@ use mig33_codec::values::{AlertContentType, Presence, UserType};
 use mig33_codec::{Command, Secret};
 use sha2::{Digest, Sha256};
 
+use super::rooms::named;
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::random_text;
 use crate::core::{Call, Core, NOBODY};
@@ -162,7 +163,7 @@ async fn enter(
         None => None,
     };
     let (shown, rooms) = match taken {
-        Some(taken) => (taken.presence, rooms_of(core, &taken.rooms).await),
+        Some(taken) => (taken.presence, named(core, &taken.rooms).await),
         None => {
             core.fanout
                 .attach(seat.clone(), wish.presence, core.settings.limits.sessions_per_account)
@@ -208,22 +209,6 @@ async fn enter(
         answer = answer.unasked(super::contacts::request(&name));
     }
     Ok(answer)
-}
-
-/// The rooms of a session that was taken over, with their names.
-async fn rooms_of(
-    core: &Core,
-    rooms: &[crate::ids::RoomId],
-) -> Vec<(crate::ids::RoomId, Arc<str>)> {
-    let mut named = Vec::with_capacity(rooms.len());
-    for room in rooms {
-        match core.store.room_by_id(*room).await {
-            Ok(Some(found)) => named.push((*room, found.name.into())),
-            Ok(None) => {}
-            Err(error) => log_store_error(&error),
-        }
-    }
-    named
 }
 
 /// A store's failure where the request itself has been done.

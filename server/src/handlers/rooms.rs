@@ -9,13 +9,13 @@ use mig33_codec::packets::{
 use mig33_codec::values::{ChatUserStatus, ParticipantType};
 use mig33_codec::{List, Text};
 
+use super::login::log_store_error;
 use super::messages::{NOT_IN_ROOM, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::core::{Call, Core};
-use crate::fanout::{Event, RoomFull, expand};
+use crate::fanout::{Event, RoomFull, Seat, expand};
 use crate::ids::RoomId;
 use crate::names;
-use crate::session::Member;
 use crate::store::{History, HistoryOf, NewRoom, Page, Room, RoomRefused};
 
 /// GET_CHATROOMS: a page of the rooms whose name has the search in it. Pages count from 1.
@@ -106,7 +106,8 @@ pub(crate) async fn join(call: Call<'_>) -> Outcome {
     let history = match history {
         Ok(history) => history,
         Err(error) => {
-            leave_room(core, member, room.id).await;
+            member.rooms.retain(|(other, _)| *other != room.id);
+            leave_room(core, &member.seat, room.id, &room.name).await;
             return Err(error.into());
         }
     };
@@ -126,32 +127,24 @@ pub(crate) async fn leave(call: Call<'_>) -> Outcome {
     let packet: LeaveChatroom = call.packet()?;
     let (core, member) = call.member()?;
     let key = names::key(packet.chatroom_name.unwrap_or_default().as_str().trim());
-    let room = member.rooms.iter().find(|(_, name)| names::key(name) == key).ok_or(NOT_IN_ROOM)?.0;
-    leave_room(core, member, room).await;
+    let at = member.rooms.iter().position(|(_, name)| names::key(name) == key);
+    let (room, name) = member.rooms.remove(at.ok_or(NOT_IN_ROOM)?);
+    leave_room(core, &member.seat, room, &name).await;
     Ok(Answer::ok())
 }
 
-/// A session is gone: it leaves its rooms.
-pub(crate) async fn leave_all(core: &Core, member: &mut Member) {
-    while let Some((room, _)) = member.rooms.first() {
-        let room = *room;
-        leave_room(core, member, room).await;
-    }
-}
-
-async fn leave_room(core: &Core, member: &mut Member, room: RoomId) {
-    let Some(at) = member.rooms.iter().position(|(other, _)| *other == room) else { return };
-    let (_, name) = member.rooms.remove(at);
+/// A seat leaves a room.
+pub(crate) async fn leave_room(core: &Core, seat: &Seat, room: RoomId, name: &str) {
     let status = ChatroomUserStatus {
         status: Some(ChatUserStatus::LEFT),
-        chatroom_name: Some((&*name).into()),
-        username: Some((&*member.seat.name).into()),
+        chatroom_name: Some(name.into()),
+        username: Some((&*seat.name).into()),
         participant_type: Some(ParticipantType::NORMAL),
         ..ChatroomUserStatus::default()
     };
     let left = Event::new(Packet::ChatroomUserStatus(status));
-    core.fanout.leave(room, member.seat.user, member.seat.session, &left).await;
-    member.seat.mailbox.room_left(room);
+    core.fanout.leave(room, seat.user, seat.session, &left).await;
+    seat.mailbox.room_left(room);
 }
 
 /// GET_CHATROOM_PARTICIPANTS, of a room that one is in.
@@ -162,6 +155,19 @@ pub(crate) async fn participants(call: Call<'_>) -> Outcome {
     let id = member.rooms.iter().find(|(_, name)| names::key(name) == key).ok_or(NOT_IN_ROOM)?.0;
     let room = core.store.room_by_id(id).await?.ok_or(NOT_IN_ROOM)?;
     Ok(Answer::of(participants_packet(&room, &core.fanout.members(id).await)))
+}
+
+/// Rooms with their names.
+pub(crate) async fn named(core: &Core, rooms: &[RoomId]) -> Vec<(RoomId, Arc<str>)> {
+    let mut named = Vec::with_capacity(rooms.len());
+    for room in rooms {
+        match core.store.room_by_id(*room).await {
+            Ok(Some(found)) => named.push((*room, found.name.into())),
+            Ok(None) => {}
+            Err(error) => log_store_error(&error),
+        }
+    }
+    named
 }
 
 async fn find(core: &Core, name: Option<Text>) -> Result<Room, Refused> {

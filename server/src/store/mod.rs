@@ -16,6 +16,7 @@ mod contacts;
 mod messages;
 mod pictures;
 mod rooms;
+mod seats;
 pub mod sqlite;
 
 pub use self::accounts::{Account, NewAccount, NewToken, Redeem, Redeemed};
@@ -29,6 +30,7 @@ pub use self::messages::{
 };
 pub use self::pictures::{NewUpload, Picture, PictureRefused, UploadState};
 pub use self::rooms::{NewRoom, Room, RoomPage, RoomRefused};
+pub use self::seats::{KeptSeat, KeptSeats};
 
 /// What the service keeps.
 #[async_trait]
@@ -174,6 +176,13 @@ pub trait Store: Debug + Send + Sync {
     ) -> Result<Result<Added, PictureRefused>, StoreError>;
     /// The picture at this address.
     async fn picture(&self, token: &str) -> Result<Option<Picture>, StoreError>;
+
+    // seats over a restart
+
+    /// Keeps the seats of those who were here when the service stopped, in this order, in place of any from before.
+    async fn keep_seats(&self, seats: Vec<KeptSeat>, stopped_at: Millis) -> Result<(), StoreError>;
+    /// Takes them out.
+    async fn take_seats(&self) -> Result<KeptSeats, StoreError>;
 
     /// Writes what is under way, and closes. Later calls fail.
     async fn close(&self);

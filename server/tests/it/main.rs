@@ -13,6 +13,7 @@ mod login;
 mod messages;
 mod messages_model;
 mod pictures;
+mod restart;
 mod rooms;
 mod rooms_model;
 mod start;

@@ -7,6 +7,7 @@ mod messages;
 mod open;
 mod pictures;
 mod rooms;
+mod seats;
 mod writer;
 
 use std::sync::Mutex;
@@ -18,9 +19,9 @@ use tokio::task::JoinHandle;
 use self::writer::Writer;
 use super::{
     Account, Added, ChatList, ContactChange, ContactChanged, ContactList, Delivered, GroupChange,
-    History, ListVersion, MessageRefused, NewAccount, NewMessage, NewRoom, NewToken, NewUpload,
-    OnStored, Page, Picture, PictureRefused, Receipt, Receiver, Redeem, Redeemed, Room, RoomPage,
-    RoomRefused, Store, StoreError, StoredMessage, UploadState,
+    History, KeptSeat, KeptSeats, ListVersion, MessageRefused, NewAccount, NewMessage, NewRoom,
+    NewToken, NewUpload, OnStored, Page, Picture, PictureRefused, Receipt, Receiver, Redeem,
+    Redeemed, Room, RoomPage, RoomRefused, Store, StoreError, StoredMessage, UploadState,
 };
 use crate::clock::Millis;
 use crate::ids::{ContactId, RoomId, Seq, TokenId, UserId};
@@ -248,6 +249,14 @@ impl Store for SqliteStore {
 
     async fn picture(&self, token: &str) -> Result<Option<Picture>, StoreError> {
         Ok(pictures::by_token(&mut *self.readers.acquire().await?, token).await?)
+    }
+
+    async fn keep_seats(&self, seats: Vec<KeptSeat>, stopped_at: Millis) -> Result<(), StoreError> {
+        self.writer()?.run(move |db| Box::pin(seats::keep(db, seats, stopped_at))).await
+    }
+
+    async fn take_seats(&self) -> Result<KeptSeats, StoreError> {
+        self.writer()?.run(|db| Box::pin(seats::take(db))).await
     }
 
     async fn close(&self) {

@@ -1,0 +1,103 @@
+//! Seats: how a session's place is given up, or kept over a restart of the service, so that nobody sees it.
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::core::Core;
+use crate::fanout::{Ending, Mailbox, Seat, Taken};
+use crate::handlers::{presence, rooms};
+use crate::ids::{RoomId, SessionNumber};
+use crate::session::Member;
+use crate::store::{KeptSeat, KeptSeats, StoreError};
+
+/// A session is gone. Others are told, unless the service stops and the session may come back.
+pub(crate) async fn leave(core: &Core, member: Member, may_come_back: bool) {
+    core.metrics.sessions.dec();
+    let is_kept =
+        may_come_back && core.is_stopping.load(Ordering::Acquire) && core.limits.return_s > 0;
+    if is_kept {
+        member.seat.mailbox.end(Ending::Shutdown);
+    } else {
+        give_up(core, &member.seat, &member.rooms).await;
+    }
+}
+
+/// The seat is nobody's any more, and others are told.
+async fn give_up(core: &Core, seat: &Seat, rooms: &[(RoomId, Arc<str>)]) {
+    for (room, name) in rooms {
+        rooms::leave_room(core, seat, *room, name).await;
+    }
+    for Taken { seat, rooms, .. } in core.fanout.detach(seat.user, seat.session).await {
+        for (room, name) in rooms::named(core, &rooms).await {
+            rooms::leave_room(core, &seat, room, &name).await;
+        }
+        drop(core.fanout.detach(seat.user, seat.session).await);
+    }
+    presence::announce(core, seat.user).await;
+}
+
+/// All sessions have ended: stores the seats that are kept.
+pub(crate) async fn keep(core: &Core) {
+    let kept = |taken: Taken| KeptSeat {
+        user: taken.seat.user,
+        public_id: taken.seat.public_id.as_ref().into(),
+        presence: taken.presence,
+        rooms: taken.rooms,
+    };
+    let seats: Vec<KeptSeat> = core
+        .fanout
+        .seats()
+        .await
+        .into_iter()
+        .filter(|taken| taken.seat.is_kept())
+        .map(kept)
+        .collect();
+    let count = seats.len();
+    match core.store.keep_seats(seats, core.now()).await {
+        Ok(()) => tracing::info!(seats = count, "seats are kept for who comes back"),
+        Err(error) => tracing::warn!(%error, "no seats are kept: who comes back will be seen to"),
+    }
+}
+
+/// Before anybody is let in: puts back the seats that were kept, where that is not too long ago; the number of the first
+/// session behind them, unless there are none.
+pub(crate) async fn restore(core: &Core) -> Result<Option<SessionNumber>, StoreError> {
+    let KeptSeats { stopped_at, seats } = core.store.take_seats().await?;
+    let away = Duration::from_millis(core.now().0.saturating_sub(stopped_at.0));
+    if seats.is_empty() || away > Duration::from_secs(core.limits.return_s) {
+        return Ok(None);
+    }
+    tracing::info!(
+        seats = seats.len(),
+        seconds = core.limits.return_s,
+        "seats wait for their users"
+    );
+    for (name, kept) in seats {
+        let seat = Seat {
+            session: core.session_number(),
+            user: kept.user,
+            name: name.into(),
+            public_id: kept.public_id.into(),
+            mailbox: Arc::new(Mailbox::of_nobody()),
+        };
+        let taken = Taken { seat, presence: kept.presence, rooms: kept.rooms };
+        core.fanout.restore(taken).await;
+    }
+    Ok(Some(core.session_number()))
+}
+
+/// Once the time to come back is over, gives up those before `first` whose users have not taken them over: with them,
+/// users leave the rooms that they have not entered again, and who is not back at all is offline.
+pub(crate) async fn give_up_late(core: &Core, first: SessionNumber, stopping: &CancellationToken) {
+    tokio::select! {
+        () = stopping.cancelled() => return,
+        () = tokio::time::sleep(Duration::from_secs(core.limits.return_s)) => {}
+    }
+    for Taken { seat, rooms, .. } in core.fanout.seats().await {
+        if seat.session < first {
+            give_up(core, &seat, &rooms::named(core, &rooms).await).await;
+        }
+    }
+}
