@@ -7,7 +7,7 @@ use mig33_codec::{Command, Decode, DecodeError, Frame};
 
 use crate::answers::string;
 use crate::change::Change;
-use crate::session::{RESTARTING, Session};
+use crate::session::Session;
 use crate::state::{Body, ChatId, Contact, Delivery, Member, Message, Millis, NoticeKind};
 
 impl Session {
@@ -98,7 +98,7 @@ impl Session {
 
     fn terminated(&mut self, now: Millis, reason: &str) {
         match reason {
-            "shutdown" => self.lose(now, Some(RESTARTING)),
+            "shutdown" => self.await_restart(now, None),
             "kicked" => self.end(now, Some("The server ended the session."), false),
             "taken over" => self.end(now, Some("This session goes on somewhere else."), false),
             other => self.end(now, Some(other), false),

@@ -11,6 +11,8 @@ use crate::state::{
 pub enum Change {
     /// How it stands with the connection.
     Link(Link),
+    /// When the lost connection is expected back, until there is one.
+    BackBy(Millis),
     /// Logged in, again or as somebody.
     LoggedIn(Account),
     /// Logged out: what was known is forgotten.

@@ -47,6 +47,7 @@ impl Session {
         for purpose in self.requests.drain() {
             self.interrupted(purpose);
         }
+        self.give_up_held();
         let username = self.login.take().map(|login| login.username);
         let username =
             self.state.account.as_ref().map(|account| account.username.clone()).or(username);

@@ -17,6 +17,7 @@
 mod action;
 mod answers;
 mod arrivals;
+mod away;
 mod backoff;
 mod change;
 mod chats;

@@ -183,6 +183,7 @@ impl Session {
             self.message_of_the_day(&alert.as_str());
         }
         self.ask_for_everything(now);
+        self.send_held(now);
         if let Some(action) = action {
             self.answer(action, Ok(()));
         }

@@ -4,8 +4,8 @@ use std::rc::Rc;
 use crate::change::Change;
 use crate::outbox::is_unsent;
 use crate::state::{
-    Chat, ChatId, Contact, Delivery, Directory, History, LiteMap, Member, Membership, Message,
-    Millis, Room, State,
+    Chat, ChatId, Contact, Delivery, Directory, History, Link, LiteMap, Member, Membership,
+    Message, Millis, Room, State,
 };
 use crate::transcript;
 
@@ -13,7 +13,16 @@ impl State {
     /// Carries out one change.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::Link(link) => self.link = link,
+            Change::Link(link) => {
+                match link {
+                    Link::Idle | Link::Online => self.back_by = None,
+                    // at once
+                    Link::Resuming { since } => self.back_by = Some(since),
+                    Link::Connecting | Link::LoggingIn | Link::Waiting { .. } => {}
+                }
+                self.link = link;
+            }
+            Change::BackBy(by) => self.back_by = Some(by),
             Change::LoggedIn(account) => self.account = Some(Rc::new(account)),
             Change::LoggedOut => *self = Self { link: self.link.clone(), ..Self::default() },
             Change::OwnPresence(presence) => {

@@ -3,7 +3,7 @@
 use crate::action::{Close, Output};
 use crate::change::Change;
 use crate::control::Control;
-use crate::session::{RESTARTING, Session, UNREADABLE};
+use crate::session::{Session, UNREADABLE};
 use crate::state::{Link, Millis};
 use crate::stream::Answer;
 
@@ -55,13 +55,7 @@ impl Session {
             self.end(now, Some("This session goes on somewhere else."), false);
         } else if !(leaves_session(code) && self.detach(now)) {
             match reason.and_then(retry_after) {
-                Some(pause) => {
-                    self.lose(now, Some(RESTARTING));
-                    if matches!(self.state.link, Link::Waiting { .. }) {
-                        let (until, reason) = (now + pause, Some(RESTARTING.into()));
-                        self.change(Change::Link(Link::Waiting { until, reason }));
-                    }
-                }
+                Some(pause) => self.await_restart(now, Some(pause)),
                 None => self.lose(now, reason),
             }
         }

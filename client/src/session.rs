@@ -34,6 +34,9 @@ pub(crate) const UNREADABLE: &str = "The server sent something that is no packet
 /// The same, when it says that it stops and comes back.
 pub(crate) const RESTARTING: &str = "The server is being restarted.";
 
+/// The same, when it wants to send more than a packet holds.
+pub(crate) const TOO_LARGE: &str = "This is too large to be sent.";
+
 /// A client's session, sans-I/O; see the crate's front page for how it is driven.
 #[derive(Debug)]
 pub struct Session {
@@ -64,6 +67,8 @@ pub struct Session {
     pub(crate) leaving: Option<Millis>,
     /// Since when the connection stands that carries the session.
     pub(crate) connected_at: Millis,
+    /// What the person wants of the next connection.
+    pub(crate) held: Vec<(Frame, Purpose)>,
     /// The session was resumed, and the server has said nothing since.
     pub(crate) is_resumed_in_vain: bool,
     last_heard: Millis,
@@ -71,7 +76,7 @@ pub struct Session {
     /// When the connection has to be logged in, or else is given up.
     pub(crate) give_up_at: Millis,
     decoder: Decoder,
-    sending: BytesMut,
+    pub(crate) sending: BytesMut,
     events: VecDeque<Event>,
     keep_alive_at: Millis,
     next_action: u32,
@@ -99,6 +104,7 @@ impl Session {
             attempt: Attempt::At(0),
             leaving: None,
             connected_at: 0,
+            held: Vec::new(),
             is_resumed_in_vain: false,
             last_heard: 0,
             outputs: VecDeque::new(),
@@ -160,6 +166,7 @@ impl Session {
     /// Does what the person wants; [`Event::Answered`] tells how it ended.
     pub fn act(&mut self, now: Millis, action: Action) -> ActionId {
         let id = self.action_id();
+        self.hasten(now);
         self.carry_out(now, id, action);
         self.flush(now);
         id
@@ -205,19 +212,22 @@ impl Session {
         }
         let of_link = match self.state.link {
             Link::Idle | Link::Resuming { .. } => return None,
-            Link::Waiting { until, .. } => return Some(until),
-            Link::Connecting => return Some(self.give_up_at),
+            Link::Waiting { until, .. } => return Some(until.min(self.held_until())),
+            Link::Connecting => return Some(self.give_up_at.min(self.held_until())),
             Link::LoggingIn => self.give_up_at,
             Link::Online => self.keep_alive_at,
         };
         let of_requests = self.requests.next_timeout(self.stream.has_room());
-        Some(of_link.min(of_requests).min(self.stream.next_timeout()))
+        Some(of_link.min(of_requests).min(self.stream.next_timeout()).min(self.held_until()))
     }
 
     /// Does what is due. Calling it early or late does no harm.
     pub fn handle_timeout(&mut self, now: Millis) {
         if let Some(since) = self.detached_since() {
             return self.handle_resume_timeout(now, since);
+        }
+        if self.held_until() <= now {
+            self.give_up_held();
         }
         match self.state.link {
             Link::Idle | Link::Resuming { .. } => return,
@@ -396,7 +406,7 @@ impl Session {
     ) {
         match mig33_codec::encode(packet, 0) {
             Ok(frame) => self.requests.add(now, frame, purpose, urgency, &mut self.sending),
-            Err(_) => self.refused(now, purpose, "This is too large to be sent."),
+            Err(_) => self.refused(now, purpose, TOO_LARGE),
         }
     }
 
@@ -413,13 +423,14 @@ impl Session {
         action: ActionId,
         purpose: Purpose,
     ) {
-        if !self.state.link.is_up() {
-            return self.answer(
-                action,
-                Err("Not connected. Try again once the connection is back.".into()),
-            );
+        if self.state.link.is_up() {
+            self.request(now, packet, purpose, Urgency::Soon);
+        } else if self.state.is_away_briefly(now) {
+            self.hold(now, packet, purpose);
+        } else {
+            let text = "Not connected. Try again once the connection is back.";
+            self.answer(action, Err(text.into()));
         }
-        self.request(now, packet, purpose, Urgency::Soon);
     }
 
     /// Sends what the pace allows, as one output.

@@ -13,11 +13,17 @@ pub use mig33_codec::values::Presence;
 /// Milliseconds since 1970.
 pub type Millis = u64;
 
+/// Milliseconds that a connection may be later than [`State::back_by`] before the person has to know: most are back.
+pub const PATIENCE: Millis = 3_000;
+
 /// What the client knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// How it stands with the connection.
     pub link: Link,
+    /// When a connection that was lost and is no cause for worry is expected back: at once, where the session goes on
+    /// with the next one, or when the other side has said. None with a connection, and where nobody knows.
+    pub back_by: Option<Millis>,
     /// Who is logged in; nobody before the first LOGIN_OK and after a log-out.
     pub account: Option<Rc<Account>>,
     /// Groups of contacts, by id. Contacts of a group that is not here have none.
@@ -191,6 +197,18 @@ pub struct Room {
     pub members: LiteMap<Rc<str>, Member>,
 }
 
+impl Room {
+    /// Whether we are in it, or were until the connection was lost and enter it again.
+    #[must_use]
+    pub fn is_entered(&self) -> bool {
+        match self.membership {
+            Membership::Inside => true,
+            Membership::Joining => !self.members.is_empty(),
+            Membership::Outside | Membership::Refused(_) => false,
+        }
+    }
+}
+
 /// Whether we are in a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Membership {
@@ -337,6 +355,18 @@ pub enum NoticeKind {
 }
 
 impl State {
+    /// Whether there is no connection, and nothing wrong with that.
+    #[must_use]
+    pub fn is_away_briefly(&self, now: Millis) -> bool {
+        now < self.quiet_until()
+    }
+
+    /// Until when nothing is wrong with there being no connection; 0 where there is one, or something is.
+    #[must_use]
+    pub fn quiet_until(&self) -> Millis {
+        self.back_by.map_or(0, |by| by.saturating_add(PATIENCE))
+    }
+
     /// The contact with this username.
     #[must_use]
     pub fn contact(&self, username: &str) -> Option<&Rc<Contact>> {

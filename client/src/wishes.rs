@@ -143,7 +143,7 @@ impl Session {
             page: Some(page),
             ..Default::default()
         };
-        if self.state.link.is_up() {
+        if self.takes_wishes(now) {
             self.change(Change::DirectoryAsked { search: search.into(), page });
         }
         self.ask_with(now, &packet, id, Purpose::Directory { action: id, page, found: Vec::new() });

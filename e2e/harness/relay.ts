@@ -8,6 +8,8 @@ export class Relay {
   readonly #open = new Set<Socket>();
   readonly #far = new Set<Socket>();
   #target: Address | undefined;
+  /** Who has come while what is behind the door is away, and waits. */
+  #held: Socket[] | undefined;
   /** How many bytes may still pass before the next cut. */
   #left = Infinity;
   #cut: () => void = () => undefined;
@@ -49,9 +51,17 @@ export class Relay {
     return new Promise((resolve) => (this.#cut = resolve));
   }
 
+  /** Has who comes from now on wait until `restore`, as a socket does that is kept while its program is replaced. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
   /** Lets connections through again. */
   restore(target: Address): void {
     this.#target = target;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const near of held) this.#pass(near);
   }
 
   /** From now on, what comes back on the open connections goes nowhere. */
@@ -61,10 +71,15 @@ export class Relay {
 
   async close(): Promise<void> {
     this.down();
+    for (const near of this.#held ?? []) near.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #pass(near: Socket): void {
+    if (this.#held) {
+      this.#held.push(near);
+      return;
+    }
     if (!this.#target) {
       near.on('error', () => undefined);
       near.resetAndDestroy();

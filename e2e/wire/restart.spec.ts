@@ -30,6 +30,31 @@ test('a stop is told to everybody, and a start has all as it was', async ({ star
   expect((await peer.contactList()).contacts[0]?.text('status_message')).toBe('reading');
 });
 
+test('who comes back after a restart was never away', async ({ start, program, user, connect }) => {
+  const [anna, bert, cora] = [await user('anna'), await user('bert'), await user('cora')];
+  await befriend(anna, bert);
+  await befriend(anna, cora);
+  for (const one of [anna, bert, cora]) await one.joinRoom('Lobby');
+  await program.stop();
+
+  const again = await start();
+  const back = async (username: string) => {
+    const handset = await connect(again.tcp);
+    await handset.logIn({ username, password: PASSWORD });
+    await handset.joinRoom('Lobby');
+    return handset;
+  };
+  const first = await back('anna');
+  const { contacts } = await first.contactList();
+  expect(contacts.map((contact) => contact.number('presence'))).toEqual([1, 1]);
+  const second = await back('bert');
+  // what happens next is what he does, not that he came
+  await second.request('LEAVE_CHATROOM', { chatroom_name: 'Lobby' });
+  const told = await first.unasked('CHATROOM_USER_STATUS');
+  expect([told.text('username'), told.number('status')]).toEqual(['bert', 2]);
+  expect(first.connection.received.filter((packet) => packet.name === 'PRESENCE')).toEqual([]);
+});
+
 test('after kill -9 under load every acknowledged message is there once', async ({ start, program, user, connect }) => {
   test.slow();
   const receiver = await user('receiver');

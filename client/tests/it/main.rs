@@ -1,4 +1,5 @@
 //! A session joined to a scripted server in memory, on virtual time.
+mod away;
 mod contacts;
 mod history;
 mod log_out;

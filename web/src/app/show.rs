@@ -1,10 +1,11 @@
 //! The app as it is seen: log-in, or list, chat and members, and what lies over them.
 use std::rc::Rc;
 
-use mig33_client::{Action, Chat, Membership};
+use mig33_client::{Action, Chat};
 use yew::prelude::*;
 
 use super::{App, OpenDialog};
+use crate::clock;
 use crate::intent::{DialogKind, Intent};
 use crate::part::{keyed, part};
 use crate::view::add_contact_dialog::add_contact_dialog;
@@ -37,7 +38,7 @@ impl App {
         let room = chat
             .as_ref()
             .and_then(|chat| chat.room.clone())
-            .filter(|room| self.members_open && room.membership == Membership::Inside);
+            .filter(|room| self.members_open && room.is_entered());
         let class = class(
             if chat.is_some() { "shell at-chat" } else { "shell at-list" },
             &[("with-members", room.is_some())],
@@ -51,7 +52,7 @@ impl App {
                     sections: self.sections.clone(),
                     open: self.route.chat().cloned(),
                     today: self.today,
-                    loaded: online,
+                    loaded: self.state.account.is_some(),
                     emit: emit.clone(),
                 }) }
                 <div class="slot">
@@ -61,7 +62,11 @@ impl App {
                     { for room.map(|room| members(&room, &account.username, emit)) }
                 </div>
             </div>
-            { part::<Banner>(banner::Props { link: self.state.link.clone(), emit: emit.clone() }) }
+            { part::<Banner>(banner::Props {
+                link: self.state.link.clone(),
+                quiet_until: self.state.quiet_until(),
+                emit: emit.clone(),
+            }) }
             { notices(&self.state.notices, &self.errors, emit) }
             <div class="slot">
                 { for self.dialog.as_ref().map(|dialog| self.dialog_view(dialog, online)) }
@@ -110,6 +115,7 @@ impl App {
             DialogKind::Rooms => {
                 let (directory, joined) = (self.state.directory.clone(), self.joined.clone());
                 let emit = emit.clone();
+                let online = online || self.state.is_away_briefly(clock::now());
                 let props = rooms_dialog::Props { directory, joined, error, busy, online, emit };
                 keyed::<RoomsDialog>("rooms", props)
             }

@@ -1,6 +1,6 @@
 //! Tells that the connection is not there, why, and when it is tried again.
 use gloo_timers::callback::Interval;
-use mig33_client::Link;
+use mig33_client::{Link, Millis};
 use yew::prelude::*;
 
 use crate::clock;
@@ -8,12 +8,11 @@ use crate::intent::Intent;
 use crate::part::{Context, Part};
 use crate::view::controls::{button, spinner};
 
-/// Milliseconds that a session may be without a connection before it is told: most are back by then.
-const PATIENCE: u64 = 3_000;
-
 #[derive(PartialEq)]
 pub(crate) struct Props {
     pub(crate) link: Link,
+    /// Until then there is nothing to tell.
+    pub(crate) quiet_until: Millis,
     pub(crate) emit: Callback<Intent>,
 }
 
@@ -24,8 +23,7 @@ pub(crate) struct Banner {
 
 impl Banner {
     fn tick(&mut self, ctx: &Context<Self>) {
-        let waiting = matches!(ctx.props().link, Link::Waiting { .. } | Link::Resuming { .. });
-        if !waiting {
+        if matches!(ctx.props().link, Link::Idle | Link::Online) {
             self.ticking = None;
         } else if self.ticking.is_none() {
             let link = ctx.link().clone();
@@ -54,14 +52,14 @@ impl Part for Banner {
     }
 
     fn view(&self, ctx: &Context<Self>) -> Html {
-        let Props { link, emit } = ctx.props();
+        let Props { link, quiet_until, emit } = ctx.props();
         let now = clock::now();
         let try_now = || button("button small", "Try now", emit.reform(|_| Intent::ConnectNow));
         // the element stays, so that what comes into it is read aloud
         let nothing = html! { <div class="banner" role="status"></div> };
         let content = match link {
             Link::Idle | Link::Online => return nothing,
-            Link::Resuming { since } if now < since + PATIENCE => return nothing,
+            _ if now < *quiet_until => return nothing,
             Link::Resuming { .. } => html! {
                 <>{ spinner() }<span class="banner-text">{ "Connecting again…" }</span>{ try_now() }</>
             },

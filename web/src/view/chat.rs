@@ -131,9 +131,9 @@ fn head(props: &Props) -> Html {
         }
     } else if let Some(room) = &chat.room {
         below = match (&room.membership, room.members.len()) {
-            (Membership::Inside, 1) => "only you".to_owned(),
-            (Membership::Inside, count) => format!("{count} members"),
-            (Membership::Joining, _) => "joining…".to_owned(),
+            (_, 1) if room.is_entered() => "only you".to_owned(),
+            (_, count) if room.is_entered() => format!("{count} members"),
+            (Membership::Inside | Membership::Joining, _) => "joining…".to_owned(),
             (Membership::Outside | Membership::Refused(_), _) => "you are not in it".to_owned(),
         };
     } else if !chat.id.is_room() {

@@ -298,7 +298,7 @@ impl Log {
     fn top(&self, chat: &Chat, online: bool) -> Html {
         let empty = chat.messages.is_empty();
         let hint = match (chat.history, empty) {
-            _ if !online && empty => "Connecting…".to_owned(),
+            (History::More | History::Loading, true) if !online => "Connecting…".to_owned(),
             (History::Loading, _) | (History::More, true) => {
                 return html! { <p class="hint">{ spinner() }{ "Loading messages…" }</p> };
             }

@@ -1,0 +1,121 @@
+// The program is replaced while people use it, its ports kept open: nothing of that is to be seen, and nothing is lost.
+import type { Page } from '@playwright/test';
+import type { Program } from '../harness/program';
+import type { Relay } from '../harness/relay';
+import { doorOf, pageOf } from './door';
+import type { Person } from './person';
+import { expect, test as base } from './visit';
+
+/** Everything that a page has shown since, each text once, in the order in which it came. */
+type Watched = { shown: string[] };
+
+/** Looks at the page each time that anything in it changes. */
+async function watch(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const watched: Watched = { shown: [] };
+    const look = () => {
+      const now = document.body.innerText;
+      if (!watched.shown.includes(now)) watched.shown.push(now);
+    };
+    look();
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+    Object.assign(window, { watched });
+  });
+}
+
+const shown = (page: Page) => page.evaluate(() => (window as unknown as { watched: Watched }).watched.shown);
+
+/** How often the program has been asked for something. */
+async function requests(program: Program, command: string): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', program.admin))).text();
+  const line = text.split('\n').find((line) => line.startsWith(`mig33_server_requests_total{command="${command}"}`));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
+
+interface Scene {
+  anna: Person;
+  bert: Person;
+  door: Relay;
+  /** Stops the program, does something, and starts it anew behind the same door. */
+  replace: (meanwhile?: () => Promise<void>) => Promise<Program>;
+}
+
+/** Two friends in the Lobby; anna looks at the room and who is in it, bert at his chat with her. */
+const test = base.extend<{ scene: Scene }>({
+  scene: async ({ program, relay, start, visit }, use) => {
+    const door = await relay(pageOf(program));
+    const wide = { address: doorOf(door), viewport: { width: 1280, height: 800 } };
+    const [anna, bert] = [await visit(wide), await visit(wide)];
+    await anna.register('anna');
+    await bert.register('bert');
+    await anna.addContact('bert');
+    await bert.accept('anna');
+    await bert.joinRoom('Lobby');
+    await anna.joinRoom('Lobby');
+    await expect(anna.page.getByText('2 members')).toBeVisible();
+    await bert.openChat('anna');
+    await bert.say('before it');
+    await expect(anna.entry('bert')).toHaveAccessibleName(/1 unread/);
+    await expect(anna.entry('bert')).toHaveAccessibleName(/available/i);
+    await expect(bert.entry('anna')).toHaveAccessibleName(/available/i);
+    await expect(bert.message('before it').locator('.state')).toHaveText(/Delivered/);
+
+    await use({
+      anna,
+      bert,
+      door,
+      replace: async (meanwhile = async () => undefined) => {
+        door.hold();
+        expect((await program.stop()).code).toBe(0);
+        await meanwhile();
+        const next = await start();
+        door.restore(pageOf(next));
+        await expect.poll(() => requests(next, 'JOIN_CHATROOM')).toBeGreaterThan(1);
+        return next;
+      },
+    });
+  },
+});
+
+test('nobody sees it', async ({ scene }) => {
+  const { anna, bert, replace } = scene;
+  for (const person of [anna, bert]) await watch(person.page);
+  const next = await replace();
+  expect(await requests(next, 'LOGIN')).toBe(2);
+  // what is said now comes behind all that the log-ins have brought
+  await bert.say('after it');
+  await expect(bert.message('after it').locator('.state')).toHaveText(/Delivered/);
+  await expect(anna.entry('bert')).toHaveAccessibleName(/2 unread/);
+  const [before, ...rest] = await shown(anna.page);
+  expect(before).toContain('2 members');
+  // the new message, in the list and the title, and nothing else
+  expect(rest.map((text) => text.replace('after it', 'before it').replace(/\b2\b(?! members)/, '1'))).toEqual([before]);
+  expect((await shown(bert.page)).join('\n---\n')).not.toMatch(/Connect|restart|joining|offline/i);
+});
+
+test('what is done meanwhile is done then', async ({ scene, user }) => {
+  const { anna, bert, replace } = scene;
+  await user('cora');
+  await replace(async () => {
+    // the page knows of it
+    await expect.poll(() => scene.door.connections).toBe(0);
+    await anna.say('in the middle of it');
+    await anna.askFor('cora');
+  });
+  await expect(anna.message('in the middle of it').locator('.state')).toHaveText(/Sent/);
+  await bert.page.getByRole('link', { name: /^Lobby/ }).click();
+  await expect(bert.message('in the middle of it')).toHaveCount(1);
+  await expect(anna.page.getByRole('dialog')).toHaveCount(0);
+  await expect(anna.entry('cora')).toBeVisible();
+});
+
+test('a start that takes long is told of', async ({ scene }) => {
+  const { anna, bert, replace } = scene;
+  await replace(async () => {
+    await expect(anna.banner).toBeVisible({ timeout: 10_000 });
+    await anna.say('is it back?');
+  });
+  await expect(anna.banner).toHaveCount(0, { timeout: 15_000 });
+  await bert.page.getByRole('link', { name: /^Lobby/ }).click();
+  await expect(bert.message('is it back?')).toHaveCount(1);
+});
