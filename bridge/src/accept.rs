@@ -22,17 +22,20 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{debug, warn};
 
 use crate::bridge::Shared;
+use crate::handshake::{First, answer, first};
 use crate::limits::{Admission, Admitted, Over};
 use crate::metrics::Unserved;
 use crate::socket::{Socket, Stream};
 use crate::traces::Beginning;
+use crate::upgrade::{Established, connection};
 use crate::workers::{Seat, Workers};
 
 /// The most bytes that a request's header may have.
-const HEADER_SIZE: usize = 16 * 1024;
+pub(crate) const HEADER_SIZE: usize = 16 * 1024;
 /// What somebody is told who is not even asked what they want.
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
@@ -67,6 +70,8 @@ pub(crate) struct Door {
     /// How long a request's header may take, and how long a connection may stay between two requests.
     pub(crate) header_time: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
+    /// Whether handshakes for tunnels may be answered before the router sees them.
+    pub(crate) has_tunnels: bool,
     /// Who serves its connections; none: whoever accepts them.
     pub(crate) workers: Option<Workers>,
     /// Nobody is accepted here any more, and requests under way are the last of their connection; who comes is for the
@@ -124,44 +129,67 @@ pub(crate) async fn accept(listener: TcpListener, door: Door) {
 
 /// Has a connection served.
 fn begin(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, admitted: Admitted) {
+    let counted = door.connections.token();
     let Some(workers) = &door.workers else {
-        door.connections.spawn(serve(stream, peer, Arc::clone(door), admitted, None));
+        tokio::spawn(serve(stream, peer, Arc::clone(door), admitted, None, counted));
         return;
     };
     match workers.seat(stream) {
         Ok((stream, seat, runtime)) => {
-            let life = serve(stream, peer, Arc::clone(door), admitted, Some(seat));
-            door.connections.spawn_on(life, &runtime);
+            runtime.spawn(serve(stream, peer, Arc::clone(door), admitted, Some(seat), counted));
         }
         Err(error) => warn!(%error, "a connection was lost: it cannot be watched"),
     }
 }
 
-/// Answers one connection's requests. It is counted until it ends or becomes a tunnel, which counts by itself.
-async fn serve(
+/// Serves one connection, as a tunnel or with answers to its requests. It is counted among those that are no tunnel until it
+/// ends or becomes one, which counts by itself.
+fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    door: Arc<Door>,
+    admitted: Admitted,
+    seat: Option<Seat>,
+    counted: TaskTrackerToken,
+) -> impl Future<Output = ()> {
+    let shared = Arc::clone(&door.shared);
+    // boxed, and no argument of the future itself, so that a tunnel has no room for it
+    let received = Box::pin(receive(stream, peer, door, admitted, seat));
+    async move {
+        if let Some(established) = received.await {
+            drop(counted);
+            connection(shared, established, None).await;
+        }
+    }
+}
+
+/// Answers one connection's requests, unless the first of them is a handshake that needs no more than an answer: then it is
+/// a tunnel.
+async fn receive(
     mut stream: TcpStream,
     peer: SocketAddr,
     door: Arc<Door>,
     mut admitted: Admitted,
     seat: Option<Seat>,
-) {
+) -> Option<Box<Established>> {
     let mut beginning = door.shared.metrics.tunnel.traces().map(|_| Beginning::now());
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection was lost at once");
-        return;
+        return None;
     }
     let peer = match Box::pin(door.proxies.client(&mut stream, peer)).await {
         Ok(client) => client,
         Err(error) => {
             door.shared.metrics.unserved(Unserved::ProxyHeader);
             debug!(%peer, %error, "a proxy's connection was closed");
-            return;
+            return None;
         }
     };
     if !door.proxies.trusted.contains(peer.ip())
         && let Err(over) = admitted.come_from(peer.ip(), Instant::now())
     {
-        return door.turn_away(&stream, peer, over);
+        door.turn_away(&stream, peer, over);
+        return None;
     }
     let began = beginning.map(|_| SystemTime::now());
     let stream = match &door.tls {
@@ -177,12 +205,54 @@ async fn serve(
             Err(error) => {
                 door.shared.metrics.unserved(Unserved::TlsHandshake);
                 debug!(%peer, %error, "a handshake of TLS failed");
-                return;
+                return None;
             }
         },
     };
-    let socket = Socket::new(stream, admitted, seat);
+    let mut socket = Socket::new(stream, admitted, seat);
     let peer = Peer { ip: peer.ip(), is_secure: door.tls.is_some() };
+    let mut header_time = door.header_time;
+    // what is traced has its span from the router
+    if door.has_tunnels && beginning.is_none() {
+        let begin = Instant::now();
+        let first = tokio::select! {
+            biased;
+            first = within(door.header_time, first(&mut socket, peer, &door.shared)) => first,
+            // what becomes of it then is decided below
+            () = door.leave.cancelled() => Ok(First::Other { is_whole: true }),
+        };
+        match first {
+            Ok(First::Handshake(accepted, early)) => {
+                if let Err(error) = answer(&mut socket, &accepted, &door.shared).await {
+                    debug!(%error, "a client left during its handshake");
+                    return None;
+                }
+                return Some(Box::new(Established { socket, early, accepted }));
+            }
+            Ok(First::Other { is_whole: true }) => {}
+            // its time has begun
+            Ok(First::Other { is_whole: false }) => {
+                header_time = header_time.map(|time| time.saturating_sub(begin.elapsed()));
+            }
+            Err(error) => {
+                debug!(%error, "a connection ended early");
+                return None;
+            }
+        }
+    }
+    // boxed, so that a tunnel has no room for it
+    Box::pin(answer_requests(socket, peer, beginning, header_time, door)).await;
+    None
+}
+
+/// Answers requests, for as long as the client has some.
+async fn answer_requests(
+    socket: Socket,
+    peer: Peer,
+    beginning: Option<Beginning>,
+    header_time: Option<Duration>,
+    door: Arc<Door>,
+) {
     let asked = Arc::new(AtomicBool::new(false));
     let service = WithPeer {
         peer,
@@ -192,7 +262,7 @@ async fn serve(
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(door.header_time)
+        .header_read_timeout(header_time)
         .max_buf_size(HEADER_SIZE)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();

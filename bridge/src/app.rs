@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
@@ -15,13 +15,16 @@ use crate::upgrade::upgrade;
 /// Where TLS is spoken here, browsers are to come by TLS only, for a year.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
+/// Where tunnels are asked for.
+pub(crate) const TUNNELS: &str = "/ws";
+
 /// The router of the page's listener. `pictures` is the service's own, where there is one.
 pub(crate) fn router(shared: &Arc<Shared>, pictures: Option<Router>) -> Router {
     let tunnels = match shared.metrics.tunnel.traces() {
         None => any(upgrade),
         Some(_) => any(upgrade).layer(from_fn_with_state(Arc::clone(shared), traced)),
     };
-    let own = Router::new().route("/ws", tunnels).fallback(page).with_state(Arc::clone(shared));
+    let own = Router::new().route(TUNNELS, tunnels).fallback(page).with_state(Arc::clone(shared));
     let all = match pictures {
         Some(pictures) => own.merge(pictures),
         None => own,
@@ -33,15 +36,18 @@ async fn page(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     shared.page.answer(request.method(), request.uri(), request.headers())
 }
 
-/// Puts the security headers on every answer. What the service says of its pictures stays.
 async fn secured(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    secure(&shared, response.headers_mut());
+    response
+}
+
+/// Puts the security headers on an answer: on every one. What the service says of its pictures stays.
+pub(crate) fn secure(shared: &Shared, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| shared.page.policy().clone());
     if shared.is_secure {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    response
 }

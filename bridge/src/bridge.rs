@@ -275,8 +275,9 @@ impl Bridge {
         }
         connections.spawn(tick(stop.clone()));
         let page_router = app::router(&shared, opened.pictures);
-        let door = |router, proxies, tls, workers, is_inherited| Door {
+        let door = |router, has_tunnels, proxies, tls, workers, is_inherited| Door {
             router,
+            has_tunnels,
             proxies,
             tls,
             handshake_time: settings.limits.handshake_time(),
@@ -295,9 +296,9 @@ impl Bridge {
         }
         let (watched, until) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move { watched.upstream.watch(until).await });
-        let page_door = door(page_router, proxies.clone(), acceptor, workers, page_inherited);
+        let page_door = door(page_router, true, proxies.clone(), acceptor, workers, page_inherited);
         let admin_door =
-            door(admin::router(&shared), Proxies::default(), None, None, admin_inherited);
+            door(admin::router(&shared), false, Proxies::default(), None, None, admin_inherited);
         connections.spawn_on(accept(page_listener, page_door), &accepting);
         info!(version = env!("CARGO_PKG_VERSION"), page = %page_address, "started");
         connections.spawn(accept(admin_listener, admin_door));

@@ -9,6 +9,7 @@ mod admin;
 mod app;
 mod drain;
 mod drive;
+mod handshake;
 mod socket;
 mod tick;
 mod timer;

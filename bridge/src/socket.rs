@@ -15,6 +15,8 @@ use crate::workers::Seat;
 pub(crate) struct Socket {
     stream: Stream,
     place: Admitted,
+    /// What was read of it already, and is to be read again.
+    given_back: Vec<u8>,
     /// Where it is served, if that is with one of several workers.
     _seat: Option<Seat>,
 }
@@ -28,12 +30,17 @@ pub(crate) enum Stream {
 
 impl Socket {
     pub(crate) const fn new(stream: Stream, place: Admitted, seat: Option<Seat>) -> Self {
-        Self { stream, place, _seat: seat }
+        Self { stream, place, given_back: Vec::new(), _seat: seat }
     }
 
     /// Leaves the place that it has for another one.
     pub(crate) fn take_place(&mut self, place: Admitted) {
         self.place = place;
+    }
+
+    /// Has these bytes, which were read last, read again.
+    pub(crate) fn give_back(&mut self, bytes: &[u8]) {
+        self.given_back = bytes.to_vec();
     }
 }
 
@@ -43,7 +50,14 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        if !this.given_back.is_empty() {
+            let count = this.given_back.len().min(into.remaining());
+            into.put_slice(this.given_back.get(..count).unwrap_or_default());
+            this.given_back = this.given_back.split_off(count);
+            return Poll::Ready(Ok(()));
+        }
+        match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, into),
         }

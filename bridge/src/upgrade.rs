@@ -11,6 +11,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::field::display;
 use tracing::{debug, info};
 
@@ -49,62 +50,128 @@ impl Subprotocol {
 /// After how long it makes sense to try again where somebody else has to leave first.
 const RETRY_FULL: Duration = Duration::from_secs(30);
 
-/// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
-pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
-    if shared.drain.has_begun() {
-        return refuse(&shared, Refusal::Draining, None);
+/// What a handshake that may have its tunnel has come to.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// What the client knows a WebSocket's answer by.
+    key: HeaderValue,
+    client: Client,
+    place: Admitted,
+    /// Counts it among the tunnels from now on: who waits for these to end waits for one that is about to begin, too.
+    counted: TaskTrackerToken,
+    asked: Option<Subprotocol>,
+}
+
+/// A WebSocket whose handshake is done.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) socket: Socket,
+    /// What the client has sent behind its handshake.
+    pub(crate) early: Vec<u8>,
+    pub(crate) accepted: Accepted,
+}
+
+impl Established {
+    /// Itself. Taken apart where it stands, its box would stay as long as the connection.
+    fn unboxed(self: Box<Self>) -> Self {
+        *self
     }
-    let Some(accept) = accept_key(request.method(), request.headers()) else {
-        return refuse(&shared, Refusal::NoHandshake, None);
+}
+
+/// Why a request gets no tunnel, and whose it is where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Whatever the others do.
+    Because(Refusal, Option<IpAddr>),
+    /// A limit is reached.
+    Over(Over, Option<IpAddr>),
+}
+
+/// Looks whether a request may have a tunnel, and takes a place for it. Nothing is counted where it may not.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn accepted(
+    shared: &Shared,
+    method: &Method,
+    headers: &HeaderMap,
+    peer: Peer,
+) -> Result<Accepted, Refused> {
+    if shared.drain.has_begun() {
+        return Err(Refused::Because(Refusal::Draining, None));
+    }
+    let Some(key) = accept_key(method, headers) else {
+        return Err(Refused::Because(Refusal::NoHandshake, None));
     };
-    let Some(peer) = request.extensions().get::<Peer>().copied() else {
-        return refuse(&shared, Refusal::NoHandshake, None);
-    };
-    let source = source(peer, request.headers(), &shared.trusted, shared.forwarded_header);
+    let source = source(peer, headers, &shared.trusted, shared.forwarded_header);
     let live = shared.live.now();
-    if !origin::allowed(request.headers(), source.host.as_deref(), &live.allow_origin) {
-        return refuse(&shared, Refusal::Origin, source.client);
+    if !origin::allowed(headers, source.host.as_deref(), &live.allow_origin) {
+        return Err(Refused::Because(Refusal::Origin, source.client));
     }
     let client = Client {
         peer: source.client,
         base_url: shared.public_url.clone().or_else(|| base_url(&source)),
     };
-    let admitted = match shared.admission.admit(client.peer, Instant::now()) {
-        Ok(admitted) => admitted,
-        Err(over) => return refuse_over(&shared, over, client.peer),
-    };
-    let asked = subprotocol(request.headers());
-    let life = connection(
-        Arc::clone(&shared),
-        hyper::upgrade::on(&mut request),
-        client,
-        admitted,
-        asked.unwrap_or(Subprotocol::Plain),
-        request.extensions_mut().remove(),
-    );
-    shared.tunnels.spawn(life);
+    let place = shared
+        .admission
+        .admit(client.peer, Instant::now())
+        .map_err(|over| Refused::Over(over, client.peer))?;
+    let counted = shared.tunnels.token();
+    Ok(Accepted { key, client, place, counted, asked: subprotocol(headers) })
+}
 
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    if let Some(asked) = asked {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(asked.name()));
+impl Accepted {
+    /// Puts in what the client is answered.
+    pub(crate) fn answer(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.key.clone());
+        if let Some(asked) = self.asked {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(asked.name()));
+        }
     }
+}
+
+/// Answers a handshake with 101 and spawns its tunnel, or says what is wrong with it.
+pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return refuse(&shared, Refusal::NoHandshake, None);
+    };
+    let accepted = match accepted(&shared, request.method(), request.headers(), peer) {
+        Ok(accepted) => accepted,
+        Err(Refused::Because(refusal, client)) => return refuse(&shared, refusal, client),
+        Err(Refused::Over(over, client)) => return refuse_over(&shared, over, client),
+    };
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    accepted.answer(response.headers_mut());
+    let upgrade = hyper::upgrade::on(&mut request);
+    let opening = request.extensions_mut().remove();
+    tokio::spawn(upgraded(Arc::clone(&shared), upgrade, accepted, opening));
     response
 }
 
-/// The life of one connection, from the handshake's end on.
-async fn connection(
+/// The life of one connection, from the end of a handshake that hyper has read.
+async fn upgraded(
     shared: Arc<Shared>,
     upgrade: OnUpgrade,
-    client: Client,
-    place: Admitted,
-    subprotocol: Subprotocol,
+    accepted: Accepted,
     opening: Option<Opening>,
 ) {
-    let Some((mut socket, early)) = upgraded(upgrade).await else { return };
+    let Some((socket, early)) = taken_over(upgrade).await else { return };
+    let established = Box::new(Established { socket, early, accepted });
+    connection(shared, established, opening).await;
+}
+
+/// The life of one connection, from the handshake's end on. What it begins with is boxed, so that the rest of its life has
+/// no room for it.
+pub(crate) async fn connection(
+    shared: Arc<Shared>,
+    established: Box<Established>,
+    opening: Option<Opening>,
+) {
+    let Established { mut socket, early, accepted } = established.unboxed();
+    let Accepted { client, place, counted: _counted, asked, key: _ } = accepted;
+    let subprotocol = asked.unwrap_or(Subprotocol::Plain);
     socket.take_place(place);
     let connection = shared.next_connection();
     shared.metrics.tunnel.opened();
@@ -178,7 +245,7 @@ async fn connect(shared: &Shared, client: Client, connection: u64) -> Result<Lin
 }
 
 /// The socket itself, and what the client has sent behind its handshake.
-async fn upgraded(upgrade: OnUpgrade) -> Option<(Socket, Vec<u8>)> {
+async fn taken_over(upgrade: OnUpgrade) -> Option<(Socket, Vec<u8>)> {
     let upgraded: Upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {

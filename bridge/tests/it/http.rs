@@ -1,4 +1,5 @@
 //! What the page's and the admin listener answer.
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,6 +81,99 @@ async fn the_subprotocol_is_echoed_when_it_is_asked_for() {
     assert_eq!(asked.headers()["sec-websocket-protocol"], "mig33");
     let (_, plain) = handshake(&bridge, &[]).await.unwrap();
     assert!(!plain.headers().contains_key("sec-websocket-protocol"));
+}
+
+/// A handshake with this header line more, a message behind it, and what comes back: the answer's lines but its date, and
+/// the message that the upstream, which sends back what it gets, has made of it.
+async fn asks(at: SocketAddr, line: &str) -> (Vec<String>, Vec<u8>) {
+    let request = format!(
+        "GET /ws?x HTTP/1.1\r\nHost: {at}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: mig33\r\n{line}\r\n"
+    );
+    let message = [&[0x82, 0x80 | 12, 0, 0, 0, 0], packet(3).as_slice()].concat();
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.write_all(&[request.as_bytes(), &message].concat()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let mut lines: Vec<_> = head.lines().map(str::to_owned).collect();
+    lines.retain(|line| !line.starts_with("date:"));
+    lines.sort();
+    let mut back = vec![0; 2 + 12];
+    stream.read_exact(&mut back).await.unwrap();
+    (lines, back)
+}
+
+#[tokio::test]
+async fn a_handshake_is_answered_alike_in_place_and_by_the_library() {
+    let (listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let echoes = async {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut got = [0; 12];
+            stream.read_exact(&mut got).await.unwrap();
+            stream.write_all(&got).await.unwrap();
+            // it ends with the client
+            let _ = stream.read(&mut got).await;
+        }
+    };
+    let both = async {
+        let in_place = asks(bridge.addresses().page, "").await;
+        // a request that says how long its content is, is none of those that are answered in place
+        let by_library = asks(bridge.addresses().page, "Content-Length: 0\r\n").await;
+        assert_eq!(in_place, by_library);
+        assert_eq!(in_place.1, [&[0x82, 12], packet(3).as_slice()].concat());
+        for line in [
+            "http/1.1 101 switching protocols",
+            "sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=",
+            "x-content-type-options: nosniff",
+        ] {
+            assert!(in_place.0.iter().any(|said| said == line), "{line}: {:?}", in_place.0);
+        }
+    };
+    tokio::join!(echoes, both);
+}
+
+#[tokio::test]
+async fn a_handshake_has_no_more_headers_than_other_requests() {
+    let (_listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let at = bridge.addresses().page;
+    let more = "X: 1\r\n".repeat(95);
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: {at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}"
+    );
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 101", "a hundred");
+    let answer = http(at, &format!("{request}X: 1\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn half_a_header_gets_no_more_time_than_none() {
+    let (_listener, address) = upstream().await;
+    let mut settings = settings(address);
+    settings.limits.header_s = 10;
+    let bridge = bridge_here(settings).await;
+    let page = bridge.addresses().page;
+    let mut half = TcpStream::connect(page).await.unwrap();
+    // that who came later has an answer tells that this one was accepted
+    assert!(get(page, "/").await.starts_with("HTTP/1.1 200"));
+    tokio::time::pause();
+    let begin = Instant::now();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    half.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    assert_eq!(half.read(&mut [0]).await.unwrap_or_default(), 0);
+    let elapsed = begin.elapsed().as_secs_f64();
+    assert!((9.0..11.0).contains(&elapsed), "{elapsed}");
 }
 
 #[tokio::test]

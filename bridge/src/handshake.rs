@@ -1,0 +1,105 @@
+//! The handshake in place: what nearly every tunnel begins with, a request that is there in full and may have what it
+//! asks for, is answered where it is read.
+//!
+//! All else goes through hyper and axum as if nobody had looked at it: a request that comes in parts, that has content, that
+//! is refused or traced; the page.
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+
+use axum::http::{HeaderMap, header};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+use tokio_tungstenite::tungstenite::handshake::server::Request;
+
+use crate::accept::{HEADER_SIZE, Peer};
+use crate::app::{TUNNELS, secure};
+use crate::bridge::Shared;
+use crate::socket::Socket;
+use crate::upgrade::{Accepted, accepted};
+use crate::websocket::scratch;
+
+/// The most headers of a request that is answered here: hyper refuses more.
+const MOST_HEADERS: usize = 100;
+
+/// What a connection begins with.
+pub(crate) enum First {
+    /// A handshake, and what its client has sent behind it.
+    Handshake(Accepted, Vec<u8>),
+    /// Something else, which is still to be read.
+    Other {
+        /// Its header is there in full, or is none.
+        is_whole: bool,
+    },
+}
+
+/// Waits for the first bytes of a connection.
+///
+/// # Errors
+/// It broke.
+pub(crate) async fn first(socket: &mut Socket, peer: Peer, shared: &Shared) -> io::Result<First> {
+    poll_fn(|cx| {
+        scratch::with(|scratch| {
+            let room = scratch.from_client.get_mut(..HEADER_SIZE).unwrap_or_default();
+            let mut into = ReadBuf::new(room);
+            ready!(Pin::new(&mut *socket).poll_read(cx, &mut into))?;
+            let bytes = into.filled();
+            let first = look(bytes, peer, shared);
+            if matches!(first, First::Other { .. }) {
+                socket.give_back(bytes);
+            }
+            Poll::Ready(Ok(first))
+        })
+    })
+    .await
+}
+
+fn look(bytes: &[u8], peer: Peer, shared: &Shared) -> First {
+    match Request::try_parse(bytes) {
+        Ok(None) => First::Other { is_whole: false },
+        Ok(Some((length, request))) if is_for_a_tunnel(&request) => {
+            match accepted(shared, request.method(), request.headers(), peer) {
+                Ok(accepted) => {
+                    let early = bytes.get(length..).unwrap_or_default();
+                    First::Handshake(accepted, early.to_vec())
+                }
+                Err(_) => First::Other { is_whole: true },
+            }
+        }
+        Ok(Some(_)) | Err(_) => First::Other { is_whole: true },
+    }
+}
+
+fn is_for_a_tunnel(request: &Request) -> bool {
+    let headers = request.headers();
+    request.uri().path() == TUNNELS
+        && headers.len() <= MOST_HEADERS
+        && ![header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
+            .iter()
+            .any(|name| headers.contains_key(name))
+}
+
+/// Tells a client that its connection is a tunnel now.
+///
+/// # Errors
+/// It is gone.
+pub(crate) async fn answer(
+    socket: &mut Socket,
+    accepted: &Accepted,
+    shared: &Shared,
+) -> io::Result<()> {
+    let mut headers = HeaderMap::with_capacity(8);
+    accepted.answer(&mut headers);
+    secure(shared, &mut headers);
+    let mut head = Vec::with_capacity(768);
+    head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    for (name, value) in &headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    socket.write_all(&head).await?;
+    socket.flush().await
+}
