@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::follower::Follower;
-use super::whole::{self, Whole};
+use super::whole::{self, Close, Whole};
 use crate::close::{End, NO_CODE};
 
 /// A message of a client's.
@@ -45,6 +45,10 @@ impl Reader {
             }
             if taken.is_err() || bytes.is_empty() {
                 return taken;
+            }
+            if let Some(Close { code, answer }) = whole::close(bytes) {
+                answers.extend(answer);
+                return Err(End::ClientClosed { code });
             }
         }
         self.follower.advance(bytes);

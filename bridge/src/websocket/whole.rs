@@ -1,12 +1,17 @@
-//! What nearly every frame is: there in full, and a message by itself. It is read where it stands, with no copy.
+//! What nearly every frame is: there in full, and a message by itself, or the close. It is read where it stands, with no copy.
 //!
 //! All others are left to the codec of tungstenite, which puts together what comes in parts, and names what is wrong.
 use mig33_codec::MAX_PACKET;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::close::NO_CODE;
 
 /// The first byte of a frame that is a whole text or binary message (RFC 6455 section 5.2): the last of its message, and
 /// no extension.
 const WHOLE_TEXT: u8 = 0x81;
 const WHOLE_BINARY: u8 = 0x82;
+/// The first byte of a close.
+const CLOSE: u8 = 0x88;
 /// In the second byte: the content is masked, as a client's has to be.
 const MASKED: u8 = 0x80;
 /// Lengths that stand for the length in the two or eight bytes behind them.
@@ -31,6 +36,33 @@ pub(super) fn split(bytes: &mut [u8]) -> Result<Whole<'_>, &mut [u8]> {
     let content = frame.get_mut(start..).unwrap_or_default();
     unmask(content, mask);
     Ok(Whole { is_text, content, rest })
+}
+
+/// A close, and how it is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Close {
+    pub(super) code: u16,
+    /// The same frame without a mask (RFC 6455 section 5.5.1).
+    pub(super) answer: Vec<u8>,
+}
+
+/// The close that `bytes` begin with; none where it is not there in full, or there is anything wrong with it.
+pub(super) fn close(bytes: &[u8]) -> Option<Close> {
+    let ([CLOSE, length, mask @ ..], behind) = bytes.split_first_chunk::<{ 2 + MASK }>()? else {
+        return None;
+    };
+    let length = length.checked_sub(MASKED).filter(|length| *length < LENGTH_OF_TWO)?;
+    let mut content = behind.get(..usize::from(length))?.to_vec();
+    unmask(&mut content, *mask);
+    let code = match content.split_first_chunk() {
+        Some((code, reason)) => {
+            let code = u16::from_be_bytes(*code);
+            let is_right = CloseCode::from(code).is_allowed() && str::from_utf8(reason).is_ok();
+            is_right.then_some(code)?
+        }
+        None => content.is_empty().then_some(NO_CODE)?,
+    };
+    Some(Close { code, answer: [&[CLOSE, length], content.as_slice()].concat() })
 }
 
 struct Header {
@@ -111,6 +143,27 @@ mod tests {
             let whole = split(&mut frame).unwrap();
             assert!(!whole.is_text && whole.rest.is_empty());
             assert_eq!(whole.content, content, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_close_is_answered_with_itself() {
+        let close = |bytes: &[u8]| super::close(bytes).map(|close| (close.code, close.answer));
+        let frame = b"\x88\x85\x01\x02\x03\x04\x02\xebbye";
+        assert_eq!(close(frame), Some((1001, b"\x88\x05\x03\xe9a}d".to_vec())));
+        assert_eq!(close(b"\x88\x80\x01\x02\x03\x04more"), Some((NO_CODE, b"\x88\0".to_vec())));
+        for cut in 0..frame.len() {
+            assert_eq!(close(&frame[..cut]), None, "cut at {cut}");
+        }
+        for wrong in [
+            // not masked, in parts, half a code, a code that is never sent, a reason that is no UTF-8
+            &b"\x88\x02\x03\xe9\0\0\0\0"[..],
+            b"\x08\x82\0\0\0\0\x03\xe9",
+            b"\x88\x81\0\0\0\0\x03",
+            b"\x88\x82\0\0\0\0\x03\xed",
+            b"\x88\x83\0\0\0\0\x03\xe9\xff",
+        ] {
+            assert_eq!(close(wrong), None, "{wrong:?}");
         }
     }
 
