@@ -110,7 +110,10 @@ pub(crate) fn accepted(
     }
     let client = Client {
         peer: source.client,
-        base_url: shared.public_url.clone().or_else(|| base_url(&source)),
+        base_url: shared.public_url.clone().or_else(|| {
+            // no server on TCP has a way to be told
+            shared.upstream.is_told_base_url().then(|| base_url(&source))?
+        }),
     };
     let place = shared
         .admission
@@ -347,8 +350,8 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
         .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|entry| entry.trim().eq_ignore_ascii_case(token))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|entry| entry.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// What links for this client start with.

@@ -94,6 +94,15 @@ impl Upstream {
         }
     }
 
+    /// Whether it is told what the page's address starts with.
+    pub(crate) const fn is_told_base_url(&self) -> bool {
+        match self {
+            Self::Servers(_) => false,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => true,
+        }
+    }
+
     /// Whether a connection can be made now, or could a moment ago.
     pub async fn reachable(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -41,6 +41,8 @@ struct Server {
     address: ServerAddress,
     /// When it was tried last, and whether it answered.
     last: Mutex<Option<(Instant, bool)>>,
+    /// Whether it did, as it is told: held here, so that connecting needs no look-up.
+    up: OnceLock<Gauge>,
 }
 
 impl Servers {
@@ -52,7 +54,7 @@ impl Servers {
         }
         let servers = addresses
             .into_iter()
-            .map(|address| Server { address, last: Mutex::new(None) })
+            .map(|address| Server { address, last: Mutex::new(None), up: OnceLock::new() })
             .collect();
         Self { dialer, servers, failures, up: Family::default() }
     }
@@ -140,16 +142,17 @@ impl Servers {
     /// A connection to this server. What comes of it is noted.
     async fn dial(&self, server: &Server, client: Option<IpAddr>) -> io::Result<Link> {
         let link = self.dialer.connect(&server.address, client).await;
-        let labels = ServerLabels::of(&server.address);
+        let labels = || ServerLabels::of(&server.address);
         let before = server.note(link.is_ok());
-        self.up.get_or_create(&labels).set(i64::from(link.is_ok()));
+        let up = server.up.get_or_init(|| self.up.get_or_create_owned(&labels()));
+        up.set(i64::from(link.is_ok()));
         match &link {
             Ok(_) if before == Some(false) => {
                 info!(server = %server.address, "a server answers again")
             }
             Ok(_) => {}
             Err(error) => {
-                self.failures.get_or_create(&labels).inc();
+                self.failures.get_or_create(&labels()).inc();
                 if before != Some(false) {
                     warn!(server = %server.address, %error, "a server does not answer");
                 }
