@@ -14,3 +14,7 @@ CREATE TABLE kept_seat_rooms (
     room INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
     PRIMARY KEY (seat, room)
 ) STRICT, WITHOUT ROWID;
+
+-- The oldest schema whose programs can use this one: they look here from 3 on. A later migration that leaves alone what
+-- they know says 3 as well.
+INSERT INTO meta VALUES ('oldest_for_schema_3', CAST('3' AS BLOB));

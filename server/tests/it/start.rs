@@ -61,21 +61,46 @@ async fn a_key_without_a_database_is_kept() {
     assert_eq!(fs::read(settings.data_dir.join("mig33.key")).unwrap(), key);
 }
 
-#[tokio::test]
-async fn a_newer_schema_is_left_alone() {
+/// A newer program has been at work on the database: its last migration has this number, and says that programs can use
+/// it that know this schema.
+async fn written_by_a_newer_one(settings: &Settings, oldest: Option<&str>) {
     use sqlx::Connection;
-    let (_folder, settings) = started_once().await;
     let path = settings.database_file().unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     let newer =
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        "INSERT OR IGNORE INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                  VALUES (9999, 'of the future', 1, x'00', 0)";
     sqlx::query(newer).execute(&mut database).await.unwrap();
+    if let Some(oldest) = oldest {
+        sqlx::query(
+            "INSERT OR REPLACE INTO meta VALUES ('oldest_for_schema_9999', CAST(? AS BLOB))",
+        )
+        .bind(oldest)
+        .execute(&mut database)
+        .await
+        .unwrap();
+    }
     database.close().await.unwrap();
-    let error = Service::start(settings).await.unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("9999") && text.contains("newer"), "{text}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let (_folder, settings) = started_once().await;
+    for oldest in [None, Some("9999"), Some("something else")] {
+        written_by_a_newer_one(&settings, oldest).await;
+        let error = Service::start(settings.clone()).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("9999") && text.contains("newer"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_adds_to_this_one_can_be_used() {
+    let (_folder, settings) = started_once().await;
+    written_by_a_newer_one(&settings, Some("3")).await;
+    Service::start(settings.clone()).await.unwrap().shutdown().await;
+    Service::start(settings).await.unwrap().shutdown().await;
 }
 
 #[tokio::test]

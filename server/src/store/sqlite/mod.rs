@@ -7,6 +7,7 @@ mod messages;
 mod open;
 mod pictures;
 mod rooms;
+mod schema;
 mod seats;
 mod writer;
 

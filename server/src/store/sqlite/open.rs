@@ -3,15 +3,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 
-use super::SqliteStore;
 use super::writer::Writer;
+use super::{SqliteStore, schema};
 use crate::passwords::Sealed;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Connections that read at a time.
 const READERS: u32 = 4;
@@ -21,7 +19,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Why a database did not open, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A newer program has been at work.
+    /// A newer program has been at work, and has changed what this one would have to know.
     #[error(
         "the database {path} has schema {found}, and this program knows schemas up to {known}: a newer version has \
          written it. Start that version, or put back the backup that was made before the upgrade"
@@ -69,15 +67,7 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(fail)?;
-        MIGRATIONS.run(&mut connection).await.map_err(|error| {
-            if let MigrateError::VersionMissing(found) | MigrateError::VersionTooNew(found, _) =
-                error
-            {
-                let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-                return OpenError::Newer { path: path.to_owned(), found, known };
-            }
-            OpenError::Migrate { path: path.to_owned(), source: Box::new(error) }
-        })?;
+        schema::bring_up_to_date(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true))
