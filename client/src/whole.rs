@@ -103,7 +103,11 @@ impl Session {
         }
         match self.whole.to(chat) {
             0 => {
-                self.change(Change::History { chat: chat.clone(), history: History::Loading });
+                let known = self.state.chats.get(chat).map(|chat| chat.history);
+                // an empty one that is asked for again, after a lost connection, shows what it did
+                if known != Some(History::Complete) {
+                    self.change(Change::History { chat: chat.clone(), history: History::Loading });
+                }
                 let request = page(chat, 0, Millis::MAX, limit, HistoryReason::Newest);
                 self.ask_history(now, request, urgency);
             }

@@ -1,5 +1,5 @@
 //! A bridge or server that is restarted: nothing of it is to be seen, and what is done meanwhile is done then.
-use mig33_client::{Action, ChatId, Delivery, Link, PATIENCE};
+use mig33_client::{Action, ChatId, Delivery, History, Link, PATIENCE};
 use mig33_codec::packets;
 
 use crate::resume::{begin, bob, online, say};
@@ -118,4 +118,25 @@ fn who_does_something_is_back_sooner() {
     let before = pause(&stage);
     say(&mut stage, "and now?");
     assert_eq!(pause(&stage), before);
+}
+
+#[test]
+fn a_chat_in_which_nothing_was_said_does_not_look_as_if_it_were_loaded() {
+    let mut stage = online();
+    stage.act(Action::OpenChat { chat: bob() });
+    let (number, _) = stage.take::<packets::GetMessages>();
+    assert_eq!(stage.session.state().chats[&bob()].history, History::Loading);
+    stage.reply(number, packets::EndMessages::default());
+    assert_eq!(stage.session.state().chats[&bob()].history, History::Complete);
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=500"));
+    stage.pump();
+    stage.wait_for_attempt();
+    begin(&mut stage);
+    let (number, _) = stage.take::<packets::GetMessages>();
+    assert_eq!(stage.session.state().chats[&bob()].history, History::Complete);
+    // and what was said meanwhile comes
+    let said = crate::stage::message("bob", "m1", stage.now, None);
+    stage.reply(number, said);
+    stage.reply(number, packets::EndMessages::default());
+    assert_eq!(stage.texts(&bob()), ["m1"]);
 }
