@@ -9,6 +9,8 @@ use crate::upstream::UpstreamSetting;
 
 /// What the program has open beside connections, at most: listeners, the store, its standard streams, files being read.
 const OTHERS: u64 = 100;
+/// What each thread for connections has open: what it waits with, and its handle on the listener.
+const EACH_THREAD: u64 = 4;
 
 /// How many files may be open at once by the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,11 @@ impl Needed {
     /// By these settings.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
-        let usual = Settings { upstream: settings.upstream.clone(), ..Settings::default() };
+        let usual = Settings {
+            upstream: settings.upstream.clone(),
+            threads: settings.threads,
+            ..Settings::default()
+        };
         let needed = Self::count(settings);
         Self { is_usual: needed.files <= Self::count(&usual).files, ..needed }
     }
@@ -50,7 +56,8 @@ impl Needed {
             }
             UpstreamSetting::Servers(_) => (2, 2 * tunnels, 0),
         };
-        let others = others.saturating_add(requests + OTHERS);
+        let threads = settings.threads().get() as u64;
+        let others = others.saturating_add(requests + OTHERS + EACH_THREAD * threads);
         Self { files: clients.saturating_add(others), others, each, is_usual: true }
     }
 
@@ -109,15 +116,16 @@ mod tests {
         settings.limits.connections = 1000;
         settings.limits.requests = 50;
         settings.resume_detached = 300;
+        settings.threads = 25;
         settings
     }
 
     #[test]
     fn a_tunnel_to_a_server_is_two_files_and_a_session_that_waits_is_one() {
         let mut settings = settings("127.0.0.1:1");
-        assert_eq!(Needed::of(&settings).files, 2450);
+        assert_eq!(Needed::of(&settings).files, 2550);
         settings.resume_grace = 0;
-        assert_eq!(Needed::of(&settings).files, 2150);
+        assert_eq!(Needed::of(&settings).files, 2250);
     }
 
     #[cfg(feature = "embedded")]
@@ -125,19 +133,19 @@ mod tests {
     fn the_services_own_clients_are_files_too() {
         let mut settings = settings("embedded");
         settings.server.limits.connections = 1000;
-        assert_eq!(Needed::of(&settings).files, 1150, "tunnels are among them");
+        assert_eq!(Needed::of(&settings).files, 1250, "tunnels are among them");
         settings.server.limits.connections = 5000;
-        assert_eq!(Needed::of(&settings).files, 5150);
+        assert_eq!(Needed::of(&settings).files, 5250);
         settings.server.limits.connections = 1;
-        assert_eq!(Needed::of(&settings).files, 1150);
+        assert_eq!(Needed::of(&settings).files, 1250);
     }
 
     #[test]
     fn it_says_how_many_connections_there_is_room_for() {
         let needed = Needed::of(&settings("127.0.0.1:1"));
-        assert_eq!(needed.against(2450), None);
-        let few = needed.against(1450).unwrap().to_string();
-        assert!(few.contains("1450 open files") && few.contains("need 2450"), "{few}");
+        assert_eq!(needed.against(2550), None);
+        let few = needed.against(1550).unwrap().to_string();
+        assert!(few.contains("1550 open files") && few.contains("need 2550"), "{few}");
         assert!(few.contains("room for 500 connections"), "{few}");
         assert!(needed.against(10).unwrap().to_string().contains("room for 0 "));
     }
