@@ -1,4 +1,5 @@
 //! Seats: how a session's place is given up, or kept over a restart of the service, so that nobody sees it.
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::Core;
 use crate::fanout::{Ending, Mailbox, Seat, Taken};
 use crate::handlers::{presence, rooms};
-use crate::ids::{RoomId, SessionNumber};
+use crate::ids::{RoomId, SessionNumber, UserId};
 use crate::session::Member;
 use crate::store::{KeptSeat, KeptSeats, StoreError};
 
@@ -19,7 +20,9 @@ pub(crate) async fn leave(core: &Core, member: Member, may_come_back: bool) {
         may_come_back && core.is_stopping.load(Ordering::Acquire) && core.limits.return_s > 0;
     if is_kept {
         member.seat.mailbox.end(Ending::Shutdown);
-    } else {
+    }
+    // one that was ended for another reason before its connection broke is not kept by that
+    if !(is_kept && member.seat.is_kept()) {
         give_up(core, &member.seat, &member.rooms).await;
     }
 }
@@ -40,25 +43,41 @@ async fn give_up(core: &Core, seat: &Seat, rooms: &[(RoomId, Arc<str>)]) {
 
 /// All sessions have ended: stores the seats that are kept.
 pub(crate) async fn keep(core: &Core) {
-    let kept = |taken: Taken| KeptSeat {
-        user: taken.seat.user,
-        public_id: taken.seat.public_id.as_ref().into(),
-        presence: taken.presence,
-        rooms: taken.rooms,
-    };
-    let seats: Vec<KeptSeat> = core
-        .fanout
-        .seats()
-        .await
-        .into_iter()
-        .filter(|taken| taken.seat.is_kept())
-        .map(kept)
-        .collect();
+    let seats = worth_keeping(core.fanout.seats().await);
     let count = seats.len();
     match core.store.keep_seats(seats, core.now()).await {
         Ok(()) => tracing::info!(seats = count, "seats are kept for who comes back"),
         Err(error) => tracing::warn!(%error, "no seats are kept: who comes back will be seen to"),
     }
+}
+
+/// Those that somebody may come back to. One whose user is back already, since an earlier restart, is used up: kept again,
+/// it would hide what the user does. The rooms that it still held go to the seat that the user has now.
+fn worth_keeping(seats: Vec<Taken>) -> Vec<KeptSeat> {
+    let kept = seats.into_iter().filter(|taken| taken.seat.is_kept());
+    let (used, waiting): (Vec<Taken>, Vec<Taken>) = kept.partition(|taken| taken.is_back);
+    let mut rooms: HashMap<UserId, Vec<RoomId>> = HashMap::new();
+    for taken in used {
+        rooms.entry(taken.seat.user).or_default().extend(taken.rooms);
+    }
+    let mut seats: Vec<KeptSeat> = Vec::with_capacity(waiting.len());
+    // the newest first: it is the one that the user is on
+    for taken in waiting.into_iter().rev() {
+        let mut seat = KeptSeat {
+            user: taken.seat.user,
+            public_id: taken.seat.public_id.as_ref().into(),
+            presence: taken.presence,
+            rooms: taken.rooms,
+        };
+        for room in rooms.remove(&seat.user).unwrap_or_default() {
+            if !seat.rooms.contains(&room) {
+                seat.rooms.push(room);
+            }
+        }
+        seats.push(seat);
+    }
+    seats.reverse();
+    seats
 }
 
 /// Before anybody is let in: puts back the seats that were kept, where that is not too long ago; the number of the first
@@ -82,7 +101,7 @@ pub(crate) async fn restore(core: &Core) -> Result<Option<SessionNumber>, StoreE
             public_id: kept.public_id.into(),
             mailbox: Arc::new(Mailbox::of_nobody()),
         };
-        let taken = Taken { seat, presence: kept.presence, rooms: kept.rooms };
+        let taken = Taken { seat, presence: kept.presence, rooms: kept.rooms, is_back: false };
         core.fanout.restore(taken).await;
     }
     Ok(Some(core.session_number()))

@@ -41,7 +41,12 @@ impl Present {
     }
 
     fn taken(&self) -> Taken {
-        Taken { seat: self.seat.clone(), presence: self.shown(), rooms: self.rooms.clone() }
+        Taken {
+            seat: self.seat.clone(),
+            presence: self.presence,
+            rooms: self.rooms.clone(),
+            is_back: self.is_back,
+        }
     }
 }
 
@@ -125,7 +130,7 @@ impl Fanout for LocalFanout {
     }
 
     async fn restore(&self, kept: Taken) {
-        let Taken { seat, presence, rooms } = kept;
+        let Taken { seat, presence, rooms, is_back } = kept;
         let mut state = self.lock();
         for room in &rooms {
             let session = (seat.session, Arc::clone(&seat.mailbox));
@@ -139,7 +144,7 @@ impl Fanout for LocalFanout {
             }
         }
         let user = seat.user;
-        let present = Present { seat, presence, is_back: false, rooms };
+        let present = Present { seat, presence, is_back, rooms };
         state.users.entry(user).or_default().push(present);
         let shown = state.shown(user);
         if shown != Presence::OFFLINE {

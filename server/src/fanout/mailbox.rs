@@ -210,11 +210,14 @@ impl Mailbox {
         self.lock().rooms_caught_up.retain(|(other, _)| *other != room);
     }
 
-    /// Ends the session, once what waits is written. The first reason stays.
+    /// Ends the session, once what waits is written. The first reason stays, but for a log-out that was under way when the
+    /// service was stopped: nobody comes back to that.
     pub fn end(&self, ending: Ending) {
         let mut queue = self.lock();
-        if queue.ending.is_none() {
-            queue.end(ending);
+        match queue.ending {
+            None => queue.end(ending),
+            Some(Ending::Shutdown) if ending == Ending::Logout => queue.ending = Some(ending),
+            Some(_) => {}
         }
         drop(queue);
         self.waker.wake();
@@ -476,12 +479,22 @@ mod tests {
     }
 
     #[test]
+    fn a_log_out_under_way_outlasts_the_stop() {
+        let mailbox = Mailbox::new("", 20);
+        mailbox.end(Ending::Shutdown);
+        mailbox.end(Ending::Logout);
+        assert_eq!(mailbox.ending(), Some(Ending::Logout));
+    }
+
+    #[test]
     fn the_first_ending_stays_and_is_the_last_packet() {
         let mailbox = Mailbox::new("", 20);
         mailbox.tell(&event(Mark::None));
         mailbox.end(Ending::TakenOver);
         mailbox.end(Ending::Shutdown);
         mailbox.tell(&event(Mark::None));
+        assert_eq!(mailbox.ending(), Some(Ending::TakenOver));
+        mailbox.end(Ending::Logout);
         assert_eq!(mailbox.ending(), Some(Ending::TakenOver));
         let out = mailbox.take().unwrap().bytes;
         assert!(out.ends_with(b"taken over"));

@@ -104,6 +104,8 @@ pub struct Taken {
     pub presence: Presence,
     /// Where it is.
     pub rooms: Vec<RoomId>,
+    /// It was kept, and its user is back on another one: it holds its rooms and nothing else.
+    pub is_back: bool,
 }
 
 /// A session goes on where another was.

@@ -18,6 +18,9 @@ scenarios!(
     what_one_does_once_back_is_told_at_once,
     who_logs_out_meanwhile_is_gone,
     a_second_restart_forgets_nobody,
+    what_one_does_after_a_second_restart_is_told_at_once,
+    rooms_that_were_not_entered_again_outlive_a_second_restart,
+    a_session_taken_up_twice_shows_what_it_did,
     after_a_long_stop_everybody_is_away,
     nobodys_seat_is_kept_unless_it_is_wanted,
     kept_seats_are_no_sessions,
@@ -281,4 +284,72 @@ async fn kept_seats_are_no_sessions(_: World) {
     let end: SessionTerminated = decode(&one.closed().await[0]);
     assert_eq!(end.reason.unwrap(), "taken over");
     two.fence().await;
+}
+
+/// Alice comes back after each of two restarts in a row, as a page does that knows no session id.
+async fn back_twice(world: World) -> (World, Client, Client) {
+    let before = friends_in_lobby(&world).await;
+    let world = world.restarted().await;
+    drop(before);
+    let alice = back(&world, "alice").await;
+    let world = world.restarted().await;
+    drop(alice);
+    let (alice, bob) = (back(&world, "alice").await, back(&world, "bob").await);
+    (world, alice, bob)
+}
+
+async fn what_one_does_after_a_second_restart_is_told_at_once(world: World) {
+    let (_world, mut alice, mut bob) = back_twice(world).await;
+    alice.fence().await;
+    alice
+        .ask(SetPresence { presence: Some(Presence::BUSY), ..SetPresence::default() })
+        .await
+        .unwrap();
+    let busy: Vec<PresencePacket> = bob.all().await;
+    assert_eq!(
+        busy.iter().map(|packet| packet.presence).collect::<Vec<_>>(),
+        [Some(Presence::BUSY)]
+    );
+    alice.send(Logout::default()).await;
+    alice.closed().await;
+    assert_eq!(
+        noticed(&bob.fence().await),
+        [Command::CHATROOM_USER_STATUS, Command::PRESENCE],
+        "who logs out is away at once"
+    );
+}
+
+async fn rooms_that_were_not_entered_again_outlive_a_second_restart(world: World) {
+    let before = friends_in_lobby(&world).await;
+    let world = world.restarted().await;
+    drop(before);
+    let alice = world.session("alice").await;
+    let world = world.restarted().await;
+    drop(alice);
+    let mut bob = back(&world, "bob").await;
+    assert!(in_lobby(&mut bob).await.contains(&"alice".to_owned()));
+    let _alice = back(&world, "alice").await;
+    assert_eq!(noticed(&bob.fence().await), []);
+}
+
+async fn a_session_taken_up_twice_shows_what_it_did(world: World) {
+    let mut alice = world.connect();
+    alice.register("alice").await;
+    alice.send(Login { username: Some("alice".into()), ..Login::default() }).await;
+    let challenge: LoginChallenge = alice.expect().await;
+    alice.prove(&challenge, PASSWORD, HashKind::Sha1Fold).await;
+    alice.until::<LoginOk>().await;
+    let world = world.restarted().await;
+    drop(alice);
+    // another page of hers is back first
+    let other = world.session("alice").await;
+    let world = world.restarted().await;
+    drop(other);
+    let again = Login {
+        username: Some("alice".into()),
+        session_id: challenge.session_id.clone(),
+        ..Login::default()
+    };
+    let ok = world.connect().log_in_with(again).await;
+    assert_eq!(ok.presence, Some(Presence::AVAILABLE));
 }
