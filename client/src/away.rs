@@ -3,9 +3,9 @@
 use mig33_codec::Encode;
 
 use crate::change::Change;
-use crate::requests::{Purpose, Urgency};
+use crate::requests::{Purpose, Then, Urgency};
 use crate::session::{RESTARTING, Session, TOO_LARGE};
-use crate::state::{Link, Millis};
+use crate::state::{ChatId, Link, Millis};
 
 /// Milliseconds after which somebody who does something is back, where a bridge wants most of its clients later: it
 /// spreads those who do nothing.
@@ -42,6 +42,19 @@ impl Session {
         match mig33_codec::encode(packet, 0) {
             Ok(frame) => self.held.push((frame, purpose)),
             Err(_) => self.refused(now, purpose, TOO_LARGE),
+        }
+    }
+
+    /// A room that was to be left is entered again: it is not left.
+    pub(crate) fn stay_after_all(&mut self, room: &ChatId) {
+        for (frame, purpose) in std::mem::take(&mut self.held) {
+            if let Purpose::Do { action, then: Then::RoomLeft(chat) } = &purpose
+                && chat == room
+            {
+                self.answer(*action, Ok(()));
+            } else {
+                self.held.push((frame, purpose));
+            }
         }
     }
 

@@ -13,6 +13,7 @@ impl Session {
         let chat = ChatId::room(name);
         self.change(Change::ChatKnown { chat: chat.clone(), name: name.into() });
         self.change(Change::Membership { chat: chat.clone(), membership: Membership::Joining });
+        self.stay_after_all(&chat);
         if self.state.link.is_up() {
             self.send_join(now, chat, action);
         } else if let Some(action) = action {
@@ -69,15 +70,21 @@ impl Session {
         let Some(entry) = self.state.chats.get(&chat) else {
             return self.answer(action, Ok(()));
         };
-        let inside = entry.room.as_ref().is_some_and(|room| room.membership == Membership::Inside);
-        if self.state.link.is_up() && inside {
-            let packet = packets::LeaveChatroom {
-                chatroom_name: Some((&*entry.name).into()),
-                ..Default::default()
-            };
+        let packet = packets::LeaveChatroom {
+            chatroom_name: Some((&*entry.name).into()),
+            ..Default::default()
+        };
+        let room = entry.room.as_ref();
+        if self.state.link.is_up() {
+            if room.is_some_and(|room| room.membership == Membership::Inside) {
+                return self.ask(now, &packet, action, Then::RoomLeft(chat));
+            }
+        } else if room.is_some_and(|room| room.is_entered()) && self.state.is_away_briefly(now) {
+            // the server keeps our place over its restart
+            self.change(Change::Membership { chat: chat.clone(), membership: Membership::Outside });
             return self.ask(now, &packet, action, Then::RoomLeft(chat));
         }
-        // while the connection is down the server has let us go already
+        // a connection that is down for long has taken us out of it already
         self.change(Change::Membership { chat, membership: Membership::Outside });
         self.answer(action, Ok(()));
     }

@@ -1,5 +1,5 @@
 //! A bridge or server that is restarted: nothing of it is to be seen, and what is done meanwhile is done then.
-use mig33_client::{Action, ChatId, Delivery, History, Link, PATIENCE};
+use mig33_client::{Action, ChatId, Delivery, History, Link, Membership, PATIENCE};
 use mig33_codec::packets;
 
 use crate::resume::{begin, bob, online, say};
@@ -139,4 +139,52 @@ fn a_chat_in_which_nothing_was_said_does_not_look_as_if_it_were_loaded() {
     stage.reply(number, said);
     stage.reply(number, packets::EndMessages::default());
     assert_eq!(stage.texts(&bob()), ["m1"]);
+}
+
+/// Restarted while in the Lobby, with others.
+fn restarted_in_lobby() -> (Stage, ChatId) {
+    let mut stage = online();
+    let lobby = ChatId::room("Lobby");
+    stage.act(Action::JoinRoom { name: "Lobby".into() });
+    let (number, _) = stage.take::<packets::JoinChatroom>();
+    let participants = packets::ChatroomParticipants {
+        chatroom_name: Some("Lobby".into()),
+        participant_list: Some(["alice", "bob"].into_iter().collect()),
+        ..Default::default()
+    };
+    stage.reply(number, participants);
+    stage.reply(number, packets::Ok::default());
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=500"));
+    stage.pump();
+    (stage, lobby)
+}
+
+#[test]
+fn a_room_that_is_left_meanwhile_is_left_at_the_server_too() {
+    let (mut stage, lobby) = restarted_in_lobby();
+    let left = stage.act(Action::LeaveRoom { chat: lobby.clone() });
+    let membership = |stage: &Stage| {
+        stage.session.state().chats[&lobby].room.as_ref().unwrap().membership.clone()
+    };
+    assert_eq!(membership(&stage), Membership::Outside, "at once");
+    stage.wait_for_attempt();
+    begin(&mut stage);
+    assert!(stage.try_take::<packets::JoinChatroom>().is_none());
+    let (number, packet) = stage.take::<packets::LeaveChatroom>();
+    assert_eq!(packet.chatroom_name.unwrap(), "Lobby");
+    stage.reply(number, packets::Ok::default());
+    assert_eq!(stage.outcome(left), Some(Ok(())));
+    assert_eq!(membership(&stage), Membership::Outside);
+}
+
+#[test]
+fn who_enters_it_again_meanwhile_stays() {
+    let (mut stage, lobby) = restarted_in_lobby();
+    let left = stage.act(Action::LeaveRoom { chat: lobby });
+    stage.act(Action::JoinRoom { name: "Lobby".into() });
+    assert_eq!(stage.outcome(left), Some(Ok(())));
+    stage.wait_for_attempt();
+    begin(&mut stage);
+    stage.take::<packets::JoinChatroom>();
+    assert!(stage.try_take::<packets::LeaveChatroom>().is_none());
 }

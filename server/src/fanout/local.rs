@@ -129,6 +129,10 @@ impl Fanout for LocalFanout {
         seats
     }
 
+    async fn seats_of(&self, user: UserId) -> Vec<Taken> {
+        self.lock().users.get(&user).into_iter().flatten().map(Present::taken).collect()
+    }
+
     async fn restore(&self, kept: Taken) {
         let Taken { seat, presence, rooms, is_back } = kept;
         let mut state = self.lock();

@@ -58,6 +58,8 @@ pub trait Fanout: Debug + Send + Sync {
     async fn set_presence(&self, user: UserId, session: SessionNumber, presence: Presence);
     /// All seats of this process, in the order in which they came.
     async fn seats(&self) -> Vec<Taken>;
+    /// Those of a user.
+    async fn seats_of(&self, user: UserId) -> Vec<Taken>;
     /// Puts a seat back that was kept over a restart. Its user's contacts and rooms know of it, and are told nothing.
     async fn restore(&self, kept: Taken);
     /// What each of these users shows.

@@ -13,8 +13,8 @@ use super::login::log_store_error;
 use super::messages::{NOT_IN_ROOM, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::core::{Call, Core};
-use crate::fanout::{Event, RoomFull, Seat, expand};
-use crate::ids::RoomId;
+use crate::fanout::{Event, RoomFull, Seat, Taken, expand};
+use crate::ids::{RoomId, UserId};
 use crate::names;
 use crate::store::{History, HistoryOf, NewRoom, Page, Room, RoomRefused};
 
@@ -128,8 +128,19 @@ pub(crate) async fn leave(call: Call<'_>) -> Outcome {
     let (core, member) = call.member()?;
     let key = names::key(packet.chatroom_name.unwrap_or_default().as_str().trim());
     let at = member.rooms.iter().position(|(_, name)| names::key(name) == key);
-    let (room, name) = member.rooms.remove(at.ok_or(NOT_IN_ROOM)?);
+    let Some(at) = at else { return leave_kept(core, member.seat.user, &key).await };
+    let (room, name) = member.rooms.remove(at);
     leave_room(core, &member.seat, room, &name).await;
+    Ok(Answer::ok())
+}
+
+/// A session that came back after a restart leaves a room that it has not entered again: its old seat is in it still.
+async fn leave_kept(core: &Core, user: UserId, name_key: &str) -> Outcome {
+    let room = core.store.room(name_key).await?.ok_or(NOT_IN_ROOM)?;
+    let seats = core.fanout.seats_of(user).await;
+    let mut kept = seats.iter().filter(|taken| taken.is_back && taken.rooms.contains(&room.id));
+    let Taken { seat, .. } = kept.next().ok_or(NOT_IN_ROOM)?;
+    leave_room(core, seat, room.id, &room.name).await;
     Ok(Answer::ok())
 }
 

@@ -21,6 +21,7 @@ scenarios!(
     what_one_does_after_a_second_restart_is_told_at_once,
     rooms_that_were_not_entered_again_outlive_a_second_restart,
     a_session_taken_up_twice_shows_what_it_did,
+    a_room_is_left_that_was_not_entered_again,
     after_a_long_stop_everybody_is_away,
     nobodys_seat_is_kept_unless_it_is_wanted,
     kept_seats_are_no_sessions,
@@ -352,4 +353,18 @@ async fn a_session_taken_up_twice_shows_what_it_did(world: World) {
     };
     let ok = world.connect().log_in_with(again).await;
     assert_eq!(ok.presence, Some(Presence::AVAILABLE));
+}
+
+async fn a_room_is_left_that_was_not_entered_again(world: World) {
+    let before = friends_in_lobby(&world).await;
+    let world = world.restarted().await;
+    drop(before);
+    let mut alice = back(&world, "alice").await;
+    let mut bob = world.session("bob").await;
+    let leave = || LeaveChatroom { chatroom_name: Some("lobby".into()), ..Default::default() };
+    bob.ask(leave()).await.unwrap();
+    let left: Vec<ChatroomUserStatus> = alice.all().await;
+    assert_eq!(left[0].username.as_ref().map(Text::as_str).unwrap(), "bob");
+    assert_eq!(in_lobby(&mut alice).await, ["alice", "carol"]);
+    assert!(bob.ask(leave()).await.is_err(), "once");
 }
