@@ -97,6 +97,8 @@ pub(crate) fn accepted(
     headers: &HeaderMap,
     peer: Peer,
 ) -> Result<Accepted, Refused> {
+    // before it looks: who waits for the tunnels to end has begun the drain, and misses none that has not seen it
+    let counted = shared.tunnels.token();
     if shared.drain.has_begun() {
         return Err(Refused::Because(Refusal::Draining, None));
     }
@@ -119,7 +121,6 @@ pub(crate) fn accepted(
         .admission
         .admit(client.peer, Instant::now())
         .map_err(|over| Refused::Over(over, client.peer))?;
-    let counted = shared.tunnels.token();
     Ok(Accepted { key, client, place, counted, asked: subprotocol(headers) })
 }
 

@@ -17,18 +17,19 @@ impl Session {
         self.lose(now, Some(RESTARTING));
         if let Link::Waiting { until, .. } = self.state.link {
             let until = pause.map_or(until, |pause| now + pause);
-            self.wait(until);
+            self.change(Change::Link(Link::Waiting { until, reason: Some(RESTARTING.into()) }));
             self.change(Change::BackBy(until));
         }
     }
 
     /// The person does something: a restart that they would have noticed by that is not waited for any longer.
     pub(crate) fn hasten(&mut self, now: Millis) {
-        if let Link::Waiting { until, .. } = self.state.link
-            && until > now + SOON
+        if let Link::Waiting { until, reason } = &self.state.link
+            && *until > now + SOON
             && self.state.is_away_briefly(now)
         {
-            self.wait(now + SOON);
+            let reason = reason.clone();
+            self.change(Change::Link(Link::Waiting { until: now + SOON, reason }));
         }
     }
 
@@ -75,9 +76,5 @@ impl Session {
         for (_, purpose) in std::mem::take(&mut self.held) {
             self.interrupted(purpose);
         }
-    }
-
-    fn wait(&mut self, until: Millis) {
-        self.change(Change::Link(Link::Waiting { until, reason: Some(RESTARTING.into()) }));
     }
 }

@@ -21,9 +21,12 @@ pub(super) async fn bring_up_to_date(
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
     let found = found(db).await.map_err(|error| fail(error.into()))?;
     if let Some(found) = found.filter(|found| *found > known) {
-        let oldest = oldest_for(db, found).await.map_err(|error| fail(error.into()))?;
-        if oldest.is_none_or(|oldest| oldest > known) {
-            return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        // each of the migrations that this program does not know has to leave alone what it knows
+        for schema in known + 1..=found {
+            let oldest = oldest_for(db, schema).await.map_err(|error| fail(error.into()))?;
+            if oldest.is_none_or(|oldest| oldest > known) {
+                return Err(OpenError::Newer { path: path.to_owned(), found, known });
+            }
         }
         tracing::warn!(
             schema = found,
