@@ -47,7 +47,9 @@ pub(crate) async fn keep(core: &Core) {
     let count = seats.len();
     match core.store.keep_seats(seats, core.now()).await {
         Ok(()) => tracing::info!(seats = count, "seats are kept for who comes back"),
-        Err(error) => tracing::warn!(%error, "no seats are kept: who comes back will be seen to"),
+        Err(error) => {
+            tracing::warn!(%error, "no seats are kept: everybody will be seen to leave, and to come back")
+        }
     }
 }
 

@@ -134,14 +134,18 @@ pub(crate) async fn leave(call: Call<'_>) -> Outcome {
     Ok(Answer::ok())
 }
 
-/// A session that came back after a restart leaves a room that it has not entered again: its old seat is in it still.
+/// A session that came back after a restart leaves a room that it has not entered again: its old seats are in it still.
 async fn leave_kept(core: &Core, user: UserId, name_key: &str) -> Outcome {
     let room = core.store.room(name_key).await?.ok_or(NOT_IN_ROOM)?;
     let seats = core.fanout.seats_of(user).await;
-    let mut kept = seats.iter().filter(|taken| taken.is_back && taken.rooms.contains(&room.id));
-    let Taken { seat, .. } = kept.next().ok_or(NOT_IN_ROOM)?;
-    leave_room(core, seat, room.id, &room.name).await;
-    Ok(Answer::ok())
+    let mut is_left = false;
+    for Taken { seat, .. } in
+        seats.iter().filter(|taken| taken.is_back && taken.rooms.contains(&room.id))
+    {
+        leave_room(core, seat, room.id, &room.name).await;
+        is_left = true;
+    }
+    if is_left { Ok(Answer::ok()) } else { Err(NOT_IN_ROOM) }
 }
 
 /// A seat leaves a room.

@@ -357,9 +357,11 @@ async fn a_session_taken_up_twice_shows_what_it_did(world: World) {
 
 async fn a_room_is_left_that_was_not_entered_again(world: World) {
     let before = friends_in_lobby(&world).await;
+    let phone = back(&world, "bob").await;
     let world = world.restarted().await;
-    drop(before);
+    drop((before, phone));
     let mut alice = back(&world, "alice").await;
+    let _phone = world.session("bob").await;
     let mut bob = world.session("bob").await;
     let leave = || LeaveChatroom { chatroom_name: Some("lobby".into()), ..Default::default() };
     bob.ask(leave()).await.unwrap();
