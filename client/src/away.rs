@@ -9,7 +9,7 @@ use crate::state::{ChatId, Link, Millis};
 
 /// Milliseconds after which somebody who does something is back, where a bridge wants most of its clients later: it
 /// spreads those who do nothing.
-const SOON: Millis = 500;
+pub(crate) const SOON: Millis = 500;
 
 impl Session {
     /// The other side stops and comes back; it may have said in how many milliseconds.

@@ -1,28 +1,105 @@
 //! Logging out, also where the connection is lost: the person is out at once, and the server hears of it over the next
-//! connection, or with the end of the session that waits in the bridge (spec/resume.md).
+//! connection. Where the session waits in the bridge, LOGOUT goes out in it (spec/resume.md); where there is none any more,
+//! as while a server is restarted, it takes a log-in first (spec/wire.md section 8).
 use std::rc::Rc;
 
 use mig33_codec::packets::Logout;
+use mig33_codec::{Command, Frame, Secret};
 
 use crate::action::{Close, Event, Output};
+use crate::away::SOON;
 use crate::change::Change;
 use crate::config::Config;
-use crate::requests::{Purpose, Urgency};
+use crate::requests::{Purpose, Requests, Urgency};
+use crate::resume::Attempt;
 use crate::session::Session;
 use crate::state::{Link, Millis, Presence};
 use crate::whole::Whole;
+
+/// Milliseconds for which a log-out that takes a log-in is tried: longer than a restart, and the minute that a server
+/// then keeps the person's place.
+const TRIED_FOR: Millis = 120_000;
+
+/// A log-out that the server has to hear of.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    /// Since when there is no connection for it.
+    pub(crate) since: Millis,
+    /// LOGIN by token; none where the session waits in the bridge.
+    log_in: Option<Secret<Frame>>,
+}
 
 impl Session {
     /// Logs out: the client forgets everything at once. The server forgets the session and its token as soon as it can be
     /// reached, which this session goes on trying; a log-in that comes before that waits for one attempt.
     pub fn log_out(&mut self, now: Millis) {
-        if let Link::Resuming { since } = self.state.link {
-            self.leaving = Some(since);
-        }
-        if self.state.link == Link::Online || self.leaving.is_some() {
-            self.request(now, &Logout::default(), Purpose::Tell, Urgency::AtOnce);
+        match self.state.link {
+            _ if self.leaving.is_some() => {}
+            Link::Idle => {}
+            Link::Online => self.send_logout(now),
+            Link::Resuming { since } => {
+                self.leaving = Some(Leaving { since, log_in: None });
+                self.send_logout(now);
+            }
+            Link::Waiting { until, .. } => self.leave_anew(now, until.min(now + SOON)),
+            Link::Connecting | Link::LoggingIn => self.leave_anew(now, now),
         }
         self.end(now, None, true);
+    }
+
+    fn send_logout(&mut self, now: Millis) {
+        self.request(now, &Logout::default(), Purpose::Tell, Urgency::AtOnce);
+    }
+
+    /// There is no session to log out of, but a token that is good for one.
+    fn leave_anew(&mut self, now: Millis, first_attempt: Millis) {
+        // others do not see us come for this
+        self.presence = Presence::OFFLINE;
+        let login = self.login.as_ref().filter(|login| login.has_token());
+        let Some(packet) = login.map(|login| self.login_packet(login)) else { return };
+        let Ok(frame) = mig33_codec::encode(&packet, 0) else { return };
+        if !matches!(self.state.link, Link::Waiting { .. }) {
+            self.outputs.push_back(Output::Close(Close::Done));
+        }
+        self.stream.forget();
+        (self.attempt, self.connected_at) = (Attempt::At(first_attempt), Millis::MAX);
+        self.leaving = Some(Leaving { since: now, log_in: Some(frame.into()) });
+    }
+
+    /// Whether a log-in is on its way, or will be, for nothing but a log-out.
+    pub(crate) fn leaves_anew(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.log_in.is_some())
+    }
+
+    /// Milliseconds for which a connection is sought, from when it was lost.
+    pub(crate) fn sought_for(&self) -> Millis {
+        if self.leaves_anew() { TRIED_FOR } else { self.stream.grace().unwrap_or(0) }
+    }
+
+    /// A connection is open that knows of no session before.
+    pub(crate) fn leave_on_connection(&mut self, now: Millis) {
+        let Some(Leaving { log_in: Some(log_in), .. }) = &self.leaving else {
+            return self.stop_leaving(now);
+        };
+        let frame = log_in.expose().clone();
+        self.requests = Requests::new();
+        self.requests.add(now, frame, Purpose::LogIn, Urgency::AtOnce, &mut self.sending);
+        self.answered_within(now);
+        self.flush(now);
+    }
+
+    /// What the server says to a log-in that is for nothing but a log-out.
+    pub(crate) fn handle_leaving(&mut self, now: Millis, frame: &Frame) {
+        match (frame.command, frame.transaction) {
+            (_, 0) => {}
+            (Command::LOGIN_OK, _) => {
+                self.send_logout(now);
+                self.flush(now);
+                self.stop_leaving(now);
+            }
+            // the token is not good any more: so it cannot be used either
+            _ => self.stop_leaving(now),
+        }
     }
 
     /// Becomes a session that knows of nobody; a log-out that is under way goes on.
@@ -30,6 +107,7 @@ impl Session {
         let before = std::mem::replace(self, Self::new(config));
         if before.leaving.is_some() {
             (self.leaving, self.stream) = (before.leaving, before.stream);
+            (self.decoder, self.requests) = (before.decoder, before.requests);
             (self.attempt, self.backoff) = (before.attempt, before.backoff);
         }
         self.outputs = before.outputs;
@@ -65,14 +143,14 @@ impl Session {
     }
 
     /// Since when a session waits in the bridge for its connection.
-    pub(crate) const fn detached_since(&self) -> Option<Millis> {
+    pub(crate) fn detached_since(&self) -> Option<Millis> {
         match self.state.link {
             Link::Resuming { since } => Some(since),
             Link::Idle
             | Link::Waiting { .. }
             | Link::Connecting
             | Link::LoggingIn
-            | Link::Online => self.leaving,
+            | Link::Online => self.leaving.as_ref().map(|leaving| leaving.since),
         }
     }
 

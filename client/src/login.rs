@@ -67,6 +67,10 @@ impl Login {
         }
     }
 
+    pub(crate) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Takes a newer token in place of the one that is there.
     pub(crate) fn replace_token(&mut self, token: Bytes) {
         if self.token.is_some() {
@@ -101,9 +105,14 @@ impl Session {
 
     fn send_login(&mut self, now: Millis) {
         let Some(login) = &self.login else { return };
+        let packet = self.login_packet(login);
+        self.request(now, &packet, Purpose::LogIn, Urgency::AtOnce);
+    }
+
+    pub(crate) fn login_packet(&self, login: &Login) -> packets::Login {
         let (width, height) = self.config.screen;
         let language = &self.config.language;
-        let packet = packets::Login {
+        packets::Login {
             protocol_version: Some(PROTOCOL_VERSION),
             client_type: Some(self.config.client_type),
             service_type: Some(1),
@@ -117,8 +126,7 @@ impl Session {
             // an empty one asks for the first
             resume_token: Some(login.token.clone().unwrap_or_default()),
             ..packets::Login::default()
-        };
-        self.request(now, &packet, Purpose::LogIn, Urgency::AtOnce);
+        }
     }
 
     /// The account is there: on to the log-in.

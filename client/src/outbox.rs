@@ -6,10 +6,34 @@ use mig33_codec::packets::Message as MessagePacket;
 use mig33_codec::values::{ChatDestination, ContentType, StatusEvent};
 use mig33_codec::{Decode, Decoder, Encode};
 
-use crate::state::{Body, ChatId, Delivery, Message, State};
+use crate::change::Change;
+use crate::session::Session;
+use crate::state::{Body, ChatId, Delivery, Membership, Message, State};
 
 /// MESSAGE's status of a kept message that the server refused: it waits for the person, not for the connection.
 const FAILED: StatusEvent = StatusEvent(255);
+
+impl Session {
+    /// What waits to be sent, as bytes that can be kept over a reload; empty when nothing waits.
+    #[must_use]
+    pub fn outbox(&self) -> Bytes {
+        keep(&self.state)
+    }
+
+    /// Puts back what [`outbox`](Self::outbox) gave, before the same person's log-in.
+    pub fn restore_outbox(&mut self, kept: Bytes) {
+        for (chat, name, message) in restore(kept) {
+            self.change(Change::ChatKnown { chat: chat.clone(), name });
+            if chat.is_room() {
+                self.change(Change::Membership {
+                    chat: chat.clone(),
+                    membership: Membership::Joining,
+                });
+            }
+            self.change(Change::Message { chat, message, unread: false });
+        }
+    }
+}
 
 /// A message of ours as the packet that sends it. `None` for what is no message to be sent.
 pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<MessagePacket> {
@@ -43,7 +67,7 @@ pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<Mes
 }
 
 /// Everything that waits to be sent or failed.
-pub(crate) fn keep(state: &State) -> Bytes {
+fn keep(state: &State) -> Bytes {
     let mut kept = BytesMut::new();
     for chat in state.chats.values() {
         for message in chat.messages.iter().filter(|message| is_unsent(message)) {
@@ -60,7 +84,7 @@ pub(crate) fn keep(state: &State) -> Bytes {
 }
 
 /// Reads what [`keep`] wrote; what cannot be read is left out.
-pub(crate) fn restore(kept: Bytes) -> Vec<(ChatId, Rc<str>, Message)> {
+fn restore(kept: Bytes) -> Vec<(ChatId, Rc<str>, Message)> {
     let mut decoder = Decoder::new();
     decoder.push(kept);
     let mut messages = Vec::new();

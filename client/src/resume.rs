@@ -53,7 +53,7 @@ impl Session {
         if code == TAKEN_OVER && self.state.link.is_up() {
             // who took it over goes on with it: two that took it from each other in turn would never end
             self.end(now, Some("This session goes on somewhere else."), false);
-        } else if !(leaves_session(code) && self.detach(now)) {
+        } else if !((leaves_session(code) || self.leaves_anew()) && self.detach(now)) {
             match reason.and_then(retry_after) {
                 Some(pause) => self.await_restart(now, Some(pause)),
                 None => self.lose(now, reason),
@@ -90,7 +90,7 @@ impl Session {
             None if self.state.link == Link::Online => now,
             None => return false,
         };
-        if self.stream.grace().is_none() {
+        if self.stream.grace().is_none() && !self.leaves_anew() {
             return false;
         }
         let stood_since = std::mem::replace(&mut self.connected_at, Millis::MAX);
@@ -109,8 +109,13 @@ impl Session {
 
     /// Opens a connection to go on with the session.
     pub(crate) fn try_to_resume(&mut self, now: Millis) {
-        self.attempt = Attempt::Until(now + ANSWERED_WITHIN);
+        self.answered_within(now);
         self.outputs.push_back(Output::Connect);
+    }
+
+    /// The bridge, or the server, has its whole time to answer.
+    pub(crate) const fn answered_within(&mut self, now: Millis) {
+        self.attempt = Attempt::Until(now + ANSWERED_WITHIN);
     }
 
     /// When something is due while the session is to be resumed.
@@ -135,11 +140,15 @@ impl Session {
 
     /// The bridge waits no longer than this.
     fn wait_until(&self, since: Millis) -> Millis {
-        since.saturating_add(self.stream.grace().unwrap_or(0))
+        since.saturating_add(self.sought_for())
     }
 
     /// The session goes on as if nothing had happened: what was asked for has its whole time again.
     fn resumed(&mut self, now: Millis) {
+        if self.leaves_anew() {
+            // what the server answers has been kept for us
+            return self.answered_within(now);
+        }
         if self.leaving.is_some() {
             return self.stop_leaving(now);
         }

@@ -1,5 +1,6 @@
 //! `Session`: one person's connection to a server, opened again when it is lost, and what is known because of it.
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -9,13 +10,11 @@ use crate::action::{Action, ActionId, Close, Event, Output};
 use crate::backoff::Backoff;
 use crate::change::Change;
 use crate::config::Config;
+use crate::leave::Leaving;
 use crate::login::Login;
-use crate::outbox;
 use crate::requests::{Purpose, Requests, Then, Urgency};
 use crate::resume::Attempt;
-use crate::state::{
-    ChatId, Link, LiteMap, Membership, Millis, Notice, NoticeKind, Presence, State,
-};
+use crate::state::{ChatId, Link, LiteMap, Millis, Notice, NoticeKind, Presence, State};
 use crate::stream::{Stream, Tunnel};
 use crate::whole::Whole;
 
@@ -38,7 +37,6 @@ pub(crate) const RESTARTING: &str = "The server is being restarted.";
 pub(crate) const TOO_LARGE: &str = "This is too large to be sent.";
 
 /// A client's session, sans-I/O; see the crate's front page for how it is driven.
-#[derive(Debug)]
 pub struct Session {
     pub(crate) config: Config,
     pub(crate) state: State,
@@ -63,8 +61,8 @@ pub struct Session {
     pub(crate) stream: Stream,
     /// How far we are with going on, where the link is [`Link::Resuming`].
     pub(crate) attempt: Attempt,
-    /// Since when there is no connection for a log-out that the server has to hear of.
-    pub(crate) leaving: Option<Millis>,
+    /// A log-out that is under way.
+    pub(crate) leaving: Option<Leaving>,
     /// Since when the connection stands that carries the session.
     pub(crate) connected_at: Millis,
     /// What the person wants of the next connection.
@@ -75,7 +73,7 @@ pub struct Session {
     pub(crate) outputs: VecDeque<Output>,
     /// When the connection has to be logged in, or else is given up.
     pub(crate) give_up_at: Millis,
-    decoder: Decoder,
+    pub(crate) decoder: Decoder,
     pub(crate) sending: BytesMut,
     events: VecDeque<Event>,
     keep_alive_at: Millis,
@@ -287,27 +285,10 @@ impl Session {
         self.flush(now);
     }
 
-    /// What waits to be sent, as bytes that can be kept over a reload; empty when nothing waits.
-    #[must_use]
-    pub fn outbox(&self) -> Bytes {
-        outbox::keep(&self.state)
-    }
-
-    /// Puts back what [`outbox`](Self::outbox) gave, before the same person's log-in.
-    pub fn restore_outbox(&mut self, kept: Bytes) {
-        for (chat, name, message) in outbox::restore(kept) {
-            self.change(Change::ChatKnown { chat: chat.clone(), name });
-            if chat.is_room() {
-                self.change(Change::Membership {
-                    chat: chat.clone(),
-                    membership: Membership::Joining,
-                });
-            }
-            self.change(Change::Message { chat, message, unread: false });
-        }
-    }
-
     fn handle_frame(&mut self, now: Millis, frame: &Frame) {
+        if self.leaving.is_some() {
+            return self.handle_leaving(now, frame);
+        }
         let read = if frame.transaction == 0 || self.requests.get(now, frame.transaction).is_none()
         {
             self.handle_arrival(now, frame)
@@ -352,7 +333,8 @@ impl Session {
     /// A session that knows of nothing before begins on the connection: registers, or logs in.
     pub(crate) fn begin_on_connection(&mut self, now: Millis) {
         if self.leaving.is_some() {
-            return self.stop_leaving(now);
+            self.decoder = Decoder::new();
+            return self.leave_on_connection(now);
         }
         if matches!(self.state.link, Link::Resuming { .. }) {
             self.interrupt();
@@ -488,5 +470,12 @@ impl Session {
     fn action_id(&mut self) -> ActionId {
         self.next_action = self.next_action.wrapping_add(1);
         ActionId(self.next_action)
+    }
+}
+
+/// What waits to be sent is left out: a log-in is among it.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("link", &self.state.link).finish_non_exhaustive()
     }
 }

@@ -36,8 +36,8 @@ interface Scene {
   anna: Person;
   bert: Person;
   door: Relay;
-  /** Stops the program, does something, and starts it anew behind the same door. */
-  replace: (meanwhile?: () => Promise<void>) => Promise<Program>;
+  /** Stops the program, does something, and starts it anew behind the same door; `back` people enter the Lobby again. */
+  replace: (meanwhile?: () => Promise<void>, back?: number) => Promise<Program>;
 }
 
 /** Two friends in the Lobby; anna looks at the room and who is in it, bert at his chat with her. */
@@ -64,13 +64,13 @@ const test = base.extend<{ scene: Scene }>({
       anna,
       bert,
       door,
-      replace: async (meanwhile = async () => undefined) => {
+      replace: async (meanwhile = async () => undefined, back = 2) => {
         door.hold();
         expect((await program.stop()).code).toBe(0);
         await meanwhile();
         const next = await start();
         door.restore(pageOf(next));
-        await expect.poll(() => requests(next, 'JOIN_CHATROOM')).toBeGreaterThan(1);
+        await expect.poll(() => requests(next, 'JOIN_CHATROOM')).toBe(back);
         return next;
       },
     });
@@ -108,6 +108,20 @@ test('what is done meanwhile is done then', async ({ scene, user }) => {
   await expect(bert.message('in the middle of it')).toHaveCount(1);
   await expect(anna.page.getByRole('dialog')).toHaveCount(0);
   await expect(anna.entry('cora')).toBeVisible();
+});
+
+test('who logs out meanwhile is gone, and not after a minute only', async ({ scene }) => {
+  const { anna, bert, replace } = scene;
+  const next = await replace(async () => {
+    await expect.poll(() => scene.door.connections).toBe(0);
+    await anna.page.getByRole('button', { name: 'Log out' }).click();
+    await expect(anna.page.getByRole('button', { name: 'Log in' })).toBeVisible();
+  }, 1);
+  await expect.poll(() => requests(next, 'LOGOUT')).toBe(1);
+  await expect(bert.entry('anna')).toHaveAccessibleName(/offline/i, { timeout: 10_000 });
+  await bert.page.getByRole('link', { name: /^Lobby/ }).click();
+  await expect(bert.page.getByText('only you')).toBeVisible();
+  expect(await requests(next, 'LOGIN')).toBe(2);
 });
 
 test('a start that takes long is told of', async ({ scene }) => {

@@ -8,10 +8,14 @@ use crate::stage::Stage;
 /// Online, and the bridge is restarted: it wants its client back in so many milliseconds.
 fn restarted(pause: u64) -> Stage {
     let mut stage = online();
+    restart(&mut stage, pause);
+    stage
+}
+
+pub(crate) fn restart(stage: &mut Stage, pause: u64) {
     let reason = format!("retry_ms={pause}");
     stage.session.disconnected(stage.now, 1012, Some(&reason));
     stage.pump();
-    stage
 }
 
 /// Milliseconds until the next attempt.

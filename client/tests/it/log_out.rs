@@ -2,8 +2,9 @@
 use mig33_client::{Close, Config, Event, Link, Tunnel};
 use mig33_codec::packets::{self, Packet};
 
+use crate::away::restart;
 use crate::resume::{GRACE_S, answer, begin, online, resume, say};
-use crate::stage::{Stage, bytes, error};
+use crate::stage::{Stage, bytes, challenge, error, login_ok};
 
 /// Logs out while there is no connection.
 fn log_out_detached() -> Stage {
@@ -110,4 +111,197 @@ fn a_log_in_waits_for_the_log_out_before_it_but_not_for_long() {
     stage.wait(10_000);
     assert_eq!((stage.close, stage.connects), (Some(Close::Done), 3));
     begin(&mut stage);
+}
+
+/// Logs out while the bridge is restarted, whose last packet came in part.
+fn log_out_restarted() -> Stage {
+    let mut stage = online();
+    stage.arrive(bytes(0, &[Packet::from(error("cut off"))]).slice(..9));
+    restart(&mut stage, 30_000);
+    stage.events.clear();
+    stage.session.log_out(stage.now);
+    stage.pump();
+    assert_eq!(stage.session.state(), &mig33_client::State::default(), "at once for the person");
+    let gone = Event::TokenChanged { username: "alice".into(), token: None };
+    assert_eq!(stage.events, [gone, Event::LoggedOut { reason: None }]);
+    stage
+}
+
+/// The bridge takes the connection for a new session; the LOGIN that comes over it.
+fn log_in_to_log_out(stage: &mut Stage) -> (u16, packets::Login) {
+    stage.open(Tunnel::Resume);
+    assert_eq!(std::mem::take(&mut stage.texts), ["{\"new\":true}"]);
+    (stage.count_sent, stage.count_heard) = (0, 0);
+    stage.control(answer("first", false, 0));
+    stage.take()
+}
+
+/// Nobody hears of this session any more.
+fn is_over(stage: &Stage) -> bool {
+    stage.close == Some(Close::Done)
+        && stage.sent.is_empty()
+        && stage.session.poll_timeout().is_none()
+        && stage.session.state() == &mig33_client::State::default()
+}
+
+#[test]
+fn a_log_out_during_a_restart_reaches_the_server_by_a_log_in_that_nobody_sees() {
+    let mut stage = log_out_restarted();
+    stage.wait(500);
+    assert_eq!(
+        stage.connects, 2,
+        "within half a second, however late the bridge wants its clients"
+    );
+    stage.wait(6_000);
+    let (number, login) = log_in_to_log_out(&mut stage);
+    assert_eq!(login.username.unwrap(), "alice");
+    assert_eq!(&login.resume_token.unwrap().expose()[..], b"token");
+    assert_eq!(login.session_id.unwrap(), "s1", "its place is taken over, to be given up");
+    assert_eq!(login.initial_presence, Some(mig33_client::Presence::OFFLINE));
+    stage.wait(6_000);
+    stage.push(error("unasked"));
+    assert_eq!(stage.close, None);
+    stage.reply(number, login_ok());
+    stage.take::<packets::Logout>();
+    assert!(is_over(&stage));
+    assert_eq!(stage.events.len(), 2, "the person hears of none of it: {:?}", stage.events);
+}
+
+#[test]
+fn a_log_out_is_tried_until_the_service_is_back_but_not_for_ever() {
+    let mut stage = log_out_restarted();
+    stage.wait(500);
+    for (code, reason) in [(1006, None), (1011, Some("no server")), (1012, Some("retry_ms=100"))] {
+        let before = stage.connects;
+        stage.session.disconnected(stage.now, code, reason);
+        stage.pump();
+        assert_eq!(stage.connects, before, "after a pause");
+        stage.wait(8_000);
+        assert_eq!(stage.connects, before + 1, "{code}");
+    }
+    // the connection breaks before the answer to LOGIN: the session that it began goes on
+    let (number, _) = log_in_to_log_out(&mut stage);
+    stage.cut();
+    stage.wait(16_000);
+    resume(&mut stage);
+    assert!(stage.sent.is_empty());
+    stage.reply(number, login_ok());
+    stage.take::<packets::Logout>();
+    assert!(is_over(&stage));
+
+    // and where it does not go on, there is another
+    let mut stage = log_out_restarted();
+    stage.wait(500);
+    log_in_to_log_out(&mut stage);
+    stage.session.disconnected(stage.now, 1012, Some("retry_ms=100"));
+    stage.wait(8_000);
+    stage.open(Tunnel::Resume);
+    stage.control(answer("other", false, 0));
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, login_ok());
+    stage.take::<packets::Logout>();
+    assert!(is_over(&stage));
+
+    // nobody there, or nobody who answers
+    let silent: [fn(&mut Stage); 3] = [
+        Stage::cut,
+        |_| {},
+        |stage| {
+            stage.open(Tunnel::Plain);
+            stage.take::<packets::Login>();
+        },
+    ];
+    for (which, goes) in silent.into_iter().enumerate() {
+        let mut stage = log_out_restarted();
+        stage.wait(500);
+        while stage.session.poll_timeout().is_some() {
+            goes(&mut stage);
+            let connects = stage.connects;
+            while stage.connects == connects && stage.session.poll_timeout().is_some() {
+                stage.wait(500);
+            }
+        }
+        assert!((6..60).contains(&stage.connects), "{which}: {} attempts", stage.connects);
+        let tried_for = stage.now - crate::stage::START - 10_000;
+        assert!((120_000..=121_000).contains(&tried_for), "{which}: {tried_for}");
+        stage.session.reconnect_now(stage.now);
+        stage.wait(200_000);
+        assert!(is_over(&stage), "{which}");
+    }
+}
+
+#[test]
+fn a_log_out_whose_token_is_not_good_any_more_is_done() {
+    let mut stage = log_out_restarted();
+    stage.wait(500);
+    let (number, _) = log_in_to_log_out(&mut stage);
+    stage.reply(number, challenge("k3Yf9QzL"));
+    assert!(is_over(&stage));
+}
+
+#[test]
+fn a_log_out_before_a_log_in_is_answered_is_one_too() {
+    let mut stage = Stage::new();
+    stage.session.log_in_with_token(stage.now, "alice", b"token"[..].into());
+    stage.pump();
+    stage.open(Tunnel::Plain);
+    stage.take::<packets::Login>();
+    stage.session.log_out(stage.now);
+    stage.wait(0);
+    assert_eq!((stage.close, stage.connects), (Some(Close::Done), 2));
+    stage.open(Tunnel::Plain);
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, login_ok());
+    stage.take::<packets::Logout>();
+    assert!(is_over(&stage));
+
+    // by password: nobody is in, and there is nothing to take back
+    let mut stage = Stage::new();
+    stage.session.log_in(stage.now, "alice", "secret");
+    stage.pump();
+    stage.open(Tunnel::Plain);
+    stage.take::<packets::Login>();
+    stage.session.log_out(stage.now);
+    stage.wait(0);
+    assert_eq!((stage.closes, stage.connects), (1, 1));
+    assert!(is_over(&stage));
+}
+
+#[test]
+fn a_log_in_waits_for_a_log_out_during_a_restart_but_not_for_long() {
+    let mut stage = log_out_restarted();
+    stage.session.log_in(stage.now, "bob", "secret");
+    stage.pump();
+    assert_eq!((&stage.session.state().link, stage.connects), (&Link::Connecting, 2), "at once");
+    let (number, _) = log_in_to_log_out(&mut stage);
+    let answer = bytes(number, &[Packet::from(login_ok())]);
+    stage.arrive(answer.slice(..9));
+    // the page forgets everything of whoever was here before
+    stage.session.renew(Config::new("test", Box::new(|| [7; 16])));
+    stage.session.log_in(stage.now, "bob", "secret");
+    stage.arrive(answer.slice(9..));
+    stage.take::<packets::Logout>();
+    assert_eq!((stage.close, stage.connects), (Some(Close::Done), 3));
+    begin(&mut stage);
+
+    for code in [1006, 1012] {
+        let mut stage = log_out_restarted();
+        stage.session.log_in(stage.now, "bob", "secret");
+        stage.pump();
+        stage.session.disconnected(stage.now, code, Some("retry_ms=100"));
+        stage.pump();
+        assert_eq!(stage.connects, 3, "{code}: on to who waits");
+        begin(&mut stage);
+    }
+}
+
+#[test]
+fn what_a_session_sends_is_not_told_with_it() {
+    let mut stage = log_out_restarted();
+    stage.wait(500);
+    log_in_to_log_out(&mut stage);
+    let told = format!("{:?}", stage.session);
+    // as text, and as the numbers of its bytes
+    assert!(!told.contains("token") && !told.contains("116, 111, 107"), "{told}");
+    assert!(told.len() < 100, "{told}");
 }
