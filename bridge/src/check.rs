@@ -1,6 +1,7 @@
 //! `check-config`: what the program would serve with, where each setting comes from, and what is wrong with it.
 //!
-//! Only what this machine knows is looked at, and nothing is changed: no socket is opened, no name is resolved.
+//! Only what this machine knows is looked at, the database among it, and nothing is changed: no socket is opened, no name
+//! is resolved.
 mod local;
 
 use std::fmt::{self, Write};
@@ -15,7 +16,7 @@ use crate::reference;
 use crate::settings::{Arguments, Settings, SettingsError};
 
 /// What was found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// A line for each setting, which is a line of a settings file: key, value, where it comes from.
     pub settings: String,
@@ -23,6 +24,8 @@ pub struct Report {
     pub problems: Vec<String>,
     /// What lets it start, and is probably not meant.
     pub doubts: Vec<String>,
+    /// What is worth to be known before it is started.
+    pub notes: Vec<String>,
 }
 
 /// What is not looked at.
@@ -55,7 +58,7 @@ pub fn check(arguments: Arguments, matches: &ArgMatches) -> Result<Report, Setti
         };
         let _ = writeln!(lines, "{line:<56}  # {source}");
     }
-    let mut report = Report { settings: lines, problems: Vec::new(), doubts: Vec::new() };
+    let mut report = Report { settings: lines, ..Report::default() };
     local::look(&settings, &mut report);
     Ok(report)
 }

@@ -121,6 +121,9 @@ fn tell(report: &check::Report, quiet: bool) -> ExitCode {
         return ExitCode::from(BAD_SETTINGS);
     }
     if !quiet {
+        for note in &report.notes {
+            let _ = writeln!(err, "mig33-bridge: note: {note}");
+        }
         let _ = writeln!(err, "mig33-bridge: these settings can be used; {}", check::NOT_CHECKED);
     }
     ExitCode::SUCCESS

@@ -108,11 +108,17 @@ fn compiled(workspace: &Workspace, report: &mut Report) {
 
 /// What nobody builds by default: clippy, and the tests that are about it.
 fn features(workspace: &Workspace, step: &mut Step, tally: &mut Tally) -> Result<()> {
-    let bridge = ["--package=mig33-bridge", "--all-features"];
-    let clippy = [&["clippy"], &bridge[..], &["--all-targets", "--", "-Dwarnings"]].concat();
-    cargo(workspace, step, &clippy)?;
+    let package = "--package=mig33-bridge";
+    for features in ["--no-default-features", "--all-features"] {
+        cargo(
+            workspace,
+            step,
+            &["clippy", package, features, "--all-targets", "--", "-Dwarnings"],
+        )?;
+    }
     let mut command = process::cargo();
-    command.arg("test").args(bridge).args(["--lib", "--", "acme", "reference", "settings"]);
+    command.args(["test", package, "--all-features", "--lib", "--"]);
+    command.args(["acme", "reference", "settings"]);
     command.current_dir(&workspace.root);
     process::run_lines(step, &mut command, Show::All, |line| tally.read(Runner::CargoTest, line))
 }

@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 #[cfg(feature = "embedded")]
+use mig33_server::store::sqlite::{SqliteStore, Standing};
+#[cfg(feature = "embedded")]
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Resource, geteuid, getrlimit};
 
@@ -66,7 +68,40 @@ fn embedded(settings: &Settings, report: &mut Report) {
             report
                 .problems
                 .push(format!("{} cannot be read and written by this user", file.display()));
+        } else if *file == database {
+            schema(file, report);
         }
+    }
+}
+
+/// Whether this program can use the database, and whether the one from before can after it.
+#[cfg(feature = "embedded")]
+fn schema(database: &Path, report: &mut Report) {
+    let examined = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(SqliteStore::examine(database)));
+    match examined {
+        Ok(Ok(Standing::Older { found, known, oldest })) if oldest > found => {
+            report.notes.push(format!(
+                "the first start brings the database {} from schema {found} to {known}, and programs older than this one \
+                 cannot use it then: going back takes a backup from before",
+                database.display()
+            ));
+        }
+        Ok(Ok(Standing::Older { found, known, oldest: _ })) => report.notes.push(format!(
+            "the first start brings the database {} from schema {found} to {known}, which the program from before can use, \
+             too",
+            database.display()
+        )),
+        Ok(Ok(Standing::Newer { found, known })) => report.notes.push(format!(
+            "a newer version has brought the database {} to schema {found}; this one knows schemas up to {known} and can \
+             use it, too",
+            database.display()
+        )),
+        Ok(Ok(Standing::New | Standing::Same)) => {}
+        Ok(Err(error)) => report.problems.push(error.to_string()),
+        Err(error) => report.problems.push(error.to_string()),
     }
 }
 
@@ -177,7 +212,7 @@ mod tests {
     }
 
     fn report(settings: &Settings) -> Report {
-        let mut report = Report { settings: String::new(), problems: vec![], doubts: vec![] };
+        let mut report = Report::default();
         look(settings, &mut report);
         report
     }

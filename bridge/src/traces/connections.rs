@@ -147,6 +147,7 @@ impl<'a> Trace<'a> {
     }
 
     /// The upstream is in this program.
+    #[cfg(feature = "embedded")]
     pub(crate) fn embedded(self) {
         self.say(KeyValue::new("mig33.upstream", "embedded"));
     }

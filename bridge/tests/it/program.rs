@@ -241,3 +241,37 @@ fn check_config_says_what_is_wrong_and_where() {
     assert_eq!(code, Some(2));
     assert!(message.contains("`nowhere`") && message.contains("MIG33_LISTEN"), "{message}");
 }
+
+/// The schema is of this project's store, which has its own tests: here, what an operator is told of it.
+#[cfg(feature = "embedded")]
+#[tokio::test]
+async fn check_config_says_what_an_upgrade_does_to_the_database() {
+    use sqlx::Connection;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    let check = || run(&mut program(&["check-config", "--data-dir", &data]));
+    assert!(!check().1.contains("note:"), "there is none");
+    let server = mig33_server::Settings { data_dir: (&data).into(), ..Default::default() };
+    let database = server.database_file().unwrap();
+    mig33_server::Service::start(server).await.unwrap().shutdown().await;
+    let (code, message) = check();
+    assert_eq!((code, message.contains("note:")), (Some(0), false), "{message}");
+
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+    for (statement, code, part) in [
+        ("DELETE FROM _sqlx_migrations WHERE version > 2", Some(0), "backup from before"),
+        (
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (1000, 'of the future', 1, x'00', 0)",
+            Some(2),
+            "put back the backup",
+        ),
+    ] {
+        let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        let (found, message) = check();
+        assert_eq!(found, code, "{message}");
+        assert!(message.contains(part), "{message}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the service says when it cannot start, and what it makes at its first start.
 use std::fs;
 
+use mig33_server::store::sqlite::{OpenError, SqliteStore, Standing};
 use mig33_server::{Service, Settings, StartError};
 
 fn settings(folder: &tempfile::TempDir) -> Settings {
@@ -106,6 +107,61 @@ async fn a_newer_schema_that_adds_to_this_one_can_be_used() {
     sql(&settings, "INSERT INTO meta VALUES ('oldest_for_schema_4', CAST('3' AS BLOB))").await;
     Service::start(settings.clone()).await.unwrap().shutdown().await;
     Service::start(settings).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_schema_is_examined_and_left_as_it_is() {
+    let names = |folder: &std::path::Path| {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let nowhere = tempfile::tempdir().unwrap();
+    let absent = nowhere.path().join("mig33.db");
+    assert_eq!(SqliteStore::examine(&absent).await.unwrap(), Standing::New);
+    fs::write(&absent, "").unwrap();
+    assert_eq!(SqliteStore::examine(&absent).await.unwrap(), Standing::New);
+    assert_eq!(names(nowhere.path()), ["mig33.db"]);
+
+    let (_folder, settings) = started_once().await;
+    let path = settings.database_file().unwrap();
+    let (before, bytes) = (names(&settings.data_dir), fs::read(&path).unwrap());
+    assert!(
+        !before.iter().any(|name| name == "mig33.db-wal"),
+        "a stop leaves one file: {before:?}"
+    );
+    assert_eq!(SqliteStore::examine(&path).await.unwrap(), Standing::Same);
+    // the schema from before the last migration
+    for statement in [
+        "DROP TABLE kept_seat_rooms",
+        "DROP TABLE kept_seats",
+        "DELETE FROM meta WHERE name = 'oldest_for_schema_3'",
+        "DELETE FROM _sqlx_migrations WHERE version = 3",
+    ] {
+        sql(&settings, statement).await;
+    }
+    let older = Standing::Older { found: 2, known: 3, oldest: 3 };
+    let old = fs::read(&path).unwrap();
+    assert_ne!(old, bytes);
+    assert_eq!(SqliteStore::examine(&path).await.unwrap(), older);
+    assert_eq!(names(&settings.data_dir), before, "nothing is put beside it");
+    assert!(fs::read(&path).unwrap() == old, "nothing is changed");
+    // while a program is at work on it, what it has not written to the file yet counts
+    let service = Service::start(settings.clone()).await.unwrap();
+    assert_eq!(SqliteStore::examine(&path).await.unwrap(), Standing::Same);
+    service.shutdown().await;
+
+    written_by_a_newer_one(&settings, Some("3")).await;
+    let error = SqliteStore::examine(&path).await.unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 5, known: 3, .. }), "{error}");
+    sql(&settings, "INSERT INTO meta VALUES ('oldest_for_schema_4', CAST('3' AS BLOB))").await;
+    let newer = Standing::Newer { found: 5, known: 3 };
+    assert_eq!(SqliteStore::examine(&path).await.unwrap(), newer);
+
+    fs::write(&path, "this is no database, but it is longer than a header ".repeat(9)).unwrap();
+    let error = SqliteStore::examine(&path).await.unwrap_err();
+    assert!(error.to_string().contains("mig33.db"), "{error}");
 }
 
 #[tokio::test]

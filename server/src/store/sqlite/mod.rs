@@ -29,6 +29,7 @@ use crate::ids::{ContactId, RoomId, Seq, TokenId, UserId};
 use crate::rules::contacts::Refusal;
 
 pub use self::open::OpenError;
+pub use self::schema::Standing;
 
 /// A store in a SQLite file.
 #[derive(Debug)]
@@ -261,6 +262,8 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        // first: the last connection to close puts what is in the log into the file, if it may write
+        self.readers.close().await;
         drop(self.writer.lock().expect("nobody panics while holding this lock").take());
         let writing = self.writing.lock().expect("nobody panics while holding this lock").take();
         if let Some(writing) = writing
@@ -268,7 +271,6 @@ impl Store for SqliteStore {
         {
             tracing::error!(%error, "the writer ended badly");
         }
-        self.readers.close().await;
     }
 }
 

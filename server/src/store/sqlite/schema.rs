@@ -1,33 +1,74 @@
 //! The database's schema: brought up to date, or left as a newer program has made it where this one can use that.
 use std::path::Path;
 
-use sqlx::SqliteConnection;
 use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 
-use super::OpenError;
+use super::{OpenError, SqliteStore};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How a database's schema stands to this program, which can use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none yet.
+    New,
+    /// It has been made by a program with the same schema.
+    Same,
+    /// The next start brings it up to date.
+    Older {
+        /// What it is now.
+        found: i64,
+        /// What it will be.
+        known: i64,
+        /// Programs that know this one can use it then. Where it is higher than `found`, there is no way back to the
+        /// program from before but with a backup.
+        oldest: i64,
+    },
+    /// A newer program has added to it, in a way that leaves alone what this one knows.
+    Newer {
+        /// What it is.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+}
+
+impl SqliteStore {
+    /// Looks at the schema of the database in this file, and changes nothing, also where a program is at work on it.
+    ///
+    /// # Errors
+    /// [`OpenError`]: this program cannot use it.
+    pub async fn examine(path: &Path) -> Result<Standing, OpenError> {
+        if !path.exists() {
+            return Ok(Standing::New);
+        }
+        let fail = |source| OpenError::Open { path: path.to_owned(), source };
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            // nobody is at work on it: without this, SQLite would put files beside it
+            .immutable(!Path::new(&log).exists());
+        let mut db = SqliteConnection::connect_with(&options).await.map_err(fail)?;
+        let standing = standing(&mut db, path).await;
+        db.close().await.map_err(fail)?;
+        standing
+    }
+}
 
 /// Brings the schema up to date.
 ///
 /// # Errors
-/// [`OpenError::Newer`] where a newer program has changed it in a way that this one cannot know: a migration that
-/// leaves alone what was there says in `meta` from which schema on programs can use its own.
+/// [`OpenError::Newer`] where a newer program has changed it in a way that this one cannot know.
 pub(super) async fn bring_up_to_date(
     db: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), OpenError> {
-    let fail = |source| OpenError::Migrate { path: path.to_owned(), source: Box::new(source) };
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let found = found(db).await.map_err(|error| fail(error.into()))?;
-    if let Some(found) = found.filter(|found| *found > known) {
-        // each of the migrations that this program does not know has to leave alone what it knows
-        for schema in known + 1..=found {
-            let oldest = oldest_for(db, schema).await.map_err(|error| fail(error.into()))?;
-            if oldest.is_none_or(|oldest| oldest > known) {
-                return Err(OpenError::Newer { path: path.to_owned(), found, known });
-            }
-        }
+    let standing = standing(db, path).await?;
+    if let Standing::Newer { found, known } = standing {
         tracing::warn!(
             schema = found,
             known,
@@ -35,18 +76,52 @@ pub(super) async fn bring_up_to_date(
         );
         return Ok(());
     }
-    MIGRATIONS.run(&mut *db).await.map_err(fail)?;
-    if let Some(before) = found.filter(|found| *found < known) {
-        let oldest = oldest_for(db, known).await.map_err(|error| fail(error.into()))?;
-        let oldest = oldest.unwrap_or(known);
+    MIGRATIONS
+        .run(db)
+        .await
+        .map_err(|source| OpenError::Migrate { path: path.to_owned(), source: Box::new(source) })?;
+    if let Standing::Older { found, known, oldest } = standing {
         tracing::info!(
-            before,
+            before = found,
             schema = known,
             oldest,
             "the database has another form now: programs that know schema `oldest` can use it"
         );
     }
     Ok(())
+}
+
+async fn standing(db: &mut SqliteConnection, path: &Path) -> Result<Standing, OpenError> {
+    let fail = |source: sqlx::Error| OpenError::Migrate {
+        path: path.to_owned(),
+        source: Box::new(source.into()),
+    };
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let Some(found) = found(db).await.map_err(fail)? else { return Ok(Standing::New) };
+    if found < known {
+        let oldest = oldest_for_ours(known).await?;
+        return Ok(Standing::Older { found, known, oldest });
+    }
+    // each of the migrations that this program does not know has to leave alone what it knows, and says so
+    for schema in known + 1..=found {
+        let oldest = oldest_for(db, schema).await.map_err(fail)?;
+        if oldest.is_none_or(|oldest| oldest > known) {
+            return Err(OpenError::Newer { path: path.to_owned(), found, known });
+        }
+    }
+    Ok(if found == known { Standing::Same } else { Standing::Newer { found, known } })
+}
+
+/// The oldest schema whose programs can use what this program makes: the migrations say so where they have run.
+async fn oldest_for_ours(known: i64) -> Result<i64, OpenError> {
+    let path = Path::new(":memory:");
+    let fail = |source| OpenError::Migrate { path: path.to_owned(), source: Box::new(source) };
+    let mut db = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path))
+        .await
+        .map_err(|error| fail(error.into()))?;
+    MIGRATIONS.run(&mut db).await.map_err(fail)?;
+    let oldest = oldest_for(&mut db, known).await.map_err(|error| fail(error.into()))?;
+    Ok(oldest.unwrap_or(known))
 }
 
 /// The newest migration that the database has; none where it is new.
