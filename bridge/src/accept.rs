@@ -211,29 +211,26 @@ async fn receive(
     };
     let mut socket = Socket::new(stream, admitted, seat);
     let peer = Peer { ip: peer.ip(), is_secure: door.tls.is_some() };
-    let mut header_time = door.header_time;
     // what is traced has its span from the router
     if door.has_tunnels && beginning.is_none() {
-        let begin = Instant::now();
+        let mut seen = Vec::new();
+        let first = first(&mut socket, &mut seen, peer, &door.shared);
         let first = tokio::select! {
             biased;
-            first = within(door.header_time, first(&mut socket, peer, &door.shared)) => first,
+            first = within(door.header_time, first) => first,
             // what becomes of it then is decided below
-            () = door.leave.cancelled() => Ok(First::Other { is_whole: true }),
+            () = door.leave.cancelled() => Ok(First::Other),
         };
         match first {
             Ok(First::Handshake(accepted, early)) => {
-                if let Err(error) = answer(&mut socket, &accepted, &door.shared).await {
+                let answer = answer(&mut socket, &accepted, &door.shared);
+                if let Err(error) = within(door.header_time, answer).await {
                     debug!(%error, "a client left during its handshake");
                     return None;
                 }
                 return Some(Box::new(Established { socket, early, accepted }));
             }
-            Ok(First::Other { is_whole: true }) => {}
-            // its time has begun
-            Ok(First::Other { is_whole: false }) => {
-                header_time = header_time.map(|time| time.saturating_sub(begin.elapsed()));
-            }
+            Ok(First::Other) => socket.give_back(seen),
             Err(error) => {
                 debug!(%error, "a connection ended early");
                 return None;
@@ -241,7 +238,7 @@ async fn receive(
         }
     }
     // boxed, so that a tunnel has no room for it
-    Box::pin(answer_requests(socket, peer, beginning, header_time, door)).await;
+    Box::pin(answer_requests(socket, peer, beginning, door)).await;
     None
 }
 
@@ -250,7 +247,6 @@ async fn answer_requests(
     socket: Socket,
     peer: Peer,
     beginning: Option<Beginning>,
-    header_time: Option<Duration>,
     door: Arc<Door>,
 ) {
     let asked = Arc::new(AtomicBool::new(false));
@@ -262,7 +258,7 @@ async fn answer_requests(
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_time)
+        .header_read_timeout(door.header_time)
         .max_buf_size(HEADER_SIZE)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
@@ -293,7 +289,7 @@ async fn answer_requests(
     }
 }
 
-/// The handshake, unless it takes too long.
+/// What a client takes part in, unless it takes too long.
 async fn within<T>(
     time: Option<Duration>,
     handshake: impl Future<Output = io::Result<T>>,

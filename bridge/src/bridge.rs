@@ -240,10 +240,11 @@ impl Bridge {
         let mut registry = Registry::default();
         let offer = Offer::of(&settings)?;
         let page_url = url(page_address, offer.is_some());
+        let traces = Traces::start(&settings.otlp, &mut registry)?;
+        // last of what may fail: a service that has started has let those in whose seats were kept
         let opened =
             open(&settings, page_url, &mut registry, &connections, inherited, until).await?;
         let proxies = settings.proxies();
-        let traces = Traces::start(&settings.otlp, &mut registry)?;
         let metrics = Metrics::new(registry);
         if let Some(traces) = traces {
             metrics.tunnel.trace_to(traces);

@@ -1,8 +1,8 @@
 //! The handshake in place: what nearly every tunnel begins with, a request that is there in full and may have what it
 //! asks for, is answered where it is read.
 //!
-//! All else goes through hyper and axum as if nobody had looked at it: a request that comes in parts, that has content, that
-//! is refused or traced; the page.
+//! All else goes through hyper and axum as if nobody had looked at it: a request that has content, that is refused or traced;
+//! the page.
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -27,47 +27,62 @@ const MOST_HEADERS: usize = 100;
 pub(crate) enum First {
     /// A handshake, and what its client has sent behind it.
     Handshake(Accepted, Vec<u8>),
-    /// Something else, which is still to be read.
-    Other {
-        /// Its header is there in full, or is none.
-        is_whole: bool,
-    },
+    /// Something else, which is to be read again.
+    Other,
 }
 
-/// Waits for the first bytes of a connection.
+/// Waits for the header of a connection's first request. What has been read of it is in `seen` when it is something else, and
+/// while it comes in parts.
 ///
 /// # Errors
 /// It broke.
-pub(crate) async fn first(socket: &mut Socket, peer: Peer, shared: &Shared) -> io::Result<First> {
+pub(crate) async fn first(
+    socket: &mut Socket,
+    seen: &mut Vec<u8>,
+    peer: Peer,
+    shared: &Shared,
+) -> io::Result<First> {
     poll_fn(|cx| {
         scratch::with(|scratch| {
-            let room = scratch.from_client.get_mut(..HEADER_SIZE).unwrap_or_default();
-            let mut into = ReadBuf::new(room);
-            ready!(Pin::new(&mut *socket).poll_read(cx, &mut into))?;
-            let bytes = into.filled();
-            let first = look(bytes, peer, shared);
-            if matches!(first, First::Other { .. }) {
-                socket.give_back(bytes);
+            loop {
+                let room = HEADER_SIZE.saturating_sub(seen.len());
+                let mut into =
+                    ReadBuf::new(scratch.from_client.get_mut(..room).unwrap_or_default());
+                ready!(Pin::new(&mut *socket).poll_read(cx, &mut into))?;
+                let bytes = into.filled();
+                let first = if seen.is_empty() {
+                    look(bytes, peer, shared)
+                } else {
+                    seen.extend_from_slice(bytes);
+                    look(seen, peer, shared)
+                };
+                if seen.is_empty() && !matches!(first, Some(First::Handshake(..))) {
+                    seen.extend_from_slice(bytes);
+                }
+                let is_last = bytes.is_empty() || seen.len() == HEADER_SIZE;
+                if let Some(first) = first.or(is_last.then_some(First::Other)) {
+                    return Poll::Ready(Ok(first));
+                }
             }
-            Poll::Ready(Ok(first))
         })
     })
     .await
 }
 
-fn look(bytes: &[u8], peer: Peer, shared: &Shared) -> First {
+/// What the bytes are; none where it takes more of them to say.
+fn look(bytes: &[u8], peer: Peer, shared: &Shared) -> Option<First> {
     match Request::try_parse(bytes) {
-        Ok(None) => First::Other { is_whole: false },
+        Ok(None) => None,
         Ok(Some((length, request))) if is_for_a_tunnel(&request) => {
             match accepted(shared, request.method(), request.headers(), peer) {
                 Ok(accepted) => {
                     let early = bytes.get(length..).unwrap_or_default();
-                    First::Handshake(accepted, early.to_vec())
+                    Some(First::Handshake(accepted, early.to_vec()))
                 }
-                Err(_) => First::Other { is_whole: true },
+                Err(_) => Some(First::Other),
             }
         }
-        Ok(Some(_)) | Err(_) => First::Other { is_whole: true },
+        Ok(Some(_)) | Err(_) => Some(First::Other),
     }
 }
 

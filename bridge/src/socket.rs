@@ -39,8 +39,8 @@ impl Socket {
     }
 
     /// Has these bytes, which were read last, read again.
-    pub(crate) fn give_back(&mut self, bytes: &[u8]) {
-        self.given_back = bytes.to_vec();
+    pub(crate) fn give_back(&mut self, bytes: Vec<u8>) {
+        self.given_back = bytes;
     }
 }
 

@@ -177,6 +177,67 @@ async fn half_a_header_gets_no_more_time_than_none() {
 }
 
 #[tokio::test]
+async fn a_header_in_parts_takes_nothing_from_the_time_of_the_next() {
+    let (_listener, address) = upstream().await;
+    let mut settings = settings(address);
+    settings.limits.header_s = 10;
+    let bridge = bridge_here(settings).await;
+    let page = bridge.addresses().page;
+    let mut stream = TcpStream::connect(page).await.unwrap();
+    assert!(get(page, "/").await.starts_with("HTTP/1.1 200"));
+    tokio::time::pause();
+    let whole = "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (first, second) = whole.split_at(19);
+    for (pause, part) in [(4, first), (4, second), (8, whole)] {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        stream.write_all(part.as_bytes()).await.unwrap();
+        if part != first {
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(stream.read_u8().await.expect("it is still open"));
+            }
+            assert!(answer.starts_with(b"HTTP/1.1 200"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_may_come_in_parts() {
+    let (listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let at = bridge.addresses().page;
+    let head = format!(
+        "GET /ws HTTP/1.1\r\nHost: {at}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    // a masked message behind it, whose mask is zero
+    let message = [&[0x82, 0x8c, 0, 0, 0, 0][..], &packet(3)].concat();
+    let whole = [head.as_bytes(), &message].concat();
+    for cut in [1, 3, head.len() - 1, head.len(), head.len() + 1, head.len() + 7] {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (first, second) = whole.split_at(cut);
+        stream.write_all(first).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        stream.write_all(second).await.unwrap();
+        let mut upstream = listener.accept().await.unwrap().0;
+        let mut got = [0; 12];
+        upstream.read_exact(&mut got).await.unwrap();
+        assert_eq!(got, packet(3).as_slice(), "{cut}");
+    }
+    // and in as many as there are bytes
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for byte in &whole {
+        stream.write_all(&[*byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let mut got = [0; 12];
+    listener.accept().await.unwrap().0.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, packet(3).as_slice());
+}
+
+#[tokio::test]
 async fn silent_and_half_header_connections_are_closed_and_tunnels_are_not() {
     let (listener, address) = upstream().await;
     let bridge = bridge_here(settings(address)).await;
