@@ -25,7 +25,9 @@ const TRIED_FOR: Millis = 120_000;
 pub(crate) struct Leaving {
     /// Since when there is no connection for it.
     pub(crate) since: Millis,
-    /// LOGIN by token; none where the session waits in the bridge.
+    /// Whether the session waits in the bridge: LOGOUT goes out as soon as it goes on.
+    is_detached: bool,
+    /// LOGIN by token, for where it does not; none where there is no token.
     log_in: Option<Secret<Frame>>,
 }
 
@@ -38,7 +40,8 @@ impl Session {
             Link::Idle => {}
             Link::Online => self.send_logout(now),
             Link::Resuming { since } => {
-                self.leaving = Some(Leaving { since, log_in: None });
+                let log_in = self.log_in_to_leave();
+                self.leaving = Some(Leaving { since, is_detached: true, log_in });
                 self.send_logout(now);
             }
             Link::Waiting { until, .. } => self.leave_anew(now, until.min(now + SOON)),
@@ -53,22 +56,32 @@ impl Session {
 
     /// There is no session to log out of, but a token that is good for one.
     fn leave_anew(&mut self, now: Millis, first_attempt: Millis) {
-        // others do not see us come for this
-        self.presence = Presence::OFFLINE;
-        let login = self.login.as_ref().filter(|login| login.has_token());
-        let Some(packet) = login.map(|login| self.login_packet(login)) else { return };
-        let Ok(frame) = mig33_codec::encode(&packet, 0) else { return };
+        let Some(log_in) = self.log_in_to_leave() else { return };
         if !matches!(self.state.link, Link::Waiting { .. }) {
             self.outputs.push_back(Output::Close(Close::Done));
         }
         self.stream.forget();
         (self.attempt, self.connected_at) = (Attempt::At(first_attempt), Millis::MAX);
-        self.leaving = Some(Leaving { since: now, log_in: Some(frame.into()) });
+        self.leaving = Some(Leaving { since: now, is_detached: false, log_in: Some(log_in) });
+    }
+
+    fn log_in_to_leave(&mut self) -> Option<Secret<Frame>> {
+        // others do not see us come for this
+        self.presence = Presence::OFFLINE;
+        let login = self.login.as_ref().filter(|login| login.has_token())?;
+        mig33_codec::encode(&self.login_packet(login), 0).ok().map(Secret::new)
     }
 
     /// Whether a log-in is on its way, or will be, for nothing but a log-out.
     pub(crate) fn leaves_anew(&self) -> bool {
-        self.leaving.as_ref().is_some_and(|leaving| leaving.log_in.is_some())
+        self.leaving.as_ref().is_some_and(|leaving| !leaving.is_detached)
+    }
+
+    /// The session does not wait in the bridge any more: it takes a log-in, where that can be had.
+    pub(crate) fn session_is_gone(&mut self) {
+        if let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.log_in.is_some()) {
+            leaving.is_detached = false;
+        }
     }
 
     /// Milliseconds for which a connection is sought, from when it was lost.
@@ -78,6 +91,7 @@ impl Session {
 
     /// A connection is open that knows of no session before.
     pub(crate) fn leave_on_connection(&mut self, now: Millis) {
+        self.session_is_gone();
         let Some(Leaving { log_in: Some(log_in), .. }) = &self.leaving else {
             return self.stop_leaving(now);
         };
@@ -98,7 +112,14 @@ impl Session {
                 self.stop_leaving(now);
             }
             // the token is not good any more: so it cannot be used either
-            _ => self.stop_leaving(now),
+            (Command::LOGIN_CHALLENGE, _) => self.stop_leaving(now),
+            _ if self.state.link == Link::Connecting => self.stop_leaving(now),
+            // it can do nothing just now, and says so
+            _ => {
+                self.stream.forget();
+                self.outputs.push_back(Output::Close(Close::Done));
+                self.try_later(now);
+            }
         }
     }
 
@@ -109,6 +130,7 @@ impl Session {
             (self.leaving, self.stream) = (before.leaving, before.stream);
             (self.decoder, self.requests) = (before.decoder, before.requests);
             (self.attempt, self.backoff) = (before.attempt, before.backoff);
+            self.connected_at = before.connected_at;
         }
         self.outputs = before.outputs;
     }

@@ -53,10 +53,15 @@ impl Session {
         if code == TAKEN_OVER && self.state.link.is_up() {
             // who took it over goes on with it: two that took it from each other in turn would never end
             self.end(now, Some("This session goes on somewhere else."), false);
-        } else if !((leaves_session(code) || self.leaves_anew()) && self.detach(now)) {
-            match reason.and_then(retry_after) {
-                Some(pause) => self.await_restart(now, Some(pause)),
-                None => self.lose(now, reason),
+        } else {
+            if !leaves_session(code) && code != TAKEN_OVER {
+                self.session_is_gone();
+            }
+            if !((leaves_session(code) || self.leaves_anew()) && self.detach(now)) {
+                match reason.and_then(retry_after) {
+                    Some(pause) => self.await_restart(now, Some(pause)),
+                    None => self.lose(now, reason),
+                }
             }
         }
         // there is nothing left to be closed
@@ -102,9 +107,14 @@ impl Session {
         if now.saturating_sub(stood_since) >= STEADY {
             self.try_to_resume(now);
         } else {
-            self.attempt = Attempt::At(now + self.backoff.next_delay((self.config.random)()));
+            self.try_later(now);
         }
         true
+    }
+
+    /// The next attempt is after a pause.
+    pub(crate) fn try_later(&mut self, now: Millis) {
+        self.attempt = Attempt::At(now + self.backoff.next_delay((self.config.random)()));
     }
 
     /// Opens a connection to go on with the session.

@@ -61,12 +61,7 @@ fn a_log_out_is_given_up_with_the_session() {
     stage.wait(200_000);
     assert_eq!(stage.connects, connects);
 
-    let gone: [fn(&mut Stage); 4] = [
-        |stage| {
-            stage.open(Tunnel::Resume);
-            stage.control(answer("other", false, 0));
-        },
-        |stage| stage.open(Tunnel::Plain),
+    let gone: [fn(&mut Stage); 2] = [
         |stage| stage.session.disconnected(stage.now, 4001, None),
         |stage| {
             stage.open(Tunnel::Resume);
@@ -111,6 +106,42 @@ fn a_log_in_waits_for_the_log_out_before_it_but_not_for_long() {
     stage.wait(10_000);
     assert_eq!((stage.close, stage.connects), (Some(Close::Done), 3));
     begin(&mut stage);
+}
+
+#[test]
+fn a_log_out_whose_session_ends_meanwhile_logs_in_for_it() {
+    let ends: [fn(&mut Stage); 4] = [
+        // the bridge is another one, or does not know the session any more
+        |stage| {
+            stage.open(Tunnel::Resume);
+            stage.control(answer("other", false, 0));
+        },
+        |stage| stage.open(Tunnel::Plain),
+        // it stops, or has lost its server
+        |stage| {
+            stage.session.disconnected(stage.now, 1012, Some("retry_ms=400"));
+            stage.wait(2_000);
+            stage.open(Tunnel::Resume);
+            stage.control(answer("other", false, 0));
+        },
+        |stage| {
+            stage.session.disconnected(stage.now, 1011, Some("the server has closed"));
+            stage.wait(2_000);
+            stage.cut();
+            stage.wait(4_000);
+            stage.open(Tunnel::Plain);
+        },
+    ];
+    for (which, ends) in ends.into_iter().enumerate() {
+        let mut stage = log_out_detached();
+        ends(&mut stage);
+        let (number, login) = stage.take::<packets::Login>();
+        assert_eq!(login.initial_presence, Some(mig33_client::Presence::OFFLINE), "{which}");
+        assert!(stage.sent.is_empty(), "{which}: {:?}", stage.sent);
+        stage.reply(number, login_ok());
+        stage.take::<packets::Logout>();
+        assert!(is_over(&stage), "{which}");
+    }
 }
 
 /// Logs out while the bridge is restarted, whose last packet came in part.
@@ -170,6 +201,7 @@ fn a_log_out_during_a_restart_reaches_the_server_by_a_log_in_that_nobody_sees() 
 #[test]
 fn a_log_out_is_tried_until_the_service_is_back_but_not_for_ever() {
     let mut stage = log_out_restarted();
+    stage.session.renew(Config::new("test", Box::new(|| [127; 16])));
     stage.wait(500);
     for (code, reason) in [(1006, None), (1011, Some("no server")), (1012, Some("retry_ms=100"))] {
         let before = stage.connects;
@@ -228,6 +260,29 @@ fn a_log_out_is_tried_until_the_service_is_back_but_not_for_ever() {
         stage.wait(200_000);
         assert!(is_over(&stage), "{which}");
     }
+}
+
+#[test]
+fn a_log_out_that_a_server_cannot_take_just_now_is_tried_again() {
+    let mut stage = log_out_restarted();
+    stage.wait(500);
+    let (number, _) = log_in_to_log_out(&mut stage);
+    stage.reply(number, error("Maintenance."));
+    assert_eq!((stage.close, stage.connects), (Some(Close::Done), 2));
+    stage.wait(8_000);
+    assert_eq!(stage.connects, 3);
+    let (number, _) = log_in_to_log_out(&mut stage);
+    stage.reply(number, login_ok());
+    stage.take::<packets::Logout>();
+    assert!(is_over(&stage));
+    // but nobody waits for that
+    let mut stage = log_out_restarted();
+    stage.session.log_in(stage.now, "bob", "secret");
+    stage.pump();
+    let (number, _) = log_in_to_log_out(&mut stage);
+    stage.reply(number, error("Maintenance."));
+    assert_eq!(stage.connects, 3);
+    begin(&mut stage);
 }
 
 #[test]

@@ -150,6 +150,12 @@ async fn a_schema_is_examined_and_left_as_it_is() {
     // while a program is at work on it, what it has not written to the file yet counts
     let service = Service::start(settings.clone()).await.unwrap();
     assert_eq!(SqliteStore::examine(&path).await.unwrap(), Standing::Same);
+    #[cfg(unix)]
+    {
+        let link = nowhere.path().join("link.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(SqliteStore::examine(&link).await.unwrap(), Standing::Same);
+    }
     service.shutdown().await;
 
     written_by_a_newer_one(&settings, Some("3")).await;

@@ -45,7 +45,9 @@ impl SqliteStore {
             return Ok(Standing::New);
         }
         let fail = |source| OpenError::Open { path: path.to_owned(), source };
-        let mut log = path.as_os_str().to_owned();
+        // where it is a link, SQLite's own files are beside what it leads to
+        let file = path.canonicalize().map_err(|error| fail(error.into()))?;
+        let mut log = file.into_os_string();
         log.push("-wal");
         let options = SqliteConnectOptions::new()
             .filename(path)
