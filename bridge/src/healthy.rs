@@ -17,7 +17,9 @@ pub fn ask(settings: &Settings) -> io::Result<()> {
     for address in settings.admin_listen.as_str().to_socket_addrs()? {
         match ask_at(on_this_machine(address)) {
             Ok(()) => return Ok(()),
-            Err(error) => last = error,
+            Err(error) => {
+                last = io::Error::new(error.kind(), format!("asked at {address}: {error}"));
+            }
         }
     }
     Err(last)
