@@ -292,11 +292,11 @@ async fn answer_requests(
 /// What a client takes part in, unless it takes too long.
 async fn within<T>(
     time: Option<Duration>,
-    handshake: impl Future<Output = io::Result<T>>,
+    part: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
     match time {
-        None => handshake.await,
-        Some(time) => timeout(time, handshake)
+        None => part.await,
+        Some(time) => timeout(time, part)
             .await
             .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut))),
     }

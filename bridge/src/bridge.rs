@@ -241,7 +241,7 @@ impl Bridge {
         let offer = Offer::of(&settings)?;
         let page_url = url(page_address, offer.is_some());
         let traces = Traces::start(&settings.otlp, &mut registry)?;
-        // last of what may fail: a service that has started has let those in whose seats were kept
+        // last of what may fail: a service that has started has taken the seats that were kept out of its store
         let opened =
             open(&settings, page_url, &mut registry, &connections, inherited, until).await?;
         let proxies = settings.proxies();

@@ -1,5 +1,5 @@
-//! The handshake in place: what nearly every tunnel begins with, a request that is there in full and may have what it
-//! asks for, is answered where it is read.
+//! The handshake in place: what nearly every tunnel begins with, a request that may have what it asks for, is answered where
+//! it is read.
 //!
 //! All else goes through hyper and axum as if nobody had looked at it: a request that has content, that is refused or traced;
 //! the page.
@@ -50,15 +50,14 @@ pub(crate) async fn first(
                     ReadBuf::new(scratch.from_client.get_mut(..room).unwrap_or_default());
                 ready!(Pin::new(&mut *socket).poll_read(cx, &mut into))?;
                 let bytes = into.filled();
-                let first = if seen.is_empty() {
-                    look(bytes, peer, shared)
-                } else {
-                    seen.extend_from_slice(bytes);
-                    look(seen, peer, shared)
-                };
-                if seen.is_empty() && !matches!(first, Some(First::Handshake(..))) {
-                    seen.extend_from_slice(bytes);
+                // nothing is copied where the first read has all of it
+                if seen.is_empty()
+                    && let Some(handshake @ First::Handshake(..)) = look(bytes, peer, shared)
+                {
+                    return Poll::Ready(Ok(handshake));
                 }
+                seen.extend_from_slice(bytes);
+                let first = look(seen, peer, shared);
                 let is_last = bytes.is_empty() || seen.len() == HEADER_SIZE;
                 if let Some(first) = first.or(is_last.then_some(First::Other)) {
                     return Poll::Ready(Ok(first));

@@ -68,9 +68,10 @@ fn embedded(settings: &Settings, report: &mut Report) {
             report
                 .problems
                 .push(format!("{} cannot be read and written by this user", file.display()));
-        } else if *file == database {
-            schema(file, report);
         }
+    }
+    if can(&database, Access::READ_OK) {
+        schema(&database, report);
     }
 }
 
