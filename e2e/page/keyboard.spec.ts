@@ -36,6 +36,7 @@ test('register, add a contact and chat', async ({ visit, user }) => {
   await expect(dialog).toBeHidden();
   await expect(add).toBeFocused();
   await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('textbox', { name: 'Username' })).toBeFocused();
   await page.keyboard.type('bert');
   await page.keyboard.press('Enter');
   await bert.acceptContact('anna');
