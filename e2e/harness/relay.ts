@@ -39,6 +39,11 @@ export class Relay {
     return this.#open.size;
   }
 
+  /** How many have come since `hold` and wait. */
+  get waiting(): number {
+    return this.#held?.length ?? 0;
+  }
+
   /** Cuts what is open and lets nobody in until `restore`. */
   down(): void {
     this.#target = undefined;

@@ -1,4 +1,5 @@
 // The same person in two tabs of one browser: both logged in, both up to date.
+import { doorOf, pageOf } from './door';
 import { Person } from './person';
 import { expect, test } from './visit';
 
@@ -22,4 +23,52 @@ test('a second tab is logged in, and sees what the first one says', async ({ reg
     await tab.page.reload();
     await tab.isLoggedIn();
   }
+});
+
+test.describe('a token that is worth nothing', () => {
+  // a socket that fails is told to the console by the browser itself
+  test.use({ expectedComplaints: /WebSocket connection to|Failed to load resource/ });
+
+  test('who logs in again in one tab is back in the other', async ({ program, relay, start, visit, dataDir }) => {
+    const door = await relay(pageOf(program));
+    const first = await visit({ address: doorOf(door) });
+    await first.register('anna');
+    const second = await Person.open(first.page.context(), doorOf(door));
+    const third = await Person.open(first.page.context(), doorOf(door));
+    for (const tab of [second, third]) await tab.isLoggedIn();
+    await third.page.getByRole('button', { name: 'Log out' }).click();
+    await program.kill();
+    door.restore(pageOf(await start({ dataDir: `${dataDir}/empty` })));
+    for (const tab of [first, second]) {
+      await expect(tab.page.getByText('Please log in again.')).toBeVisible({ timeout: 20_000 });
+    }
+    await first.register('anna');
+    await second.isLoggedIn();
+    await expect(second.page.getByText('Please log in again.')).toHaveCount(0);
+    // who has left stays out
+    await expect(third.page.getByRole('tab', { name: 'Log in' })).toBeVisible();
+  });
+
+  test('the one that another tab has got is tried, too', async ({ program, relay, start, visit }) => {
+    const door = await relay(pageOf(program));
+    const anna = await visit({ address: doorOf(door) });
+    await anna.register('anna');
+    const swap = (token: string) =>
+      anna.page.evaluate((token) => {
+        const before = localStorage.getItem('mig33/token/anna') ?? '';
+        localStorage.setItem('mig33/token/anna', token);
+        return before;
+      }, token);
+    // an old one is what the page begins its next connection with
+    const good = await swap('x'.repeat(32));
+    door.hold();
+    await program.stop();
+    await expect.poll(() => door.waiting).toBeGreaterThan(0);
+    await swap(good);
+    const next = await start();
+    door.restore(pageOf(next));
+    await anna.joinRoom('Lobby');
+    const metrics = await (await fetch(new URL('/metrics', next.admin))).text();
+    expect(metrics).toContain('mig33_server_requests_total{command="LOGIN"} 2');
+  });
 });

@@ -6,6 +6,7 @@ mod pictures;
 mod reading;
 mod show;
 mod surroundings;
+mod tabs;
 mod transfers;
 
 use std::cell::Cell;
@@ -46,6 +47,8 @@ pub(crate) enum Msg {
     Frame,
     /// The address has changed.
     Address,
+    /// Another tab has changed what the browser keeps.
+    Stored,
     /// The page came to the front, or the network back.
     Awake,
     /// The page got or lost the focus.
@@ -112,6 +115,10 @@ pub(crate) struct App {
     frame_is_due: bool,
     /// Whose page it is, also before the connection is up.
     account: Option<Rc<Account>>,
+    /// What logs the session in, as it was given to it or got by it last.
+    token: Option<Bytes>,
+    /// Whose page it was until their token was refused: a log-in in another tab brings them back.
+    put_out: Option<Rc<str>>,
     log_in_error: Option<Rc<str>>,
     /// What was asked for and not answered yet.
     asked: Vec<(ActionId, Purpose)>,
@@ -160,6 +167,8 @@ impl Part for App {
             frame: None,
             frame_is_due: false,
             account: None,
+            token: None,
+            put_out: None,
             log_in_error: None,
             asked: Vec::new(),
             dialog: None,
@@ -240,6 +249,7 @@ impl App {
                 self.enter(ctx, route);
                 true
             }
+            Msg::Stored => self.stored(ctx),
             Msg::Awake => {
                 self.session.reconnect_now(clock::now());
                 self.pump(ctx);

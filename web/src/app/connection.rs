@@ -1,6 +1,7 @@
 //! The app's end of the connection: carries out what the session wants, and keeps what has to survive a reload.
 use std::rc::Rc;
 
+use bytes::Bytes;
 use gloo_render::request_animation_frame;
 use gloo_timers::callback::Timeout;
 use mig33_client::{Action, ActionId, Event, Output, Session};
@@ -20,10 +21,16 @@ impl App {
     pub(super) fn come_back(&mut self, ctx: &Context<Self>) {
         let Some(username) = self.store.account() else { return };
         let Some(token) = self.store.token(&username) else { return };
-        self.account = Some(named(&username));
-        self.begin(&username);
-        self.session.log_in_with_token(clock::now(), &username, token);
-        self.furnish(&username);
+        self.come_back_with(ctx, &username, token);
+    }
+
+    /// Logs in by a token, on a session that knows of nobody else.
+    pub(super) fn come_back_with(&mut self, ctx: &Context<Self>, username: &str, token: Bytes) {
+        self.account = Some(named(username));
+        self.token = Some(token.clone());
+        self.begin(username);
+        self.session.log_in_with_token(clock::now(), username, token);
+        self.furnish(username);
         self.pump(ctx);
     }
 
@@ -35,7 +42,7 @@ impl App {
         start: impl FnOnce(&mut Session) -> ActionId,
     ) {
         self.start_anew();
-        self.log_in_error = None;
+        (self.token, self.put_out, self.log_in_error) = (None, None, None);
         self.begin(username);
         let action = start(&mut self.session);
         self.asked.push((action, Purpose::LogIn));
@@ -84,6 +91,7 @@ impl App {
                 // another page of this account may have got a newer one, with which ours has died
                 let username = self.account.as_ref().map(|account| account.username.clone());
                 if let Some(token) = username.and_then(|name| self.store.token(&name)) {
+                    self.token = Some(token.clone());
                     self.session.set_token(token);
                 }
                 let asks = self.asking.begin();
@@ -123,11 +131,13 @@ impl App {
         match event {
             Event::Answered { action, result } => self.answered(ctx, action, result),
             Event::UploadAddress { action, url } => self.upload_address(ctx, action, &url),
-            Event::TokenChanged { username, token } => {
-                self.store.set_token(&username, token.as_ref().map(|token| &token.expose()[..]));
+            Event::TokenChanged { username, token: Some(token) } => {
+                self.store.set_token(&username, Some(token.expose()));
+                self.token = Some(token.into_inner());
             }
+            Event::TokenChanged { username, token: None } => self.token_is_dead(&username),
             Event::LoggedIn => self.logged_in(ctx),
-            Event::LoggedOut { reason } => self.logged_out(reason),
+            Event::LoggedOut { reason } => self.logged_out(ctx, reason),
             Event::MessageReceived { .. } => {}
         }
     }
@@ -150,12 +160,15 @@ impl App {
         }
     }
 
-    fn logged_out(&mut self, reason: Option<Rc<str>>) {
+    fn logged_out(&mut self, ctx: &Context<Self>, reason: Option<Rc<str>>) {
         let Some(account) = self.account.take() else {
             // a try to log in that failed: what answers it tells why
             self.log_in_error = reason.or(self.log_in_error.take());
             return;
         };
+        if reason.is_some() && self.goes_on(ctx, &account) {
+            return;
+        }
         self.store.set_dismissed_motd(&account.username, None);
         self.store.set_account(None);
         self.log_in_error = reason;
@@ -165,12 +178,12 @@ impl App {
     }
 
     /// Forgets everything of whoever was here before. Only a log-out may still be on its way, over the socket.
-    fn start_anew(&mut self) {
+    pub(super) fn start_anew(&mut self) {
         self.session.renew(surroundings::config());
         self.asked.clear();
         self.dialog = None;
         self.drafts = super::Drafts::default();
-        self.kept_outbox = bytes::Bytes::new();
+        self.kept_outbox = Bytes::new();
         self.transfers = super::Transfers::default();
         self.errors = Rc::default();
         self.reading = super::Reading::default();

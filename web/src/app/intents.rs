@@ -25,6 +25,7 @@ impl App {
             Intent::Nothing => return false,
             Intent::ForgetError => self.log_in_error = None,
             Intent::LogOut => {
+                self.forget_token();
                 self.session.log_out(clock::now());
                 self.pump(ctx);
             }

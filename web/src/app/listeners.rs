@@ -65,6 +65,7 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
     vec![
         EventListener::new(&window, "hashchange", tell(|| Msg::Address)),
         EventListener::new(&window, "popstate", tell(|| Msg::Address)),
+        EventListener::new(&window, "storage", tell(|| Msg::Stored)),
         EventListener::new(&window, "online", tell(|| Msg::Awake)),
         EventListener::new(&window, "pageshow", tell(|| Msg::Awake)),
         EventListener::new(&document, "visibilitychange", awake),
