@@ -1,7 +1,16 @@
 // The same person in two tabs of one browser: both logged in, both up to date.
+import type { Relay } from '../harness/relay';
+import { png } from '../harness/png';
 import { doorOf, pageOf } from './door';
 import { Person } from './person';
 import { expect, test } from './visit';
+
+/** One more tab of the same browser, logged in by what the first one has kept. */
+async function another(first: Person, door: Relay): Promise<Person> {
+  const tab = await Person.open(first.page.context(), doorOf(door));
+  await tab.isLoggedIn();
+  return tab;
+}
 
 test('a second tab is logged in, and sees what the first one says', async ({ registered, program, user }) => {
   const [first, bert] = [await registered('anna'), await user('bert')];
@@ -33,26 +42,34 @@ test.describe('a token that is worth nothing', () => {
     const door = await relay(pageOf(program));
     const first = await visit({ address: doorOf(door) });
     await first.register('anna');
-    const second = await Person.open(first.page.context(), doorOf(door));
-    const third = await Person.open(first.page.context(), doorOf(door));
-    for (const tab of [second, third]) await tab.isLoggedIn();
+    const [second, third, fourth] = [await another(first, door), await another(first, door), await another(first, door)];
     await third.page.getByRole('button', { name: 'Log out' }).click();
     await program.kill();
     door.restore(pageOf(await start({ dataDir: `${dataDir}/empty` })));
-    for (const tab of [first, second]) {
+    for (const tab of [first, second, fourth]) {
       await expect(tab.page.getByText('Please log in again.')).toBeVisible({ timeout: 20_000 });
     }
+    // no form is taken away from under the fingers of whoever types a password
+    const password = fourth.page.getByLabel('Password', { exact: true });
+    await password.pressSequentially('SeC');
     await first.register('anna');
     await second.isLoggedIn();
     await expect(second.page.getByText('Please log in again.')).toHaveCount(0);
+    await expect(password).toHaveValue('SeC');
+    await password.clear();
+    await fourth.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await fourth.isLoggedIn();
     // who has left stays out
     await expect(third.page.getByRole('tab', { name: 'Log in' })).toBeVisible();
   });
 
-  test('the one that another tab has got is tried, too', async ({ program, relay, start, visit }) => {
+  test('the one that another tab has got is tried, too', async ({ program, relay, start, user, visit }) => {
     const door = await relay(pageOf(program));
-    const anna = await visit({ address: doorOf(door) });
+    const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
     await anna.register('anna');
+    await anna.addContact('bert');
+    await bert.acceptContact('anna');
+    await anna.openChat('bert');
     const swap = (token: string) =>
       anna.page.evaluate((token) => {
         const before = localStorage.getItem('mig33/token/anna') ?? '';
@@ -64,10 +81,17 @@ test.describe('a token that is worth nothing', () => {
     door.hold();
     await program.stop();
     await expect.poll(() => door.waiting).toBeGreaterThan(0);
+    await anna.pickPicture({ name: 'holiday.png', mimeType: 'image/png', buffer: png(320, 240, 40) });
+    const tray = anna.page.locator('.tray');
+    await expect(tray.getByRole('progressbar')).toBeVisible();
+    await anna.say('in the middle of it');
     await swap(good);
     const next = await start();
     door.restore(pageOf(next));
-    await anna.joinRoom('Lobby');
+    // what was being sent is still there
+    await expect(anna.message('in the middle of it').locator('.state')).toHaveText(/Sent/);
+    await tray.getByRole('button', { name: 'Try again' }).click();
+    await expect(anna.page.getByRole('log').getByRole('img', { name: 'Picture from you' })).toHaveCount(1);
     const metrics = await (await fetch(new URL('/metrics', next.admin))).text();
     expect(metrics).toContain('mig33_server_requests_total{command="LOGIN"} 2');
   });

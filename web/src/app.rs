@@ -117,6 +117,8 @@ pub(crate) struct App {
     account: Option<Rc<Account>>,
     /// What logs the session in, as it was given to it or got by it last.
     token: Option<Bytes>,
+    /// The last one that the server did not take.
+    refused: Option<Bytes>,
     /// Whose page it was until their token was refused: a log-in in another tab brings them back.
     put_out: Option<Rc<str>>,
     log_in_error: Option<Rc<str>>,
@@ -168,6 +170,7 @@ impl Part for App {
             frame_is_due: false,
             account: None,
             token: None,
+            refused: None,
             put_out: None,
             log_in_error: None,
             asked: Vec::new(),
@@ -249,8 +252,9 @@ impl App {
                 self.enter(ctx, route);
                 true
             }
-            Msg::Stored => self.stored(ctx),
+            Msg::Stored => self.come_along(ctx),
             Msg::Awake => {
+                self.come_along(ctx);
                 self.session.reconnect_now(clock::now());
                 self.pump(ctx);
                 self.refresh(ctx);

@@ -35,10 +35,18 @@ impl Store {
         read(self.tab.as_ref(), ACCOUNT).or_else(|| self.get(ACCOUNT))
     }
 
-    /// Keeps whose page this is; `None` forgets it.
-    pub(crate) fn set_account(&self, username: Option<&str>) {
-        write(self.tab.as_ref(), ACCOUNT, username);
-        self.set(ACCOUNT, username);
+    /// Keeps whose page this is.
+    pub(crate) fn set_account(&self, username: &str) {
+        write(self.tab.as_ref(), ACCOUNT, Some(username));
+        self.set(ACCOUNT, Some(username));
+    }
+
+    /// Forgets whose page this was; who is in another tab stays.
+    pub(crate) fn forget_account(&self, username: &str) {
+        write(self.tab.as_ref(), ACCOUNT, None);
+        if self.get(ACCOUNT).is_some_and(|last| last.eq_ignore_ascii_case(username)) {
+            self.set(ACCOUNT, None);
+        }
     }
 
     /// The token that logs this account in.

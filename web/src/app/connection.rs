@@ -42,7 +42,7 @@ impl App {
         start: impl FnOnce(&mut Session) -> ActionId,
     ) {
         self.start_anew();
-        (self.token, self.put_out, self.log_in_error) = (None, None, None);
+        (self.token, self.log_in_error) = (None, None);
         self.begin(username);
         let action = start(&mut self.session);
         self.asked.push((action, Purpose::LogIn));
@@ -145,7 +145,8 @@ impl App {
     fn logged_in(&mut self, ctx: &Context<Self>) {
         let Some(account) = self.session.state().account.clone() else { return };
         let is_new = self.account.is_none();
-        self.store.set_account(Some(&account.username));
+        self.store.set_account(&account.username);
+        self.put_out = None;
         self.account = Some(account.clone());
         if is_new {
             self.furnish(&account.username);
@@ -170,7 +171,7 @@ impl App {
             return;
         }
         self.store.set_dismissed_motd(&account.username, None);
-        self.store.set_account(None);
+        self.store.forget_account(&account.username);
         self.log_in_error = reason;
         surroundings::set_route(&Route::List, true);
         self.route = Route::List;

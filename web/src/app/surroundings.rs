@@ -2,7 +2,8 @@
 use mig33_client::{ChatId, Config};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    ClipboardEvent, Document, Element, Event, File, HtmlElement, HtmlLinkElement, Window,
+    ClipboardEvent, Document, Element, Event, File, HtmlElement, HtmlInputElement, HtmlLinkElement,
+    Window,
 };
 
 use crate::route::Route;
@@ -140,6 +141,20 @@ pub(super) fn dialog_is_open() -> bool {
         let found = document().map(|document| document.query_selector(open));
         matches!(found, Some(Ok(Some(_))))
     })
+}
+
+/// Whether somebody is filling in a form here: it is looked at, and there is something in it.
+pub(super) fn form_is_being_filled() -> bool {
+    if !looking() {
+        return false;
+    }
+    let Some(fields) = document().and_then(|page| page.query_selector_all("form input").ok())
+    else {
+        return false;
+    };
+    (0..fields.length())
+        .filter_map(|at| fields.item(at)?.dyn_into::<HtmlInputElement>().ok())
+        .any(|field| !field.value().is_empty())
 }
 
 /// Opens the composer's file picker.
