@@ -3,7 +3,7 @@
 //! It stands in for axum's `serve`, which has no timer: silent connections and half a request would stay for ever.
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -151,16 +151,17 @@ fn serve(
     admitted: Admitted,
     seat: Option<Seat>,
     counted: TaskTrackerToken,
-) -> impl Future<Output = ()> {
+) -> Pin<Box<impl Future<Output = ()>>> {
     let shared = Arc::clone(&door.shared);
     // boxed, and no argument of the future itself, so that a tunnel has no room for it
     let received = Box::pin(receive(stream, peer, door, admitted, seat));
-    async move {
+    // boxed once more: a runtime moves what it is given several times, and a tunnel is 4 KiB
+    Box::pin(async move {
         if let Some(established) = received.await {
             drop(counted);
             connection(shared, established, None).await;
         }
-    }
+    })
 }
 
 /// Answers one connection's requests, unless the first of them is a handshake that needs no more than an answer: then it is

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
@@ -38,16 +38,22 @@ async fn page(State(shared): State<Arc<Shared>>, request: Request) -> Response {
 
 async fn secured(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    secure(&shared, response.headers_mut());
+    // the answer to a handshake has nothing that could be shown or run
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        guard(&shared, response.headers_mut());
+    }
+    response.headers_mut().extend(hsts(&shared));
     response
 }
 
-/// Puts the security headers on an answer: on every one. What the service says of its pictures stays.
-pub(crate) fn secure(shared: &Shared, headers: &mut HeaderMap) {
+/// Says what a browser may do with an answer. What the service says of its pictures stays.
+fn guard(shared: &Shared, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| shared.page.policy().clone());
-    if shared.is_secure {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
-    }
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+}
+
+/// What every answer carries where TLS is spoken.
+pub(crate) fn hsts(shared: &Shared) -> Option<(HeaderName, HeaderValue)> {
+    shared.is_secure.then_some((header::STRICT_TRANSPORT_SECURITY, HSTS))
 }

@@ -8,13 +8,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::Request;
 
 use crate::accept::{HEADER_SIZE, Peer};
-use crate::app::{TUNNELS, secure};
+use crate::app::{TUNNELS, hsts};
 use crate::bridge::Shared;
 use crate::socket::Socket;
 use crate::upgrade::{Accepted, accepted};
@@ -103,12 +103,9 @@ pub(crate) async fn answer(
     accepted: &Accepted,
     shared: &Shared,
 ) -> io::Result<()> {
-    let mut headers = HeaderMap::with_capacity(8);
-    accepted.answer(&mut headers);
-    secure(shared, &mut headers);
-    let mut head = Vec::with_capacity(768);
+    let mut head = Vec::with_capacity(256);
     head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-    for (name, value) in &headers {
+    for (name, value) in accepted.answer().chain(hsts(shared)) {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             head.extend_from_slice(part);
         }

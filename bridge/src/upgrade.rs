@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -125,14 +125,15 @@ pub(crate) fn accepted(
 }
 
 impl Accepted {
-    /// Puts in what the client is answered.
-    pub(crate) fn answer(&self, headers: &mut HeaderMap) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.key.clone());
-        if let Some(asked) = self.asked {
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(asked.name()));
-        }
+    /// The headers that the client is answered with.
+    pub(crate) fn answer(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let always = [
+            (header::CONNECTION, HeaderValue::from_static("upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::SEC_WEBSOCKET_ACCEPT, self.key.clone()),
+        ];
+        let asked = self.asked.map(|asked| HeaderValue::from_static(asked.name()));
+        always.into_iter().chain(asked.map(|name| (header::SEC_WEBSOCKET_PROTOCOL, name)))
     }
 }
 
@@ -147,7 +148,7 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
         Err(Refused::Over(over, client)) => return refuse_over(&shared, over, client),
     };
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    accepted.answer(response.headers_mut());
+    response.headers_mut().extend(accepted.answer());
     let upgrade = hyper::upgrade::on(&mut request);
     let opening = request.extensions_mut().remove();
     tokio::spawn(upgraded(Arc::clone(&shared), upgrade, accepted, opening));

@@ -135,6 +135,9 @@ async fn the_page_says_to_come_by_tls_only_and_speaks_http_1_1_only() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("strict-transport-security: max-age=31536000\r\n"), "{answer}");
+    let stream = connect(&pair.connector(&["http/1.1"]), page).await.unwrap();
+    let (_, answer) = handshake_on(page, stream, &[]).await.unwrap();
+    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
     assert!(connect(&pair.connector(&["h2"]), page).await.is_err());
     // what is no TLS gets no answer that could be taken for one
     let plain = get_or_nothing(page).await;
