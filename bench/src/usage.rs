@@ -4,8 +4,11 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-/// The clock ticks a second that /proc counts CPU time in, on Linux always.
+/// The clock ticks a second that /proc/PID/stat counts CPU time in, on Linux always. One is 5 µs for each of 2,000
+/// connections, which is more than what is to be told apart.
 const TICKS: f64 = 100.0;
+/// What /proc/PID/task/TID/schedstat counts a second in.
+const NANOSECONDS: f64 = 1e9;
 
 /// What a process and all that it has started have used.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,8 @@ impl Usage {
                 Err(_) if *member != process => continue,
                 stat => stat?,
             };
-            usage.cpu += stat.ticks / TICKS;
+            let own = on_processors(*member).unwrap_or(stat.own / TICKS);
+            usage.cpu += own + stat.ended / TICKS;
         }
         usage.resident = match family.as_slice() {
             [] | [_] => kib(&fs::read_to_string(format!("/proc/{process}/status"))?, "VmRSS:"),
@@ -42,8 +46,21 @@ impl Usage {
 /// What /proc/PID/stat says.
 struct Stat {
     parent: u32,
-    /// Its own time, and that of its children whose end it knows.
-    ticks: f64,
+    /// Ticks of its own.
+    own: f64,
+    /// Ticks of its children whose end it knows.
+    ended: f64,
+}
+
+/// Seconds that the threads of a process have run, of those that are there; none where the kernel does not count them.
+fn on_processors(process: u32) -> Option<f64> {
+    let mut sum = 0.0;
+    for thread in fs::read_dir(format!("/proc/{process}/task")).ok()? {
+        // one that has just ended is missed, as all that ended before
+        let Ok(text) = fs::read_to_string(thread.ok()?.path().join("schedstat")) else { continue };
+        sum += text.split_whitespace().next()?.parse::<f64>().ok()?;
+    }
+    (sum > 0.0).then_some(sum / NANOSECONDS)
 }
 
 /// A process and its descendants.
@@ -75,9 +92,12 @@ fn stat(text: &str) -> Option<Stat> {
     // the name is in brackets, and may have any characters
     let (_, after_name) = text.rsplit_once(')')?;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks: Option<f64> =
-        fields.get(11..15)?.iter().map(|field| field.parse::<f64>().ok()).sum();
-    Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks: ticks? })
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        own: ticks(11)? + ticks(12)?,
+        ended: ticks(13)? + ticks(14)?,
+    })
 }
 
 fn proportional(process: u32) -> Option<f64> {
@@ -98,7 +118,22 @@ mod tests {
     fn a_line_of_stat_is_read_whatever_the_name() {
         let text = "42 (a) S 9 (b) S 7 42 42 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0";
         let stat = stat(text).unwrap();
-        assert_eq!((stat.parent, stat.ticks), (7, 127.0));
+        assert_eq!((stat.parent, stat.own, stat.ended), (7, 120.0, 7.0));
+    }
+
+    #[test]
+    fn time_on_processors_is_counted_closer_than_in_ticks_and_agrees_with_them() {
+        let used = || Usage::of(std::process::id()).unwrap().cpu;
+        let (before, start) = (used(), std::time::Instant::now());
+        while used() - before < 0.03 {
+            assert!(start.elapsed().as_secs() < 10, "it is not counted");
+        }
+        let ticks = read_stat(std::process::id()).unwrap().own / TICKS;
+        let counted = on_processors(std::process::id());
+        assert!(
+            counted.is_none_or(|counted| (counted - ticks).abs() < 0.1),
+            "{counted:?}, {ticks}"
+        );
     }
 
     #[test]
