@@ -171,6 +171,34 @@ async fn a_schema_is_examined_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_schema_with_another_history_is_refused_by_the_look_at_it_as_by_the_start() {
+    let (_folder, settings) = started_once().await;
+    let path = settings.database_file().unwrap();
+    for (change, word) in [
+        ("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2", "migration 2"),
+        ("UPDATE _sqlx_migrations SET success = 0 WHERE version = 3", "migration 3"),
+    ] {
+        sql(&settings, "CREATE TABLE kept AS SELECT * FROM _sqlx_migrations").await;
+        sql(&settings, change).await;
+        let looked = SqliteStore::examine(&path).await.unwrap_err();
+        let started = Service::start(settings.clone()).await.unwrap_err();
+        for text in [causes(&looked), causes(&started)] {
+            assert!(text.contains(word), "{change}: {text}");
+        }
+        sql(&settings, "DELETE FROM _sqlx_migrations").await;
+        sql(&settings, "INSERT INTO _sqlx_migrations SELECT * FROM kept").await;
+        sql(&settings, "DROP TABLE kept").await;
+    }
+    assert_eq!(SqliteStore::examine(&path).await.unwrap(), Standing::Same);
+}
+
+/// What an error says, with what is behind it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let more = error.source().map(causes).unwrap_or_default();
+    format!("{error}: {more}")
+}
+
+#[tokio::test]
 async fn no_database_is_said_plainly() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();

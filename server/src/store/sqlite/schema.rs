@@ -1,7 +1,7 @@
 //! The database's schema: brought up to date, or left as a newer program has made it where this one can use that.
 use std::path::Path;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 
@@ -99,7 +99,12 @@ async fn standing(db: &mut SqliteConnection, path: &Path) -> Result<Standing, Op
         source: Box::new(source.into()),
     };
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let Some(found) = found(db).await.map_err(fail)? else { return Ok(Standing::New) };
+    let applied = applied(db).await.map_err(fail)?;
+    same_history(&applied)
+        .map_err(|source| OpenError::Migrate { path: path.to_owned(), source: Box::new(source) })?;
+    let Some(found) = applied.iter().map(|applied| applied.version).max() else {
+        return Ok(Standing::New);
+    };
     if found < known {
         let oldest = oldest_for_ours(known).await?;
         return Ok(Standing::Older { found, known, oldest });
@@ -126,19 +131,39 @@ async fn oldest_for_ours(known: i64) -> Result<i64, OpenError> {
     Ok(oldest.unwrap_or(known))
 }
 
-/// The newest migration that the database has; none where it is new.
-async fn found(db: &mut SqliteConnection) -> Result<Option<i64>, sqlx::Error> {
+/// A migration that the database has.
+#[derive(sqlx::FromRow)]
+struct Applied {
+    version: i64,
+    checksum: Vec<u8>,
+    success: bool,
+}
+
+/// The migrations that the database has; none where it is new.
+async fn applied(db: &mut SqliteConnection) -> Result<Vec<Applied>, sqlx::Error> {
     let is_there: bool = sqlx::query_scalar(
         "SELECT count(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
     )
     .fetch_one(&mut *db)
     .await?;
     if !is_there {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(db)
-        .await
+    sqlx::query_as("SELECT version, checksum, success FROM _sqlx_migrations").fetch_all(db).await
+}
+
+/// Whether what was done to the database is what this program would have done, as far as it knows.
+fn same_history(applied: &[Applied]) -> Result<(), MigrateError> {
+    for Applied { version, checksum, success } in applied {
+        if !success {
+            return Err(MigrateError::Dirty(*version));
+        }
+        let ours = MIGRATIONS.iter().find(|migration| migration.version == *version);
+        if ours.is_some_and(|ours| *ours.checksum != **checksum) {
+            return Err(MigrateError::VersionMismatch(*version));
+        }
+    }
+    Ok(())
 }
 
 /// The oldest schema whose programs can use this one, where its migration says so.
