@@ -79,6 +79,18 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** The value of a counter in its metrics, by name and labels; 0 where it is not there yet. */
+  async counter(name: string): Promise<number> {
+    const text = await (await fetch(new URL('/metrics', this.admin))).text();
+    const line = text.split('\n').find((line) => line.startsWith(`${name} `));
+    return Number(line?.split(' ').at(-1) ?? 0);
+  }
+
+  /** How often the chat service in it has been asked for something. */
+  requests(command: string): Promise<number> {
+    return this.counter(`mig33_server_requests_total{command="${command}"}`);
+  }
+
   /** Asks the program to end, and waits for it. */
   async stop(): Promise<Exit> {
     this.#child.kill('SIGTERM');

@@ -32,13 +32,8 @@ test('the upstream down shows the banner; typed meanwhile, it arrives once', asy
   await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(3);
 });
 
-test('the program killed and started again: the page comes back by itself', async ({ program, relay, start, visit, user, connect }) => {
-  const door = await relay(pageOf(program));
-  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-  await anna.register('anna');
-  await anna.addContact('bert');
-  await bert.acceptContact('anna');
-  await anna.openChat('bert');
+test('the program killed and started again: the page comes back by itself', async ({ chat, program, start, connect }) => {
+  const { door, anna, bert } = chat;
   await anna.saySafely('before');
   bert.acknowledge(await bert.message());
 
@@ -56,13 +51,8 @@ test('the program killed and started again: the page comes back by itself', asyn
   await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(2);
 });
 
-test('a message whose OK was lost is not said twice', async ({ program, relay, visit, user }) => {
-  const door = await relay(pageOf(program));
-  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-  await anna.register('anna');
-  await anna.addContact('bert');
-  await bert.acceptContact('anna');
-  await anna.openChat('bert');
+test('a message whose OK was lost is not said twice', async ({ chat, program }) => {
+  const { door, anna, bert } = chat;
 
   door.mute();
   await anna.say('did you get this?');
@@ -77,13 +67,8 @@ test('a message whose OK was lost is not said twice', async ({ program, relay, v
   await expect(anna.page.getByRole('log').getByRole('article')).toHaveCount(2);
 });
 
-test('what was typed while down survives a reload', async ({ program, relay, visit, user }) => {
-  const door = await relay(pageOf(program));
-  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-  await anna.register('anna');
-  await anna.addContact('bert');
-  await bert.acceptContact('anna');
-  await anna.openChat('bert');
+test('what was typed while down survives a reload', async ({ chat, program }) => {
+  const { door, anna, bert } = chat;
   door.down();
   await expect(anna.banner).toBeVisible();
   await anna.say('into the outbox');

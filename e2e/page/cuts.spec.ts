@@ -1,18 +1,13 @@
 // A bad line: the connection is cut again and again while two people write; everything arrives once, in order.
-import { doorOf, pageOf } from './door';
+import { pageOf } from './door';
 import { expect, test } from './visit';
 
 // a socket that fails is told to the console by the browser itself
 test.use({ expectedComplaints: /WebSocket connection to|Failed to load resource/ });
 
-test('nothing is lost, doubled or out of order', async ({ program, relay, visit, user }) => {
+test('nothing is lost, doubled or out of order', async ({ chat, program }) => {
   test.slow();
-  const door = await relay(pageOf(program));
-  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-  await anna.register('anna');
-  await anna.addContact('bert');
-  await bert.acceptContact('anna');
-  await anna.openChat('bert');
+  const { door, anna, bert } = chat;
 
   const ofAnna: string[] = [];
   const ofBert: string[] = [];
@@ -37,13 +32,8 @@ test('nothing is lost, doubled or out of order', async ({ program, relay, visit,
   await expect(anna.page.getByRole('button', { name: 'Not sent. Retry' })).toHaveCount(0);
 });
 
-test('what was sent into a dead line is fetched, also when one has written since', async ({ program, relay, visit, user }) => {
-  const door = await relay(pageOf(program));
-  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-  await anna.register('anna');
-  await anna.addContact('bert');
-  await bert.acceptContact('anna');
-  await anna.openChat('bert');
+test('what was sent into a dead line is fetched, also when one has written since', async ({ chat, program }) => {
+  const { door, anna, bert } = chat;
   await anna.saySafely('the line is good');
   await anna.page.reload();
   await anna.isInChat('bert');

@@ -1,16 +1,11 @@
 // A message that the server refuses: it stays, says so, and can be tried again.
-import { doorOf, pageOf } from './door';
+import { pageOf } from './door';
 import { expect, test } from './visit';
 
 test.use({ settings: '[server.limits]\ntext_bytes = 100', expectedComplaints: /WebSocket connection to/ });
 
-test('is kept with a button to try again', async ({ program, relay, start, visit, user }) => {
-  const door = await relay(pageOf(program));
-  const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-  await anna.register('anna');
-  await anna.addContact('bert');
-  await bert.acceptContact('anna');
-  await anna.openChat('bert');
+test('is kept with a button to try again', async ({ chat, program, start }) => {
+  const { door, anna } = chat;
   const long = 'a long story '.repeat(10).trim();
   await anna.say(long);
   const retry = anna.message('a long story').getByRole('button', { name: 'Not sent. Retry' });

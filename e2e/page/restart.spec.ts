@@ -25,13 +25,6 @@ async function watch(page: Page): Promise<void> {
 
 const shown = (page: Page) => page.evaluate(() => (window as unknown as { watched: Watched }).watched.shown);
 
-/** How often the program has been asked for something. */
-async function requests(program: Program, command: string): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', program.admin))).text();
-  const line = text.split('\n').find((line) => line.startsWith(`mig33_server_requests_total{command="${command}"}`));
-  return Number(line?.split(' ').at(-1) ?? 0);
-}
-
 interface Scene {
   anna: Person;
   bert: Person;
@@ -70,7 +63,7 @@ const test = base.extend<{ scene: Scene }>({
         // beside it: for three seconds nothing is wrong, and a busy machine takes one of them to start a program
         const [next] = await Promise.all([start(), meanwhile()]);
         door.restore(pageOf(next));
-        await expect.poll(() => requests(next, 'JOIN_CHATROOM')).toBe(back);
+        await expect.poll(() => next.requests('JOIN_CHATROOM')).toBe(back);
         return next;
       },
     });
@@ -81,7 +74,7 @@ test('nobody sees it', async ({ scene }) => {
   const { anna, bert, replace } = scene;
   for (const person of [anna, bert]) await watch(person.page);
   const next = await replace();
-  expect(await requests(next, 'LOGIN')).toBe(2);
+  expect(await next.requests('LOGIN')).toBe(2);
   // what is said now comes behind all that the log-ins have brought
   await bert.say('after it');
   await expect(bert.message('after it').locator('.state')).toHaveText(/Delivered/);
@@ -117,11 +110,11 @@ test('who logs out meanwhile is gone, and not after a minute only', async ({ sce
     await anna.page.getByRole('button', { name: 'Log out' }).click();
     await expect(anna.page.getByRole('button', { name: 'Log in' })).toBeVisible();
   }, 1);
-  await expect.poll(() => requests(next, 'LOGOUT')).toBe(1);
+  await expect.poll(() => next.requests('LOGOUT')).toBe(1);
   await expect(bert.entry('anna')).toHaveAccessibleName(/offline/i, { timeout: 10_000 });
   await bert.page.getByRole('link', { name: /^Lobby/ }).click();
   await expect(bert.page.getByText('only you')).toBeVisible();
-  expect(await requests(next, 'LOGIN')).toBe(2);
+  expect(await next.requests('LOGIN')).toBe(2);
 });
 
 test('a start that takes long is told of', async ({ scene }) => {

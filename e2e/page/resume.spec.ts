@@ -16,15 +16,7 @@ const BACK = 1_500;
 const ROUNDS = 25;
 const SEED = Number(process.env['RESUME_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** The value of a counter in the metrics; 0 where it is not there yet. */
-async function counter(program: Program, name: string): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', program.admin))).text();
-  const line = text.split('\n').find((line) => line.startsWith(`${name} `));
-  return Number(line?.split(' ').at(-1) ?? 0);
-}
-
-const logIns = (program: Program) => counter(program, 'mig33_server_requests_total{command="LOGIN"}');
-const resumes = (program: Program) => counter(program, 'mig33_bridge_resumes_total{outcome="resumed"}');
+const resumes = (program: Program) => program.counter('mig33_bridge_resumes_total{outcome="resumed"}');
 
 /** Numbers from 0 to 1 that a seed makes again (mulberry32). */
 function random(seed: number): () => number {
@@ -59,14 +51,14 @@ const scene = test.extend<{ scene: Scene }>({
     await cora.unasked('CHATROOM_USER_STATUS');
     await anna.openChat('bert');
     await bert.openChat('anna');
-    const before = await logIns(program);
+    const before = await program.requests('LOGIN');
     // who is silent for three minutes is put out
     const alive = setInterval(() => cora.send('PING'), 60_000);
 
     await use({ anna, bert, doors });
 
     clearInterval(alive);
-    expect(await logIns(program), 'log-ins').toBe(before);
+    expect(await program.requests('LOGIN'), 'log-ins').toBe(before);
     await expect(anna.page.getByRole('button', { name: 'Not sent. Retry' })).toHaveCount(0);
     await expect(bert.entry('anna')).toHaveAccessibleName(/available/i);
     // nobody has left the room or come back: what the watcher hears next is what is said now

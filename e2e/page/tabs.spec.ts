@@ -1,4 +1,5 @@
-// The same person in two tabs of one browser: both logged in, both up to date.
+// The same person in several tabs of one browser: all logged in, all up to date, and what becomes of them when their token is
+// worth nothing.
 import type { Relay } from '../harness/relay';
 import { png } from '../harness/png';
 import { doorOf, pageOf } from './door';
@@ -63,13 +64,8 @@ test.describe('a token that is worth nothing', () => {
     await expect(third.page.getByRole('tab', { name: 'Log in' })).toBeVisible();
   });
 
-  test('the one that another tab has got is tried, too', async ({ program, relay, start, user, visit }) => {
-    const door = await relay(pageOf(program));
-    const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
-    await anna.register('anna');
-    await anna.addContact('bert');
-    await bert.acceptContact('anna');
-    await anna.openChat('bert');
+  test('the one that another tab has got is tried, too', async ({ chat, program, start }) => {
+    const { door, anna } = chat;
     const swap = (token: string) =>
       anna.page.evaluate((token) => {
         const before = localStorage.getItem('mig33/token/anna') ?? '';
@@ -92,7 +88,6 @@ test.describe('a token that is worth nothing', () => {
     await expect(anna.message('in the middle of it').locator('.state')).toHaveText(/Sent/);
     await tray.getByRole('button', { name: 'Try again' }).click();
     await expect(anna.page.getByRole('log').getByRole('img', { name: 'Picture from you' })).toHaveCount(1);
-    const metrics = await (await fetch(new URL('/metrics', next.admin))).text();
-    expect(metrics).toContain('mig33_server_requests_total{command="LOGIN"} 2');
+    expect(await next.requests('LOGIN')).toBe(2);
   });
 });

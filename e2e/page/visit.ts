@@ -1,6 +1,9 @@
 // What each test of the page is given: people, each in a browser context of his own, whose consoles stay clean.
 import type { BrowserContextOptions } from '@playwright/test';
+import type { Handset } from '../handset/handset';
 import { expect, test as base } from '../harness/fixtures';
+import type { Relay } from '../harness/relay';
+import { doorOf, pageOf } from './door';
 import { Person } from './person';
 
 /** Where to open the page (the program's unless given), and how the browser is set. */
@@ -15,6 +18,14 @@ export interface Visit {
   visit: (options?: VisitOptions) => Promise<Person>;
   /** Opens the page and registers. */
   registered: (username: string, options?: VisitOptions) => Promise<Person>;
+  /** Anna, whose page is behind a door, in her chat with bert, who has a handset. */
+  chat: Chat;
+}
+
+export interface Chat {
+  readonly door: Relay;
+  readonly anna: Person;
+  readonly bert: Handset;
 }
 
 export const test = base.extend<Visit>({
@@ -38,6 +49,16 @@ export const test = base.extend<Visit>({
       await person.register(username);
       return person;
     });
+  },
+
+  chat: async ({ program, relay, visit, user }, use) => {
+    const door = await relay(pageOf(program));
+    const [anna, bert] = [await visit({ address: doorOf(door) }), await user('bert')];
+    await anna.register('anna');
+    await anna.addContact('bert');
+    await bert.acceptContact('anna');
+    await anna.openChat('bert');
+    await use({ door, anna, bert });
   },
 });
 
