@@ -141,6 +141,7 @@ packets! {
         25 virtual_gift_pixel_size: u32,
         26 sticker_pixel_size: u32,
         1001 resume_token: Secret<Bytes>,
+        1002 features: List<';'>,
     }
 
     /// What the proof has to be made over.
@@ -185,6 +186,7 @@ packets! {
         42 supports_stickers: bool,
         43 server_time: u64,
         1001 resume_token: Secret<Bytes>,
+        1002 features: List<';'>,
     }
 
     /// A log-in without a session (spec/wire.md section 8).
@@ -500,6 +502,7 @@ packets! {
         3 latest_timestamp: u64,
         4 oldest_timestamp: u64,
         5 limit: u32,
+        1006 forward: bool,
     }
 
     /// Asks for the list of chats.
@@ -531,6 +534,7 @@ packets! {
         12 chat_list_timestamp: u64,
         13 is_renamed_chat: u8,
         14 is_passivated_chat: u8,
+        1005 read_at: u64,
     }
 
     /// The list of chats is complete.
