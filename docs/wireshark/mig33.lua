@@ -211,6 +211,7 @@ local PACKETS = {
     [25] = { name = "virtual_gift_pixel_size", kind = "u32" },
     [26] = { name = "sticker_pixel_size", kind = "u32" },
     [1001] = { name = "resume_token", kind = "bytes", secret = true },
+    [1002] = { name = "features", kind = "list(;)" },
   } },
   [201] = { name = "LOGIN_CHALLENGE", from = "server", fields = {
     [1] = { name = "challenge", kind = "string" },
@@ -249,6 +250,7 @@ local PACKETS = {
     [42] = { name = "supports_stickers", kind = "bool" },
     [43] = { name = "server_time", kind = "u64" },
     [1001] = { name = "resume_token", kind = "bytes", secret = true },
+    [1002] = { name = "features", kind = "list(;)" },
   } },
   [209] = { name = "SLIM_LOGIN", from = "client", fields = {
     [1] = { name = "password_hash", kind = "u32", secret = true },
@@ -492,6 +494,7 @@ local PACKETS = {
     [3] = { name = "latest_timestamp", kind = "u64" },
     [4] = { name = "oldest_timestamp", kind = "u64" },
     [5] = { name = "limit", kind = "u32" },
+    [1006] = { name = "forward", kind = "bool" },
   } },
   [551] = { name = "GET_CHATS", from = "client", fields = {
     [1] = { name = "version", kind = "u32" },
@@ -517,6 +520,7 @@ local PACKETS = {
     [12] = { name = "chat_list_timestamp", kind = "u64" },
     [13] = { name = "is_renamed_chat", kind = "u8" },
     [14] = { name = "is_passivated_chat", kind = "u8" },
+    [1005] = { name = "read_at", kind = "u64" },
   } },
   [561] = { name = "CHAT_LIST_VERSION", from = "server", fields = {
     [1] = { name = "version", kind = "u32" },
