@@ -4,6 +4,7 @@ use std::time::Duration;
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::values::ErrorCode;
 use mig33_codec::{Command, DecodeError};
+use mig33_picture::PictureError;
 
 use crate::fanout::Ending;
 use crate::ids::Seq;
@@ -104,6 +105,18 @@ pub(crate) enum Refused {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A block's content is no picture that is taken.
+    #[error("{command}, block {block} ({field}): {unfit}.")]
+    Picture {
+        /// In which packet.
+        command: Command,
+        /// Which block.
+        block: u16,
+        /// Its name.
+        field: &'static str,
+        /// Why not.
+        unfit: PictureError,
+    },
     /// A block does not have the form of its type.
     #[error("{0}.")]
     Decode(#[from] DecodeError),
@@ -153,6 +166,11 @@ impl Refused {
     /// A block whose value cannot be.
     pub(crate) fn value(command: Command, block: u16, problem: &'static str) -> Self {
         Self::Value { command, block, field: crate::commands::field_name(command, block), problem }
+    }
+
+    /// A block whose content is no picture that is taken.
+    pub(crate) fn picture(command: Command, block: u16, unfit: PictureError) -> Self {
+        Self::Picture { command, block, field: crate::commands::field_name(command, block), unfit }
     }
 
     /// How long the answer has to wait.

@@ -87,7 +87,8 @@ fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
     if length == 0 {
         return Err(Refused::value(Command::MESSAGE, 8, "there is nothing in it."));
     }
-    match packet.content_type.unwrap_or(ContentType::TEXT) {
+    let content_type = packet.content_type.unwrap_or(ContentType::TEXT);
+    match content_type {
         ContentType::TEXT | ContentType::EMOTE => {
             within(8, length, core.settings.limits.text_bytes)
         }
@@ -97,7 +98,14 @@ fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
             let mime_type = packet.mime_type.as_ref().map_or(0, |kind| kind.len());
             within(8, length, FILE_BYTES)?;
             within(7, file_name, FILE_TEXT_BYTES)?;
-            within(21, mime_type, FILE_TEXT_BYTES)
+            within(21, mime_type, FILE_TEXT_BYTES)?;
+            if content_type == ContentType::IMAGE {
+                // a message is replayed from history to everybody who comes: what a browser chokes on, for good
+                let content = packet.content.as_deref().unwrap_or_default();
+                mig33_picture::check(content)
+                    .map_err(|unfit| Refused::picture(Command::MESSAGE, 8, unfit))?;
+            }
+            Ok(())
         }
         _ => Err(Refused::value(Command::MESSAGE, 6, "this kind of content cannot be sent.")),
     }

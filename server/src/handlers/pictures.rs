@@ -2,6 +2,7 @@
 use mig33_codec::Command;
 use mig33_codec::packets::{self, GetUrl, UploadFile};
 use mig33_codec::values::FileType;
+use mig33_picture::Kind;
 use sha2::{Digest, Sha256};
 
 use super::messages::NOT_A_CONTACT;
@@ -74,12 +75,8 @@ pub(crate) async fn upload(call: Call<'_>) -> Outcome {
     let content = packet.file_content.unwrap_or_default();
     let (kind, bytes) = match write(core, &file, &content).await {
         Ok(written) => written,
-        Err(FileError::NoPicture) => {
-            return Err(Refused::value(
-                Command::UPLOAD_FILE,
-                2,
-                "this is no JPEG, PNG, GIF or WebP picture.",
-            ));
+        Err(FileError::Unfit(unfit)) => {
+            return Err(Refused::picture(Command::UPLOAD_FILE, 2, unfit));
         }
         Err(FileError::TooLarge { .. }) => {
             return Err(Refused::value(Command::UPLOAD_FILE, 2, "the picture is too large."));
@@ -109,11 +106,7 @@ pub(crate) async fn upload(call: Call<'_>) -> Outcome {
     }
 }
 
-async fn write(
-    core: &Core,
-    file: &str,
-    content: &[u8],
-) -> Result<(crate::pictures::Kind, u64), FileError> {
+async fn write(core: &Core, file: &str, content: &[u8]) -> Result<(Kind, u64), FileError> {
     let mut writing = core.pictures.begin(file).await?;
     writing.write(content).await?;
     writing.finish().await

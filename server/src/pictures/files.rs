@@ -2,10 +2,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mig33_picture::{Inspector, Kind, PictureError};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 
-use super::{Kind, Places};
+use super::Places;
 use crate::passwords::sync_folder;
 
 /// What a file that is being written ends with.
@@ -30,9 +31,9 @@ pub(crate) enum FileError {
         /// How many.
         most: usize,
     },
-    /// It is no picture of a kind that is taken.
-    #[error("This is no JPEG, PNG, GIF or WebP picture.")]
-    NoPicture,
+    /// It is no picture of a kind that is taken, or one of too many pixels.
+    #[error("The picture is refused: {0}.")]
+    Unfit(#[from] PictureError),
     /// The disk did not take it.
     #[error("the picture could not be written: {0}")]
     Io(#[from] io::Error),
@@ -43,8 +44,7 @@ pub(crate) enum FileError {
 pub(crate) struct Writing {
     file: File,
     unfinished: Unfinished,
-    prefix: Vec<u8>,
-    kind: Option<Kind>,
+    inspector: Inspector,
     length: u64,
     most: usize,
 }
@@ -74,7 +74,8 @@ impl PictureFiles {
         let path = self.folder.join(format!("{name}{UNFINISHED}"));
         let file = File::create_new(&path).await?;
         let unfinished = Unfinished { path, finished: finished.clone() };
-        Ok(Writing { file, unfinished, prefix: Vec::new(), kind: None, length: 0, most: self.most })
+        let inspector = Inspector::new();
+        Ok(Writing { file, unfinished, inspector, length: 0, most: self.most })
     }
 
     /// Opens a picture to be read.
@@ -97,19 +98,13 @@ impl Writing {
         if self.length > self.most as u64 {
             return Err(FileError::TooLarge { most: self.most });
         }
-        if self.kind.is_none() {
-            let missing = Kind::PREFIX.saturating_sub(self.prefix.len());
-            self.prefix.extend(bytes.iter().take(missing));
-            if self.prefix.len() == Kind::PREFIX {
-                self.kind = Some(Kind::of(&self.prefix).ok_or(FileError::NoPicture)?);
-            }
-        }
+        self.inspector.update(bytes)?;
         Ok(self.file.write_all(bytes).await?)
     }
 
     /// Puts the file in its place, and returns once the disk has it: what kind it is, and how many bytes it has.
     pub(crate) async fn finish(mut self) -> Result<(Kind, u64), FileError> {
-        let kind = self.kind.ok_or(FileError::NoPicture)?; // none is shorter than its prefix
+        let kind = self.inspector.finish()?.kind;
         self.file.flush().await?;
         self.file.sync_all().await?;
         fs::rename(&self.unfinished.path, &self.unfinished.finished).await?;

@@ -1,6 +1,5 @@
 //! Pictures by link: their files, what they may be, and the addresses that take and show them (spec/wire.md section 4).
 mod files;
-mod kind;
 mod places;
 mod router;
 
@@ -9,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mig33_codec::packets::{FileReceived, Packet};
 use mig33_codec::values::ContentType;
+use mig33_picture::Kind;
 
 pub(crate) use self::files::{FileError, PictureFiles};
-pub(crate) use self::kind::Kind;
 pub(crate) use self::places::Places;
 pub(crate) use self::router::router;
 use crate::clock::{random_guid, random_text};

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::StreamExt;
+use mig33_picture::{Kind, PictureError};
 use sha2::{Digest, Sha256};
 use tokio_util::io::ReaderStream;
 
@@ -61,8 +62,12 @@ impl IntoResponse for Problem {
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BrokenOff => StatusCode::BAD_REQUEST,
-            Self::File(FileError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::File(FileError::NoPicture) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::File(
+                FileError::TooLarge { .. } | FileError::Unfit(PictureError::TooManyPixels),
+            ) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::File(FileError::Unfit(PictureError::NoPicture)) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::File(FileError::Io(_)) | Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = if status == StatusCode::INTERNAL_SERVER_ERROR {
@@ -160,7 +165,7 @@ async fn write(
     core: &Core,
     file: &str,
     body: &mut axum::body::BodyDataStream,
-) -> Result<(super::Kind, u64), Problem> {
+) -> Result<(Kind, u64), Problem> {
     let mut writing = core.pictures.begin(file).await.map_err(FileError::Io)?;
     while let Some(chunk) = body.next().await {
         writing.write(&chunk.map_err(|_| Problem::BrokenOff)?).await?;

@@ -32,6 +32,13 @@ macro_rules! scenarios {
     };
 }
 
+/// A PNG of 3 × 2 pixels and so many bytes; it goes on with others of the same size.
+pub(crate) fn picture(bytes: usize) -> Bytes {
+    let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0\0\0".to_vec();
+    picture.resize(bytes, 7);
+    picture.into()
+}
+
 /// When the tests' time begins.
 pub(crate) const START: u64 = 1_800_000_000_000;
 /// How long a client waits for a packet before a test fails. Never reached by a test that passes.

@@ -4,7 +4,7 @@ use mig33_codec::Command;
 use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, SetPermission};
 use mig33_codec::values::{ChatDestination, ContentType, MessageType, Permission, StatusEvent};
 
-use crate::harness::{START, World, decode, guid, private, text};
+use crate::harness::{START, World, decode, guid, picture, private, text};
 
 scenarios!(
     a_message_comes_with_what_the_server_knows,
@@ -145,7 +145,7 @@ async fn kinds_of_content(world: World) {
         ..private("bob", "", "")
     };
     alice.ask(of(6, b"waves")).await.unwrap();
-    let big = Bytes::from(vec![7; 300_000]);
+    let big = picture(300_000);
     alice.ask(Message { content: Some(big.clone()), ..of(2, b"") }).await.unwrap();
     for (kind, content, block) in [(5, &b"http://evil"[..], 6), (9, b"x", 6), (1, b"", 8)] {
         let error = alice.ask(of(kind, content)).await.unwrap_err();

@@ -3,10 +3,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use bytes::Bytes;
 use mig33_codec::packets::{FileReceived, GetMessages, GetUrl, Message, UploadFile};
-use mig33_codec::values::{ContentType, FileType};
+use mig33_codec::values::{ChatDestination, ContentType, FileType};
 use tower::ServiceExt;
 
-use crate::harness::{Client, World, private, text};
+use crate::harness::{Client, World, picture, private, text};
 
 scenarios!(
     a_picture_goes_to_both_and_into_history,
@@ -16,10 +16,14 @@ scenarios!(
     upload_addresses_are_for_contacts_and_for_a_time,
     a_picture_in_a_packet,
     what_is_accepted_in_a_message_can_be_delivered,
+    what_browsers_choke_on_is_refused_in_a_message,
     what_a_crash_left_is_tidied,
 );
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and what follows";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02 and what follows";
+/// One of 20,000 × 20,000 pixels.
+const VAST: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20 and what follows";
+const SVG: &[u8] = b"<svg xmlns='http://www.w3.org/2000/svg'><use href='#a'/></svg>";
 
 async fn address(client: &mut Client, to: &str) -> Result<String, String> {
     let packet = GetUrl { url_type: Some(20), profile_name: Some(to.into()), ..GetUrl::default() };
@@ -153,14 +157,12 @@ async fn what_is_no_picture_is_refused(_: World) {
         large.chunks(100).map(|chunk| Ok::<_, std::io::Error>(Bytes::copy_from_slice(chunk)));
     let stream = Body::from_stream(futures_util::stream::iter(chunks.collect::<Vec<_>>()));
     assert_eq!(put(&world, &path, stream).await, StatusCode::PAYLOAD_TOO_LARGE);
-    for bad in [
-        &b""[..],
-        b"\x89PNG",
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"<html>hello there</html>",
-    ] {
+    for bad in
+        [&b""[..], b"\x89PNG", b"\x89PNG\r\n\x1a\n and no header", SVG, b"<html>hello there</html>"]
+    {
         assert_eq!(put(&world, &path, bad).await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
+    assert_eq!(put(&world, &path, VAST).await, StatusCode::PAYLOAD_TOO_LARGE);
     let broken = [Ok(Bytes::from_static(PNG)), Err(std::io::Error::other("gone"))];
     let broken = Body::from_stream(futures_util::stream::iter(broken));
     assert_eq!(put(&world, &path, broken).await, StatusCode::BAD_REQUEST);
@@ -202,29 +204,59 @@ async fn a_picture_in_a_packet(world: World) {
     let message: Message = bob.expect().await;
     assert!(text(&message).starts_with("http://page:1/pictures/"));
     assert_eq!((message.guid, message.timestamp), (ok.text, ok.value));
-    let no_picture =
-        UploadFile { file_content: Some(Bytes::from_static(b"just some text")), ..packet.clone() };
-    assert!(alice.ask(no_picture).await.unwrap_err().contains("block 2 (file_content)"));
+    for content in [b"just some text", SVG, VAST] {
+        let unfit =
+            UploadFile { file_content: Some(Bytes::from_static(content)), ..packet.clone() };
+        assert!(alice.ask(unfit).await.unwrap_err().contains("block 2 (file_content)"));
+    }
     assert!(alice.ask(UploadFile { destination: Some("eve".into()), ..packet }).await.is_err());
     assert_eq!(files(&world), 1);
 }
 
 async fn what_is_accepted_in_a_message_can_be_delivered(world: World) {
     let (mut alice, mut bob) = world.friends("alice", "bob").await;
-    let picture = |bytes: usize, name: usize| Message {
+    let of = |bytes: usize, name: usize| Message {
         content_type: Some(ContentType::IMAGE),
-        content: Some(vec![1; bytes].into()),
+        content: Some(picture(bytes)),
         // not UTF-8: each byte grows to three
         file_name: Some(mig33_codec::Text::from_bytes(vec![0xff; name].into())),
         ..private("bob", &"g".repeat(64), "")
     };
-    let refused = alice.ask(picture(350_001, 0)).await.unwrap_err();
+    let refused = alice.ask(of(350_001, 0)).await.unwrap_err();
     assert!(refused.contains("block 8 (content)"), "{refused}");
-    let refused = alice.ask(picture(1, 256)).await.unwrap_err();
+    let refused = alice.ask(of(100, 256)).await.unwrap_err();
     assert!(refused.contains("block 7 (file_name)"), "{refused}");
-    alice.ask(picture(350_000, 255)).await.unwrap();
+    alice.ask(of(350_000, 255)).await.unwrap();
     let (_, message) = bob.until::<Message>().await;
     assert_eq!(message.content.map(|content| content.len()), Some(350_000));
+}
+
+async fn what_browsers_choke_on_is_refused_in_a_message(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    alice.join("lobby").await.unwrap();
+    bob.join("lobby").await.unwrap();
+    bob.fence().await;
+    let of = |content: &'static [u8], guid: &str| Message {
+        content_type: Some(ContentType::IMAGE),
+        content: Some(Bytes::from_static(content)),
+        // what it says of itself does not count
+        mime_type: Some("image/svg+xml".into()),
+        ..private("bob", guid, "")
+    };
+    for (content, words) in [(SVG, "no JPEG"), (VAST, "40 megapixels"), (b"x", "no JPEG")] {
+        let in_room = Message {
+            destination: Some("lobby".into()),
+            destination_type: Some(ChatDestination::CHATROOM),
+            ..of(content, "bad")
+        };
+        for message in [of(content, "bad"), in_room] {
+            let refused = alice.ask(message).await.unwrap_err();
+            assert!(refused.contains("block 8 (content)") && refused.contains(words), "{refused}");
+        }
+    }
+    assert_eq!(bob.fence().await.len(), 0);
+    alice.ask(of(PNG, "good")).await.unwrap();
+    assert_eq!(bob.expect::<Message>().await.guid.unwrap(), "good");
 }
 
 async fn what_a_crash_left_is_tidied(world: World) {

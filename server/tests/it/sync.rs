@@ -5,7 +5,7 @@ use mig33_codec::packets::{
 };
 use mig33_codec::values::{ChatDestination, StatusEvent};
 
-use crate::harness::{Client, World, guid, private};
+use crate::harness::{Client, World, guid, picture, private};
 
 scenarios!(
     pages_neither_skip_nor_repeat,
@@ -222,12 +222,12 @@ async fn chats_by_version_come_all(world: World) {
 async fn large_messages_make_short_pages(world: World) {
     let (mut alice, mut bob) = world.friends("alice", "bob").await;
     for n in 0..5 {
-        let picture = Message {
+        let message = Message {
             content_type: Some(mig33_codec::values::ContentType::IMAGE),
-            content: Some(vec![1; 200_000].into()),
+            content: Some(picture(200_000)),
             ..private("bob", &format!("g{n}"), "")
         };
-        alice.ask(picture).await.unwrap();
+        alice.ask(message).await.unwrap();
     }
     let (before, _) = bob.ask_all(event_for_fence()).await;
     assert_eq!(before.len(), 5);

@@ -10,9 +10,10 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("codec", &[], &[]),
     ("client", &["codec"], &[]),
     ("peer", &[], &[]),
-    ("server", &["codec", "peer"], &["client"]),
+    ("picture", &[], &[]),
+    ("server", &["codec", "peer", "picture"], &["client"]),
     ("bridge", &["codec", "peer", "server"], &["client"]),
-    ("web", &["client", "codec"], &[]),
+    ("web", &["client", "codec", "picture"], &[]),
     ("bench", &["client", "codec"], &[]),
     ("bench/codec", &["codec"], &[]),
     ("cli", &["codec"], &[]),
@@ -20,7 +21,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// Crates whose results follow from their input alone, and what they therefore must not use.
-pub(super) const PURE: [&str; 2] = ["codec", "client"];
+pub(super) const PURE: [&str; 3] = ["codec", "client", "picture"];
 const IMPURE: &[&str] = &[
     "async-std",
     "chrono",
