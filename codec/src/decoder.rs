@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::frame::{check_blocks, check_magic};
-use crate::{Frame, FrameError, HEADER_LEN, Header};
+use crate::{Frame, FrameError, HEADER_LEN, Header, MAX_PARAMS};
 
 /// A piece of a packet that is smaller than this is joined to the ones before it, so that a peer that sends byte by
 /// byte does not make the decoder keep a buffer for each.
@@ -16,7 +16,7 @@ const SMALL_PIECE: usize = 256;
 /// together once all of it is there, each byte copied once, into memory of the size that has arrived and not the one
 /// that a peer only declares. (Only pieces of less than 256 bytes in the middle of a packet are copied twice.) What is
 /// held is what has arrived: at most one packet and one chunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     /// What is not yet read of the newest chunk.
     chunk: Bytes,
@@ -26,7 +26,23 @@ pub struct Decoder {
     held: usize,
     /// Where in the stream the packet that is being read begins.
     offset: u64,
+    /// The most bytes of PARAMS.
+    max_params: usize,
     failed: Option<FrameError>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            chunk: Bytes::new(),
+            pieces: Vec::new(),
+            tail: BytesMut::new(),
+            held: 0,
+            offset: 0,
+            max_params: MAX_PARAMS,
+            failed: None,
+        }
+    }
 }
 
 impl Decoder {
@@ -34,6 +50,12 @@ impl Decoder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Takes PARAMS of at most so many bytes from now on, and never more than [`MAX_PARAMS`]. A packet whose header has
+    /// arrived is held to it, too.
+    pub fn set_max_params(&mut self, bytes: usize) {
+        self.max_params = bytes.min(MAX_PARAMS);
     }
 
     /// Puts in the next bytes of the stream. Call [`next_frame`](Self::next_frame) until it gives nothing before the
@@ -92,7 +114,7 @@ impl Decoder {
             }
             return Ok(None);
         };
-        let header = Header::read(header, self.offset)?;
+        let header = self.header(header)?;
         if self.chunk.len() < header.packet_len() {
             self.keep_chunk();
             return Ok(None);
@@ -107,7 +129,7 @@ impl Decoder {
             self.keep_chunk();
             return Ok(None);
         };
-        let header = Header::read(&header, self.offset)?;
+        let header = self.header(&header)?;
         if self.buffered() < header.packet_len() {
             self.keep_chunk();
             return Ok(None);
@@ -122,6 +144,15 @@ impl Decoder {
         let mut params = Bytes::from(packet);
         params.advance(HEADER_LEN);
         self.frame(header, params).map(Some)
+    }
+
+    /// The header of the packet that is being read.
+    fn header(&self, bytes: &[u8; HEADER_LEN]) -> Result<Header, FrameError> {
+        let header = Header::read(bytes, self.offset)?;
+        if header.length as usize > self.max_params {
+            return Err(FrameError::TooLong { offset: self.offset + 5, length: header.length });
+        }
+        Ok(header)
     }
 
     /// The frame of a whole packet, behind which the decoder then stands.
@@ -221,6 +252,29 @@ mod tests {
         }
         assert_eq!(decoder.next_frame().unwrap().unwrap().transaction, 4);
         assert_eq!(decoder.finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_lower_limit_holds_until_it_is_raised() {
+        let packet = |length: usize| {
+            let mut bytes = alloc::vec![2, 0, 2, 0, 4];
+            bytes.extend((length as u32).to_be_bytes());
+            bytes.extend([0, 1]);
+            bytes.extend((length as u32 - 6).to_be_bytes());
+            bytes.resize(HEADER_LEN + length, 0);
+            Bytes::from(bytes)
+        };
+        let mut decoder = Decoder::new();
+        decoder.set_max_params(100);
+        decoder.push(packet(100));
+        assert_eq!(decoder.next_frame().unwrap().unwrap().params().len(), 100);
+        let mut raised = decoder;
+        raised.push(packet(101));
+        raised.set_max_params(usize::MAX);
+        assert_eq!(raised.next_frame().unwrap().unwrap().params().len(), 101);
+        raised.set_max_params(100);
+        raised.push(packet(101).slice(..HEADER_LEN));
+        assert_eq!(raised.next_frame(), Err(FrameError::TooLong { offset: 224, length: 101 }));
     }
 
     #[test]

@@ -71,9 +71,11 @@ impl fmt::Display for FrameError {
             Self::BadMagic { found, .. } => {
                 write!(f, "a packet starts with {MAGIC:02x}, not {found:02x}")
             }
-            Self::TooLong { length, .. } => {
+            Self::TooLong { length, .. } if *length as usize > MAX_PARAMS => {
                 write!(f, "PACK_LEN {length} is over the limit of {MAX_PARAMS} bytes")
             }
+            // the reader has a lower one, as a server before log-in
+            Self::TooLong { length, .. } => write!(f, "PACK_LEN {length} is over the limit"),
             Self::BlockOverrun { block, length, available, .. } => write!(
                 f,
                 "block {block} says {length} bytes where {available} are left of the packet"

@@ -13,6 +13,8 @@ pub const HEADER_LEN: usize = 9;
 pub const BLOCK_HEADER_LEN: usize = 6;
 /// The most bytes that PARAMS may have (spec/wire.md section 2).
 pub const MAX_PARAMS: usize = 358_400;
+/// The most bytes of PARAMS that a server takes from a client before LOGIN_OK (spec/wire.md section 2).
+pub const MAX_PARAMS_BEFORE_LOGIN: usize = 8 << 10;
 /// The most bytes that a packet may have, header included.
 pub const MAX_PACKET: usize = HEADER_LEN + MAX_PARAMS;
 

@@ -89,7 +89,7 @@ pub use decoder::Decoder;
 pub use error::{DecodeError, EncodeError, FieldProblem, FrameError};
 pub use frame::{
     BLOCK_HEADER_LEN, Block, Blocks, Frame, HEADER_LEN, Header, MAGIC, MAX_PACKET, MAX_PARAMS,
-    Order,
+    MAX_PARAMS_BEFORE_LOGIN, Order,
 };
 pub use packet::{Decode, Encode, Extra, encode, encode_into};
 pub use parts::{Output, Parts};

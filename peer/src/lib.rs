@@ -1,11 +1,16 @@
-//! Who is at the other end of a connection: networks whose word about that counts, and the PROXY protocol's header.
+//! Who is at the other end of a connection: networks whose word about that counts, and the PROXY protocol's header; and
+//! what limits by address count by.
 //!
 //! A connection comes from the address that its socket says, unless that is a trusted proxy's: then the proxy says whom it
 //! stands for. Nobody else is believed, since limits by address are worth nothing once a client can choose its own.
 
+mod bucket;
+mod networks;
 pub mod proxy_header;
 mod trusted;
 
+pub use self::bucket::{Bucket, Rate};
+pub use self::networks::{Arrivals, Crowd, Prefix, prefixes};
 pub use self::proxy_header::HeaderError;
 pub use self::trusted::{BadNetwork, Network, Trusted};
 

@@ -28,6 +28,7 @@ use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into};
 use crate::handlers::login::log_store_error;
 use crate::handlers::messages::{count_as_delivered, store_received};
 use crate::ids::SessionNumber;
+use crate::limits::Held;
 use crate::metrics::{ByCommand, ByReason};
 use crate::seats;
 use crate::session::{Incoming, Phase, Session};
@@ -37,6 +38,8 @@ use crate::store::Delivered;
 const READ: usize = 4096;
 /// While more than this waits to be written, the session's requests wait.
 const AHEAD: usize = 64 << 10;
+/// The same of somebody who is not logged in.
+const AHEAD_BEFORE_LOGIN: usize = 8 << 10;
 /// How long the end of the stream may take, and how long what the client still sends is read after it.
 const LAST: Duration = Duration::from_secs(1);
 /// How long that is read when the service stops: what is on its way while the last packet travels. A client that is told
@@ -65,6 +68,7 @@ pub(crate) async fn serve<S>(
         stream,
         writing: None,
         taking: Taking::default(),
+        held: core.before_login.nothing(),
         eof: false,
         bad_bytes: None,
     };
@@ -98,6 +102,8 @@ struct Connection<'a, S> {
     stream: S,
     writing: Option<Outgoing>,
     taking: Taking,
+    /// The memory that it takes before log-in.
+    held: Held<'a>,
     eof: bool,
     /// The bytes that came are no packet; it ends once what came before them is answered.
     bad_bytes: Option<FrameError>,
@@ -146,6 +152,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             } else if self.mailbox.ending() == Some(Ending::NotReading) {
                 return End::Session(Ending::NotReading);
             }
+            if self.held.set(self.held_before_login()).is_err() {
+                return End::BeforeLogin;
+            }
             self.session.set_reading(Instant::now().into_std(), self.reads());
             self.arm(timer.as_mut());
             match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
@@ -170,7 +179,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
 
     /// Whether what the client sends is read: not while the answers to what it has sent wait for it.
     fn reads(&self) -> bool {
-        !self.eof && self.bad_bytes.is_none() && self.mailbox.waiting_bytes() <= AHEAD
+        !self.eof && self.bad_bytes.is_none() && !self.is_ahead()
+    }
+
+    /// Whether more waits to be written than may, for more to be asked.
+    fn is_ahead(&self) -> bool {
+        let most = if self.session.is_member() { AHEAD } else { AHEAD_BEFORE_LOGIN };
+        self.mailbox.waiting_bytes() > most
+    }
+
+    /// Bytes that are kept for somebody who is not logged in.
+    fn held_before_login(&self) -> usize {
+        if self.session.is_member() {
+            return 0;
+        }
+        let writing = self.writing.as_ref().map_or(0, |outgoing| outgoing.bytes.len());
+        self.session.buffered() + writing + self.mailbox.waiting_bytes()
     }
 
     /// The next moment at which a time limit may be over.
@@ -228,7 +252,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
 
     /// Does what the packets that have arrived ask for, one after the other.
     async fn requests(&mut self) -> Result<(), FrameError> {
-        while self.mailbox.waiting_bytes() <= AHEAD && self.mailbox.ending().is_none() {
+        while !self.is_ahead() && self.mailbox.ending().is_none() {
             let now = Instant::now().into_std();
             match self.session.next(now)? {
                 None => {
@@ -376,7 +400,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             End::Broken(error) => {
                 tracing::debug!(connection = self.number.0, %error, "the connection broke")
             }
-            End::Session(_) | End::Closed | End::Overdue(_) => {
+            End::Session(_) | End::Closed | End::BeforeLogin | End::Overdue(_) => {
                 tracing::debug!(
                     connection = self.number.0,
                     reason = end.reason(),
@@ -389,9 +413,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         }
         let linger = match end {
             End::Session(Ending::Shutdown) => LAST_AT_STOP,
-            End::Session(_) | End::Closed | End::Broken(_) | End::Framing(_) | End::Overdue(_) => {
-                LAST
-            }
+            End::Session(_)
+            | End::Closed
+            | End::Broken(_)
+            | End::Framing(_)
+            | End::BeforeLogin
+            | End::Overdue(_) => LAST,
         };
         if !matches!(tokio::time::timeout(LAST, self.stream.shutdown()).await, Ok(Ok(()))) {
             return;

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Entropy, Millis};
 use crate::fanout::{Fanout, Mailbox};
 use crate::guard::Guard;
 use crate::ids::SessionNumber;
+use crate::limits::BeforeLogin;
 use crate::metrics::Metrics;
 use crate::passwords::{Password, Sealed, Sealer};
 use crate::pictures::PictureFiles;
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     /// What is decrypted when there is no account, so that an answer takes as long as if there were one.
     pub(crate) nobody: Sealed,
     pub(crate) guard: Guard,
+    pub(crate) before_login: BeforeLogin,
     pub(crate) pictures: PictureFiles,
     pub(crate) metrics: Metrics,
     /// The service stops: who goes now is expected back.
@@ -60,6 +62,7 @@ impl Core {
         Self {
             limits: Arc::new(settings.limits.clone()),
             guard: Guard::new(&settings.limits),
+            before_login: BeforeLogin::new(settings.limits.login_bytes),
             settings,
             store,
             fanout,

@@ -17,6 +17,8 @@ pub(crate) enum End {
     Broken(io::Error),
     /// The bytes are no packets.
     Framing(FrameError),
+    /// Too much that was not whole yet, of those who are not logged in.
+    BeforeLogin,
     /// A time limit.
     Overdue(Overdue),
 }
@@ -38,6 +40,7 @@ impl End {
             Self::Closed => "closed",
             Self::Broken(_) => "broken",
             Self::Framing(_) => "framing",
+            Self::BeforeLogin => "too much before log-in",
             Self::Overdue(Overdue::Silent) => "silent",
             Self::Overdue(Overdue::FirstPacket) => "no first packet",
             Self::Overdue(Overdue::Packet) => "packet not ended",
@@ -47,7 +50,7 @@ impl End {
 }
 
 /// All names that [`End::reason`] gives.
-pub(crate) const REASONS: [&str; 12] = [
+pub(crate) const REASONS: [&str; 13] = [
     "kicked",
     "taken over",
     "shutdown",
@@ -56,6 +59,7 @@ pub(crate) const REASONS: [&str; 12] = [
     "closed",
     "broken",
     "framing",
+    "too much before log-in",
     "silent",
     "no first packet",
     "packet not ended",
@@ -77,6 +81,7 @@ mod tests {
             End::Closed,
             End::Broken(io::ErrorKind::Other.into()),
             End::Framing(FrameError::BadMagic { offset: 0, found: 0 }),
+            End::BeforeLogin,
             End::Overdue(Overdue::Silent),
             End::Overdue(Overdue::FirstPacket),
             End::Overdue(Overdue::Packet),

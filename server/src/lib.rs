@@ -14,6 +14,7 @@ pub mod fanout;
 mod guard;
 mod handlers;
 pub mod ids;
+mod limits;
 mod listener;
 mod metrics;
 pub mod names;

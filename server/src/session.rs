@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mig33_codec::values::Presence;
-use mig33_codec::{Decoder, Frame, FrameError};
+use mig33_codec::{Decoder, Frame, FrameError, MAX_PARAMS, MAX_PARAMS_BEFORE_LOGIN};
 
 use crate::commands;
 use crate::fanout::Seat;
@@ -155,6 +155,11 @@ impl Session {
     /// # Errors
     /// [`FrameError`] when the bytes are no packet: the connection is of no use any more.
     pub(crate) fn next(&mut self, now: Instant) -> Result<Option<Incoming>, FrameError> {
+        self.decoder.set_max_params(if self.is_member() {
+            MAX_PARAMS
+        } else {
+            MAX_PARAMS_BEFORE_LOGIN
+        });
         let Some(frame) = self.decoder.next_frame()? else {
             if self.decoder.buffered() == 0 {
                 self.packet_since = None;
@@ -171,6 +176,16 @@ impl Session {
             Ok(()) => Incoming::TooMany(frame, wait),
             Err(_) => Incoming::FarTooMany,
         }))
+    }
+
+    /// Whether somebody is logged in.
+    pub(crate) const fn is_member(&self) -> bool {
+        matches!(self.phase, Phase::Member(_))
+    }
+
+    /// Bytes that have come and are no whole packet yet.
+    pub(crate) fn buffered(&self) -> usize {
+        self.decoder.buffered()
     }
 
     /// The stream has ended: whether it did so between two packets.

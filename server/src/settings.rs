@@ -165,6 +165,9 @@ pub struct Limits {
     pub packet_s: u64,
     /// Seconds from the connection to LOGIN_OK; then it is closed.
     pub login_s: u64,
+    /// Bytes that connections without a log-in may hold together, of packets that are not whole and of answers that are
+    /// not read; the first 512 of each do not count. One that would hold more is closed. 0: as many as they send.
+    pub login_bytes: usize,
     /// Seconds without a packet after which a session ends: three keep-alive periods.
     pub silence_s: u64,
     /// Seconds that who was here before a restart counts as present until they are back; 0 keeps nobody's seat.
@@ -238,6 +241,7 @@ impl Default for Limits {
             first_packet_s: 90,
             packet_s: 120,
             login_s: 600,
+            login_bytes: 16 << 20,
             silence_s: 180,
             return_s: 60,
             stalled_write_s: 60,

@@ -4,6 +4,7 @@
 #[macro_use]
 mod harness;
 
+mod abuse;
 mod bad_input;
 mod contacts;
 mod contacts_model;
