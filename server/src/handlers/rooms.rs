@@ -100,6 +100,7 @@ pub(crate) async fn join(call: Call<'_>) -> Outcome {
             chat: HistoryOf::Room(room.id),
             oldest: None,
             latest: None,
+            forward: false,
             page: Page { messages: limits.room_history, bytes: limits.page_bytes },
         })
         .await;

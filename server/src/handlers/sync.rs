@@ -17,7 +17,7 @@ use crate::store::{ChatList, History, HistoryOf, Page};
 /// Messages in an answer when the client names no limit.
 const USUAL_PAGE: u32 = 50;
 
-/// GET_MESSAGES: the newest messages of a range of times, both ends in it, oldest first.
+/// GET_MESSAGES: the newest messages of a range of times, or the oldest ones; both ends in it, oldest first.
 pub(crate) async fn messages(call: Call<'_>) -> Outcome {
     let packet: GetMessages = call.packet()?;
     let (core, member) = call.member()?;
@@ -46,6 +46,7 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
         chat,
         oldest: time(packet.oldest_timestamp),
         latest: time(packet.latest_timestamp),
+        forward: packet.forward == Some(true),
         page: Page { messages: limit.min(limits.messages_per_page), bytes: limits.page_bytes },
     };
     let messages = core.store.messages(query).await?;
@@ -109,6 +110,7 @@ async fn answer(
             message_type: Some(MessageType::MIG33),
             timestamp: Some(chat.time.0),
             chat_list_version: Some(version),
+            read_at: Some(chat.read_at.0),
             ..packets::Chat::default()
         });
     }

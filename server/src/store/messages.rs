@@ -140,7 +140,9 @@ pub struct History {
     pub oldest: Option<Millis>,
     /// The latest time; none: up to now. Inclusive.
     pub latest: Option<Millis>,
-    /// How many; the last ones of the range.
+    /// Whether the page holds the first messages of the range instead of the last ones.
+    pub forward: bool,
+    /// How many.
     pub page: Page,
 }
 
@@ -173,6 +175,8 @@ pub struct Chat {
     pub contact: Option<ContactId>,
     /// Messages of the other that the owner has not read.
     pub unread: u32,
+    /// The time of the last message that the owner has read; 0 for none.
+    pub read_at: Millis,
     /// The time of the last message.
     pub time: Millis,
 }

@@ -10,6 +10,7 @@ use crate::harness::{Client, World, guid, picture, private};
 scenarios!(
     pages_neither_skip_nor_repeat,
     a_range_has_both_its_ends,
+    pages_forward_neither_skip_nor_repeat,
     what_became_of_a_message_is_in_its_history,
     history_is_for_its_two_only,
     chats_and_what_is_unread,
@@ -82,6 +83,35 @@ async fn a_range_has_both_its_ends(world: World) {
     assert!(messages.is_empty() && end.first_message_guid.is_none());
 }
 
+async fn pages_forward_neither_skip_nor_repeat(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let mut times = Vec::new();
+    for n in 0..60 {
+        times.push(alice.say("bob", &format!("g{n}"), "x").await.unwrap().value);
+    }
+    bob.fence().await;
+    let forward = |limit, oldest| GetMessages {
+        limit: Some(limit),
+        oldest_timestamp: oldest,
+        forward: Some(true),
+        ..of("alice")
+    };
+    for limit in [1, 7, 100] {
+        let mut got = Vec::new();
+        let mut oldest = None;
+        loop {
+            let (messages, _) = page(&mut bob, forward(limit, oldest)).await;
+            let Some(last) = messages.last() else { break };
+            oldest = last.timestamp.map(|time| time + 1);
+            got.extend(messages.iter().map(guid));
+        }
+        assert_eq!(got, (0..60).map(|n| format!("g{n}")).collect::<Vec<_>>(), "by {limit}");
+    }
+    let within = GetMessages { latest_timestamp: times[12], ..forward(100, times[10]) };
+    let (messages, _) = page(&mut bob, within).await;
+    assert_eq!(messages.iter().map(guid).collect::<Vec<_>>(), ["g10", "g11", "g12"]);
+}
+
 async fn what_became_of_a_message_is_in_its_history(world: World) {
     let (mut alice, mut bob) = world.friends("alice", "bob").await;
     for n in 0..3 {
@@ -146,8 +176,10 @@ async fn chats_and_what_is_unread(world: World) {
     let mut carol = world.user("carol").await;
     crate::harness::befriend(&mut carol, &mut bob).await;
     assert_eq!(chats(&mut bob, None).await, (vec![], 0));
+    let mut second_time = None;
     for n in 0..3 {
-        alice.say("bob", &format!("g{n}"), "x").await.unwrap();
+        let said = alice.say("bob", &format!("g{n}"), "x").await.unwrap();
+        second_time = if n == 1 { said.value } else { second_time };
     }
     world.clock.pass(10);
     let last = carol.say("bob", "g0", "x").await.unwrap();
@@ -155,11 +187,13 @@ async fn chats_and_what_is_unread(world: World) {
     let (list, first) = chats(&mut bob, None).await;
     assert_eq!(unread(&list), [("carol".into(), 1), ("alice".into(), 3)], "the latest first");
     assert_eq!(list[0].timestamp, last.value);
+    assert_eq!(list[1].read_at, Some(0), "nothing of it was read");
     assert!(list[0].contact_id.is_some());
     bob.send(event("alice", 1, StatusEvent::READ)).await;
     bob.fence().await;
     let (list, second) = chats(&mut bob, Some(first)).await;
     assert_eq!(unread(&list), [("alice".into(), 1)], "what has changed since");
+    assert_eq!(list[0].read_at, second_time, "up to where it was read");
     bob.send(event("alice", 0, StatusEvent::READ)).await;
     bob.fence().await;
     assert_eq!(chats(&mut bob, Some(second)).await, (vec![], second), "nothing is unread again");

@@ -12,7 +12,7 @@ type Result<T> = std::result::Result<T, sqlx::Error>;
 macro_rules! chat_rows {
     ($order:literal) => {
         concat!(
-            "SELECT v.version, a.name, k.id, v.unread, c.last_time
+            "SELECT v.version, a.name, k.id, v.unread, v.read_time, c.last_time
              FROM chat_views v JOIN chats c ON c.id = v.chat JOIN accounts a ON a.id = c.low + c.high - v.owner
                   LEFT JOIN contacts k ON k.owner = v.owner AND k.other = a.id
              WHERE v.owner = ?1 AND v.version > ?2 ",
@@ -21,8 +21,8 @@ macro_rules! chat_rows {
     };
 }
 
-/// Version, name, contact, unread messages, time.
-type ChatRow = (i64, String, Option<i64>, i64, i64);
+/// Version, name, contact, unread messages, time read up to, time.
+type ChatRow = (i64, String, Option<i64>, i64, i64, i64);
 
 pub(super) async fn list(
     db: &mut SqliteConnection,
@@ -56,10 +56,11 @@ pub(super) async fn list(
     rows.truncate(limit as usize);
     let reached = rows.last().map(|(version, ..)| *version).filter(|_| has_more && since.is_some());
     rows.sort_by_key(|(.., time)| std::cmp::Reverse(*time));
-    let chat = |(_, name, contact, unread, time): ChatRow| Chat {
+    let chat = |(_, name, contact, unread, read_at, time): ChatRow| Chat {
         name,
         contact: contact.map(|id| ContactId(small(id))),
         unread: small(unread),
+        read_at: Millis(natural(read_at)),
         time: Millis(natural(time)),
     };
     Ok(ChatList {

@@ -146,6 +146,21 @@ macro_rules! message_rows {
     };
 }
 
+/// A page of a chat's messages, in this order.
+macro_rules! history_rows {
+    ($order:literal) => {
+        concat!(
+            message_rows!(
+                "chats c JOIN messages m ON m.chat = c.id JOIN accounts s ON s.id = m.sender
+                 WHERE c.kind = ? AND c.low = ? AND c.high = ? AND m.time >= ? AND m.time <= ?
+                 ORDER BY m.time "
+            ),
+            $order,
+            " LIMIT ?"
+        )
+    };
+}
+
 type MessageRow = (
     i64,
     i64,
@@ -240,20 +255,19 @@ pub(super) async fn history(
             (PRIVATE, query.user.0.min(other.0), query.user.0.max(other.0))
         }
     };
-    let rows = sqlx::query_as(message_rows!(
-        "chats c JOIN messages m ON m.chat = c.id JOIN accounts s ON s.id = m.sender
-         WHERE c.kind = ? AND c.low = ? AND c.high = ? AND m.time >= ? AND m.time <= ?
-         ORDER BY m.time DESC LIMIT ?"
-    ))
-    .bind(kind)
-    .bind(low)
-    .bind(high)
-    .bind(query.oldest.map_or(0, |time| number(time.0)))
-    .bind(query.latest.map_or(i64::MAX, |time| number(time.0)))
-    .bind(query.page.messages)
-    .fetch(db);
+    let page = if query.forward { history_rows!("") } else { history_rows!("DESC") };
+    let rows = sqlx::query_as(page)
+        .bind(kind)
+        .bind(low)
+        .bind(high)
+        .bind(query.oldest.map_or(0, |time| number(time.0)))
+        .bind(query.latest.map_or(i64::MAX, |time| number(time.0)))
+        .bind(query.page.messages)
+        .fetch(db);
     let mut messages = fill(query.page, rows).await?;
-    messages.reverse();
+    if !query.forward {
+        messages.reverse();
+    }
     Ok(messages)
 }
 
