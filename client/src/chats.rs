@@ -7,7 +7,7 @@ use mig33_codec::values::ChatDestination;
 use crate::action::ActionId;
 use crate::answers::string;
 use crate::change::Change;
-use crate::messages::destination_type;
+use crate::messages::{MAX_PICTURE, destination_type};
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
 use crate::state::{Body, ChatId, History, Membership, Message, Millis};
@@ -158,8 +158,10 @@ impl Session {
 /// Whether a server may have ended the page for its size before it had as many messages as were asked for.
 fn is_heavy(found: &[Message]) -> bool {
     let bytes = |message: &Message| match &message.body {
-        Body::Text(text) | Body::Emote(text) | Body::PictureAt(text) => text.len(),
+        Body::Text(text) | Body::Emote(text) => text.len(),
         Body::Picture { bytes, .. } => bytes.len(),
+        // the server may have counted the picture, whose size is not known here
+        Body::PictureAt(_) => MAX_PICTURE,
         Body::Other(_) | Body::Joined | Body::Left => 0,
     };
     found.iter().map(bytes).sum::<usize>() > LIGHT_PAGE

@@ -19,6 +19,8 @@ const REGISTER_NUMBER: u16 = 2;
 /// Milliseconds that the answer to a person's own proof may take: a server holds what it says of wrong ones back, ours
 /// for up to ten minutes (spec/wire.md section 3).
 const PROVEN_WITHIN: Millis = 11 * 60_000;
+/// What the server is told that this client can do: it fetches large contents by their addresses.
+const FEATURES: &str = "content-addresses";
 /// How many chats are asked for after a log-in.
 const CHATS: u32 = 100;
 
@@ -125,6 +127,7 @@ impl Session {
             session_id: login.session_id.clone(),
             // an empty one asks for the first
             resume_token: Some(login.token.clone().unwrap_or_default()),
+            features: Some([FEATURES].iter().collect()),
             ..packets::Login::default()
         }
     }

@@ -16,7 +16,7 @@ use crate::transcript;
 /// The most bytes that a text may have (spec/wire.md section 10).
 const MAX_TEXT: usize = 8 * 1024;
 /// The most bytes of a picture inside a packet; the rest of the packet's limit is for its other blocks.
-const MAX_PICTURE: usize = 350_000;
+pub(crate) const MAX_PICTURE: usize = 350_000;
 /// The most bytes of a picture's name (spec/wire.md section 4).
 const MAX_FILE_NAME: usize = 255;
 /// What an emote begins with.

@@ -1,10 +1,10 @@
 //! Messages that waited for somebody who was not there: brought in batches, oldest first, until what happens now can follow.
 use crate::core::Core;
-use crate::fanout::{Mailbox, encode, expand};
-use crate::handlers::messages::stored_packet;
+use crate::fanout::{Mailbox, encode};
+use crate::handlers::messages::{page, stored_packet};
 use crate::ids::Seq;
 use crate::session::Member;
-use crate::store::{Page, StoreError};
+use crate::store::StoreError;
 
 /// Messages in a batch.
 const BATCH: u32 = 100;
@@ -16,13 +16,13 @@ pub(crate) async fn catch_up(
     member: &Member,
     after: Seq,
 ) -> Result<Option<Seq>, StoreError> {
-    let page = Page { messages: BATCH, bytes: core.limits.page_bytes };
+    let page = page(core, mailbox, BATCH);
     let user = member.seat.user;
     let batch = core.store.waiting(user, after, page).await?;
     let next = batch.last().map(|message| message.seq);
     for message in batch {
         let seq = message.seq;
-        let packet = expand(stored_packet(message, &member.seat.name).into(), mailbox.base_url());
+        let packet = stored_packet(core, mailbox, message, &member.seat.name);
         mailbox.catch_up(encode(&packet, 0), seq);
     }
     if next.is_none() {

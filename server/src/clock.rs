@@ -67,9 +67,14 @@ impl Entropy for SystemEntropy {
 
 /// Random text of `LEN` characters that stand in an address, a file name or a packet as they are; 5 bits in each.
 pub(crate) fn random_text(entropy: &dyn Entropy, length: usize) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = vec![0; length];
     entropy.fill(&mut bytes);
+    letters(&bytes)
+}
+
+/// Bytes as such a text: a character each, of which 5 bits count.
+pub(crate) fn letters(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }
 

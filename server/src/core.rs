@@ -29,7 +29,7 @@ pub(crate) struct Core {
     pub(crate) fanout: Arc<dyn Fanout>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) sealer: Sealer,
+    pub(crate) sealer: Arc<Sealer>,
     /// What is decrypted when there is no account, so that an answer takes as long as if there were one.
     pub(crate) nobody: Sealed,
     pub(crate) guard: Guard,
@@ -68,7 +68,7 @@ impl Core {
             fanout,
             clock,
             entropy,
-            sealer,
+            sealer: Arc::new(sealer),
             nobody,
             pictures,
             metrics: Metrics::default(),

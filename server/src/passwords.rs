@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use mig33_codec::hash::HashKind;
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
@@ -14,6 +16,8 @@ use crate::clock::Entropy;
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 24;
+/// What the key for addresses is derived with.
+const ADDRESSES: &[u8] = b"mig33 addresses of contents";
 
 /// A password; its memory is wiped, and it is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,8 +61,12 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// Encrypts and decrypts passwords with the key of the key file. XChaCha20-Poly1305; what it belongs to is bound in.
-pub struct Sealer(XChaCha20Poly1305);
+/// Encrypts and decrypts passwords with the key of the key file. XChaCha20-Poly1305; what it belongs to is bound in. Also
+/// makes addresses that nobody can guess, with a key derived from it.
+pub struct Sealer {
+    passwords: XChaCha20Poly1305,
+    addresses: Hmac<Sha256>,
+}
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,7 +81,14 @@ pub struct OpenError;
 
 impl Sealer {
     fn new(key: &Zeroizing<[u8; KEY_LEN]>) -> Self {
-        Self(XChaCha20Poly1305::new((&**key).into()))
+        let hmac = |key: &[u8]| Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
+        let derived = hmac(&**key).chain_update(ADDRESSES).finalize().into_bytes();
+        Self { passwords: XChaCha20Poly1305::new((&**key).into()), addresses: hmac(&derived) }
+    }
+
+    /// What only who has the key can tell of these bytes.
+    pub(crate) fn mac(&self, bytes: &[u8]) -> [u8; 32] {
+        self.addresses.clone().chain_update(bytes).finalize().into_bytes().into()
     }
 
     /// Encrypts the password of the account with this name key.
@@ -83,7 +98,7 @@ impl Sealer {
         entropy.fill(&mut nonce);
         let payload = Payload { msg: password.0.as_bytes(), aad: account.as_bytes() };
         let sealed = self
-            .0
+            .passwords
             .encrypt(&XNonce::from(nonce), payload)
             .expect("a password is far shorter than what the cipher can take");
         Sealed([&nonce[..], &sealed].concat())
@@ -96,7 +111,7 @@ impl Sealer {
     pub fn open(&self, account: &str, sealed: &Sealed) -> Result<Password, OpenError> {
         let (nonce, msg) = sealed.0.split_first_chunk::<NONCE_LEN>().ok_or(OpenError)?;
         let payload = Payload { msg, aad: account.as_bytes() };
-        let text = self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| OpenError)?;
+        let text = self.passwords.decrypt(&XNonce::from(*nonce), payload).map_err(|_| OpenError)?;
         match String::from_utf8(text) {
             Ok(text) => Ok(Password::new(text)),
             Err(_) => Err(OpenError),

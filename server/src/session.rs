@@ -64,6 +64,8 @@ pub(crate) struct Wish {
     pub(crate) take_over: Option<String>,
     /// Whether it asks for a stay-logged-in token.
     pub(crate) token: bool,
+    /// Whether it takes large contents by address.
+    pub(crate) by_address: bool,
 }
 
 /// Who is logged in, and what this session has seen.

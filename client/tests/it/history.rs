@@ -203,6 +203,25 @@ fn a_page_that_may_have_been_cut_for_its_size_is_not_the_last() {
 }
 
 #[test]
+fn a_page_with_a_picture_by_address_is_not_the_last() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    let (number, _) = stage.take::<packets::GetMessages>();
+    let picture = packets::Message {
+        content_type: Some(ContentType::EXISTING_FILE),
+        content: Some("http://page/pictures/1-a".into()),
+        ..message("bob", "m1", START, None)
+    };
+    stage.reply(number, picture);
+    stage.reply(number, packets::EndMessages { messages_sent: Some(1), ..Default::default() });
+    assert_eq!(stage.session.state().chats[&bob()].history, History::More);
+    // an empty one is
+    stage.act(Action::LoadOlder { chat: bob() });
+    answer(&mut stage, std::iter::empty());
+    assert_eq!(stage.session.state().chats[&bob()].history, History::Complete);
+}
+
+#[test]
 fn listed_chats_have_their_unread_count_and_their_last_messages() {
     let mut stage = Stage::online();
     stage.cut_and_wait();

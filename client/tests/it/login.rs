@@ -26,6 +26,15 @@ fn a_log_in_followed_by_the_contact_list_puts_1_2_3_on_the_wire() {
 }
 
 #[test]
+fn the_server_is_told_that_contents_may_come_by_address() {
+    let mut stage = Stage::new();
+    stage.session.log_in(stage.now, "alice", "SeCreT1");
+    stage.accept();
+    let features = stage.take::<packets::Login>().1.features.expect("what this client can do");
+    assert_eq!(features.entries(), ["content-addresses"]);
+}
+
+#[test]
 fn the_proof_is_of_the_kind_that_was_chosen() {
     let functions: [(HashFunction, u32); 3] =
         [(sha1fold, 0x1e51_7801), (javahash, 0x52bc_b662), (javahash_lower, 0xf147_1282)];

@@ -19,6 +19,8 @@ enum Form {
     Bytes(Bytes),
     /// With an address in it that each session sees below its own.
     Linked(Box<Packet>),
+    /// Large, and the same with an address in place of its content.
+    Large { whole: Bytes, by_address: Box<Packet> },
 }
 
 /// What a session has to know of an event to get each message once and in order.
@@ -50,17 +52,27 @@ impl Event {
         Self { form, mark }
     }
 
+    /// The same event for sessions that want large contents by address: this packet, with the address.
+    #[must_use]
+    pub fn or_by_address(self, packet: Packet) -> Self {
+        let Self { form: Form::Bytes(whole), mark } = self else { return self };
+        Self { form: Form::Large { whole, by_address: Box::new(packet) }, mark }
+    }
+
     /// What it is.
     #[must_use]
     pub const fn mark(&self) -> Mark {
         self.mark
     }
 
-    /// The packet for a session that sees addresses below `base_url`.
+    /// The packet for a session that sees addresses below `base_url`, and large contents by address or not.
     #[must_use]
-    pub fn bytes(&self, base_url: &str) -> Bytes {
+    pub fn bytes(&self, base_url: &str, by_address: bool) -> Bytes {
         match &self.form {
-            Form::Bytes(bytes) => bytes.clone(),
+            Form::Large { by_address: packet, .. } if by_address => {
+                encode(&expand((**packet).clone(), base_url), 0)
+            }
+            Form::Bytes(bytes) | Form::Large { whole: bytes, .. } => bytes.clone(),
             Form::Linked(packet) => encode(&expand((**packet).clone(), base_url), 0),
         }
     }
@@ -131,7 +143,7 @@ mod tests {
             ..Message::default()
         };
         let event = Event::new(Packet::Message(packet));
-        let content = |base| read::<Message>(event.bytes(base)).content.unwrap();
+        let content = |base| read::<Message>(event.bytes(base, false)).content.unwrap();
         assert_eq!(content("http://a:1"), "http://a:1/pictures/abc");
         assert_eq!(content("https://b"), "https://b/pictures/abc");
     }
@@ -139,9 +151,12 @@ mod tests {
     #[test]
     fn other_packets_are_encoded_once() {
         let event = Event::new(Packet::Pong(Pong::default()));
-        assert_eq!(event.bytes("a").as_ptr(), event.bytes("b").as_ptr());
+        assert_eq!(event.bytes("a", false).as_ptr(), event.bytes("b", true).as_ptr());
         let text = Message { content: Some("/pictures/abc".into()), ..Message::default() };
         let event = Event::new(Packet::Message(text));
-        assert_eq!(read::<Message>(event.bytes("http://a")).content.unwrap(), "/pictures/abc");
+        assert_eq!(
+            read::<Message>(event.bytes("http://a", true)).content.unwrap(),
+            "/pictures/abc"
+        );
     }
 }

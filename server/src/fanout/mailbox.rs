@@ -8,6 +8,7 @@
 //! that happen are kept, within the same bound, and put in where they belong: each comes once, from the store or from
 //! here.
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -28,6 +29,8 @@ const HELD: usize = 4096;
 #[derive(Debug)]
 pub struct Mailbox {
     base_url: Box<str>,
+    /// Whether large contents come by address.
+    by_address: AtomicBool,
     bound: usize,
     queue: Mutex<Queue>,
     waker: AtomicWaker,
@@ -113,6 +116,7 @@ impl Mailbox {
     pub fn new(base_url: &str, bound: usize) -> Self {
         Self {
             base_url: base_url.into(),
+            by_address: AtomicBool::new(false),
             bound,
             queue: Mutex::default(),
             waker: AtomicWaker::new(),
@@ -130,6 +134,17 @@ impl Mailbox {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// The client takes large contents by address. It does where it has an address to fetch from.
+    pub fn send_by_address(&self) {
+        self.by_address.store(!self.base_url.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Whether large contents come by address.
+    #[must_use]
+    pub fn is_by_address(&self) -> bool {
+        self.by_address.load(Ordering::Relaxed)
     }
 
     /// Puts in an event, unless the session has it or will get it from the store.
@@ -292,7 +307,7 @@ impl Queue {
                 None
             }
         };
-        let bytes = event.bytes(&mailbox.base_url);
+        let bytes = event.bytes(&mailbox.base_url, mailbox.is_by_address());
         let later = self.catching_up.as_ref().map_or(0, Later::bytes);
         if self.event_bytes.saturating_add(later).saturating_add(bytes.len()) > mailbox.bound {
             self.fall_behind();

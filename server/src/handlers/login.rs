@@ -25,6 +25,8 @@ const PUBLIC_ID_LEN: usize = 25;
 const TOKEN_LEN: usize = 32;
 /// Contact requests that come by themselves after log-in; the rest on request.
 const REQUESTS_AT_LOGIN: u32 = 100;
+/// The feature of a client that fetches large contents, and of a session that has an address to fetch them from.
+const CONTENT_ADDRESSES: &str = "content-addresses";
 
 /// PING: the client is there.
 pub(crate) async fn ping(_: Call<'_>) -> Outcome {
@@ -59,7 +61,9 @@ pub(crate) async fn login(call: Call<'_>) -> Outcome {
     let take_over =
         packet.session_id.map(|id| id.as_str().into_owned()).filter(|id| !id.is_empty());
     let token = packet.resume_token.map(Secret::into_inner);
-    let wish = Wish { presence, take_over, token: token.is_some() };
+    let features = packet.features.map(|features| features.entries()).unwrap_or_default();
+    let by_address = features.iter().any(|name| name == CONTENT_ADDRESSES);
+    let wish = Wish { presence, take_over, token: token.is_some(), by_address };
     if let Some(token) = token.filter(|token| token.len() == TOKEN_LEN) {
         let (secret, successor) = new_token(core);
         let redeem = Redeem {
@@ -157,6 +161,9 @@ async fn enter(
     };
     // what happens from here on comes behind LOGIN_OK
     call.mailbox.hold();
+    if wish.by_address {
+        call.mailbox.send_by_address();
+    }
     call.mailbox.start_catching_up();
     let taken = match &wish.take_over {
         Some(id) => core.fanout.take_over(id, seat.clone()).await,
@@ -184,6 +191,7 @@ async fn enter(
     }));
     core.metrics.sessions.inc();
     super::presence::announce(core, account.id).await;
+    let serves_contents = !call.mailbox.base_url().is_empty();
     let alert = Some(core.settings.motd.as_str()).filter(|motd| !motd.is_empty());
     let mut answer = Answer::of(LoginOk {
         mobile_phone: account.mobile_phone.map(Into::into),
@@ -197,6 +205,7 @@ async fn enter(
         supports_chat_sync: Some(true),
         server_time: Some(core.now().0),
         resume_token: token,
+        features: serves_contents.then(|| [CONTENT_ADDRESSES].iter().collect()),
         ..LoginOk::default()
     });
     if !account.status_message.is_empty() {

@@ -9,13 +9,14 @@ use super::login::log_store_error;
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::random_guid;
 use crate::core::{Call, Core};
-use crate::fanout::{Event, Fanout, Mark};
+use crate::fanout::{Event, Fanout, Mailbox, Mark, expand};
 use crate::ids::{RoomId, SessionNumber, UserId};
 use crate::names;
+use crate::pictures::contents::{LARGE, by_address, is_large_picture};
 use crate::session::Member;
 use crate::store::{
-    Added, ChatOf, Delivered, MessageRefused, NewMessage, OnStored, Receipt, Receiver, StoreError,
-    StoredMessage,
+    Added, ChatOf, Delivered, MessageRefused, NewMessage, OnStored, Page, Receipt, Receiver,
+    StoreError, StoredMessage,
 };
 
 /// What somebody who may not be written to and somebody who does not exist have in common.
@@ -184,9 +185,12 @@ fn pass_on(core: &Core, member: &Member, new: &NewMessage, place: Place) -> OnSt
     let from = From { user: seat.user, name: Arc::clone(&seat.name), session: Some(seat.session) };
     let packet = new_packet(new, &from, &place);
     let (fanout, metrics) = (Arc::clone(&core.fanout), core.metrics.clone());
+    let sealer = Arc::clone(&core.sealer);
+    let is_large = is_large_picture(new.content_type, new.content.len());
     Box::new(move |added| {
         metrics.messages.inc();
-        tell(&*fanout, added, packet, &from, &place);
+        let path = is_large.then(|| sealer.content_path(added.seq));
+        tell(&*fanout, added, path, packet, &from, &place);
     })
 }
 
@@ -205,10 +209,12 @@ pub(crate) fn new_packet(new: &NewMessage, from: &From, place: &Place) -> Messag
     }
 }
 
-/// Tells a stored message to whom it is for, and to its sender's other sessions.
+/// Tells a stored message to whom it is for, and to its sender's other sessions. Who wants large contents by address gets
+/// `path`, where there is one.
 pub(crate) fn tell(
     fanout: &dyn Fanout,
     added: &Added,
+    path: Option<String>,
     mut packet: Message,
     from: &From,
     place: &Place,
@@ -216,28 +222,49 @@ pub(crate) fn tell(
     packet.guid = Some(added.guid.as_str().into());
     packet.timestamp = Some(added.time.0);
     packet.previous_message_guid = added.previous.as_deref().map(Into::into);
-    let packet = Packet::Message(packet);
+    let event = |mark| {
+        let event = Event::marked(Packet::Message(packet.clone()), mark);
+        match &path {
+            Some(path) => event.or_by_address(by_address(packet.clone(), path.clone())),
+            None => event,
+        }
+    };
     match place {
         Place::Private(receiver) => {
-            fanout.tell_user(
-                receiver.id,
-                None,
-                &Event::marked(packet.clone(), Mark::Waiting(added.seq)),
-            );
-            fanout.tell_user(from.user, from.session, &Event::new(packet));
+            fanout.tell_user(receiver.id, None, &event(Mark::Waiting(added.seq)));
+            fanout.tell_user(from.user, from.session, &event(Mark::None));
         }
         Place::Room(room, _) => {
-            fanout.tell_room(
-                *room,
-                from.session,
-                &Event::marked(packet, Mark::InRoom(*room, added.seq)),
-            );
+            fanout.tell_room(*room, from.session, &event(Mark::InRoom(*room, added.seq)));
         }
     }
 }
 
+/// How much of what is stored comes at once, for the session of this mailbox.
+pub(crate) fn page(core: &Core, mailbox: &Mailbox, messages: u32) -> Page {
+    let without_above = mailbox.is_by_address().then_some(LARGE);
+    Page { messages, bytes: core.limits.page_bytes, without_above }
+}
+
+/// A stored message's packet, as the session of this mailbox gets it.
+pub(crate) fn stored_packet(
+    core: &Core,
+    mailbox: &Mailbox,
+    message: StoredMessage,
+    reader: &str,
+) -> Packet {
+    let StoredMessage { seq, length, content_type, .. } = message;
+    let packet = whole_packet(message, reader);
+    let packet = if mailbox.is_by_address() && is_large_picture(content_type, length) {
+        by_address(packet, core.sealer.content_path(seq))
+    } else {
+        Packet::Message(packet)
+    };
+    expand(packet, mailbox.base_url())
+}
+
 /// A stored message's packet. What became of it is for its sender only.
-pub(crate) fn stored_packet(message: StoredMessage, reader: &str) -> Message {
+fn whole_packet(message: StoredMessage, reader: &str) -> Message {
     let kind = if message.in_room { ChatDestination::CHATROOM } else { ChatDestination::PRIVATE };
     let status = Some(message.state).filter(|state| *state != 0 && message.sender == reader);
     Message {

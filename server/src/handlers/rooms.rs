@@ -10,13 +10,13 @@ use mig33_codec::values::{ChatUserStatus, ParticipantType};
 use mig33_codec::{List, Text};
 
 use super::login::log_store_error;
-use super::messages::{NOT_IN_ROOM, stored_packet};
+use super::messages::{NOT_IN_ROOM, page, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::core::{Call, Core};
-use crate::fanout::{Event, RoomFull, Seat, Taken, expand};
+use crate::fanout::{Event, RoomFull, Seat, Taken};
 use crate::ids::{RoomId, UserId};
 use crate::names;
-use crate::store::{History, HistoryOf, NewRoom, Page, Room, RoomRefused};
+use crate::store::{History, HistoryOf, NewRoom, Room, RoomRefused};
 
 /// GET_CHATROOMS: a page of the rooms whose name has the search in it. Pages count from 1.
 pub(crate) async fn list(call: Call<'_>) -> Outcome {
@@ -101,7 +101,7 @@ pub(crate) async fn join(call: Call<'_>) -> Outcome {
             oldest: None,
             latest: None,
             forward: false,
-            page: Page { messages: limits.room_history, bytes: limits.page_bytes },
+            page: page(core, &mailbox, limits.room_history),
         })
         .await;
     let history = match history {
@@ -117,8 +117,7 @@ pub(crate) async fn join(call: Call<'_>) -> Outcome {
     }
     let mut answer = Answer::of(participants_packet(&room, &members)).and(packets::Ok::default());
     for message in history {
-        let packet = stored_packet(message, &member.seat.name);
-        answer = answer.unasked(expand(packet.into(), mailbox.base_url()));
+        answer = answer.unasked(stored_packet(core, &mailbox, message, &member.seat.name));
     }
     Ok(answer)
 }

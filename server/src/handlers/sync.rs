@@ -5,14 +5,13 @@ use mig33_codec::packets::{
 };
 use mig33_codec::values::{ChatDestination, MessageType};
 
-use super::messages::{NOT_IN_ROOM, stored_packet};
+use super::messages::{NOT_IN_ROOM, page, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::Millis;
 use crate::core::{Call, Core};
-use crate::fanout::expand;
 use crate::names;
 use crate::session::Member;
-use crate::store::{ChatList, History, HistoryOf, Page};
+use crate::store::{ChatList, History, HistoryOf};
 
 /// Messages in an answer when the client names no limit.
 const USUAL_PAGE: u32 = 50;
@@ -47,7 +46,7 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
         oldest: time(packet.oldest_timestamp),
         latest: time(packet.latest_timestamp),
         forward: packet.forward == Some(true),
-        page: Page { messages: limit.min(limits.messages_per_page), bytes: limits.page_bytes },
+        page: page(core, &member.seat.mailbox, limit.min(limits.messages_per_page)),
     };
     let messages = core.store.messages(query).await?;
     let fetched = messages
@@ -66,8 +65,8 @@ pub(crate) async fn messages(call: Call<'_>) -> Outcome {
     };
     let mut answer = Answer { fetched, ..Answer::default() };
     for message in messages {
-        let packet = stored_packet(message, &member.seat.name);
-        answer = answer.and(expand(packet.into(), member.seat.mailbox.base_url()));
+        let packet = stored_packet(core, &member.seat.mailbox, message, &member.seat.name);
+        answer = answer.and(packet);
     }
     Ok(answer.and(end))
 }

@@ -1,4 +1,5 @@
 //! Pictures by link: their files, what they may be, and the addresses that take and show them (spec/wire.md section 4).
+pub(crate) mod contents;
 mod files;
 mod places;
 mod router;
@@ -58,7 +59,7 @@ pub(crate) async fn keep(
         metrics.messages.inc();
         metrics.pictures.inc();
         fanout.tell_user(receiver.id, None, &Event::new(Packet::FileReceived(notice)));
-        tell(&*fanout, added, packet, &from, &place);
+        tell(&*fanout, added, None, packet, &from, &place);
     });
     core.store.add_picture(upload, Picture { token, file, mime_type, bytes }, message, then).await
 }

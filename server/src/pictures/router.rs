@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::StreamExt;
+use mig33_codec::values::ContentType;
 use mig33_picture::{Kind, PictureError};
 use sha2::{Digest, Sha256};
 use tokio_util::io::ReaderStream;
@@ -88,18 +89,32 @@ async fn show(
     State(core): State<Arc<Core>>,
     Path(token): Path<String>,
 ) -> Result<Response, Problem> {
-    let picture = core.store.picture(&token).await?.ok_or(Problem::NotFound)?;
-    let file = core.pictures.read(&picture.file).await.map_err(FileError::Io)?;
+    if let Some(seq) = core.sealer.content_at(&token) {
+        let message = core.store.message(seq).await?.ok_or(Problem::NotFound)?;
+        if message.content_type != ContentType::IMAGE {
+            return Err(Problem::NotFound);
+        }
+        // what was stored before pictures were checked may be none
+        let facts = mig33_picture::check(&message.content).map_err(|_| Problem::NotFound)?;
+        let (kind, bytes) = (facts.kind.mime_type(), message.length as u64);
+        return Ok(picture(kind, bytes, Body::from(message.content)));
+    }
+    let found = core.store.picture(&token).await?.ok_or(Problem::NotFound)?;
+    let file = core.pictures.read(&found.file).await.map_err(FileError::Io)?;
+    Ok(picture(&found.mime_type, found.bytes, Body::from_stream(ReaderStream::new(file))))
+}
+
+fn picture(mime_type: &str, bytes: u64, body: Body) -> Response {
     let headers = [
-        (CONTENT_TYPE, picture.mime_type.as_str()),
-        (CONTENT_LENGTH, &picture.bytes.to_string()),
+        (CONTENT_TYPE, mime_type),
+        (CONTENT_LENGTH, &bytes.to_string()),
         (CONTENT_DISPOSITION, "inline"),
         (CACHE_CONTROL, MAX_AGE),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((headers, Body::from_stream(ReaderStream::new(file))).into_response())
+    (headers, body).into_response()
 }
 
 async fn take(

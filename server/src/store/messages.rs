@@ -84,8 +84,10 @@ pub struct StoredMessage {
     pub in_room: bool,
     /// What the content is.
     pub content_type: ContentType,
-    /// The content.
+    /// The content; nothing, where [`Page::without_above`] says so.
     pub content: Bytes,
+    /// Bytes of the content.
+    pub length: usize,
     /// The name of the file that it came from.
     pub file_name: Option<String>,
     /// The kind of file.
@@ -101,6 +103,8 @@ pub struct Page {
     pub messages: u32,
     /// Bytes of content; one message always fits.
     pub bytes: usize,
+    /// Pictures above so many bytes come without their content, and count for a sixteenth; none: all come with it.
+    pub without_above: Option<usize>,
 }
 
 /// Which waiting messages a session has.

@@ -129,6 +129,8 @@ pub trait Store: Debug + Send + Sync {
         name_key: &str,
         open: bool,
     ) -> Result<Option<Receiver>, StoreError>;
+    /// The message at this place.
+    async fn message(&self, seq: Seq) -> Result<Option<StoredMessage>, StoreError>;
     /// Messages of a private chat (by the other's name) or a room, oldest first.
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError>;
     /// An account's private chats, newest first: the first `limit` that have changed since a version, with the version

@@ -123,10 +123,18 @@ impl World {
         self.serve(peer, stream).0
     }
 
+    /// A connection for which no address is known that pictures could be fetched from.
+    pub(crate) fn connect_without_http(&self) -> Client {
+        self.serve_as(ClientInfo::default(), 1 << 16).0
+    }
+
     fn serve(&self, peer: Option<IpAddr>, stream: usize) -> (Client, JoinHandle<()>) {
+        self.serve_as(ClientInfo { peer, base_url: Some("http://page:1".into()) }, stream)
+    }
+
+    fn serve_as(&self, client: ClientInfo, stream: usize) -> (Client, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(stream);
         let service = self.service.clone();
-        let client = ClientInfo { peer, base_url: Some("http://page:1".into()) };
         let serving = tokio::spawn(async move { service.serve_connection(theirs, client).await });
         (Client { stream: ours, decoder: Decoder::new(), last: 0, name: String::new() }, serving)
     }

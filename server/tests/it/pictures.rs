@@ -2,11 +2,13 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use bytes::Bytes;
-use mig33_codec::packets::{FileReceived, GetMessages, GetUrl, Message, UploadFile};
+use mig33_codec::packets::{
+    FileReceived, GetMessages, GetUrl, Login, LoginOk, Message, UploadFile,
+};
 use mig33_codec::values::{ChatDestination, ContentType, FileType};
 use tower::ServiceExt;
 
-use crate::harness::{Client, World, picture, private, text};
+use crate::harness::{Client, World, befriend, guid, in_room, picture, private, text};
 
 scenarios!(
     a_picture_goes_to_both_and_into_history,
@@ -18,6 +20,9 @@ scenarios!(
     what_is_accepted_in_a_message_can_be_delivered,
     what_browsers_choke_on_is_refused_in_a_message,
     what_a_crash_left_is_tidied,
+    a_large_picture_comes_by_address_to_who_asks_for_that,
+    a_page_holds_many_pictures_by_address,
+    without_an_address_to_fetch_from_pictures_stay_in_messages,
 );
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02 and what follows";
@@ -275,4 +280,138 @@ async fn what_a_crash_left_is_tidied(world: World) {
         "the picture, what may be another database's, and what is not ours"
     );
     assert!(!folder.join(format!("{name}.part")).exists());
+}
+
+/// A login that says what its client can do.
+fn with_features(name: &str, features: &str) -> Login {
+    Login {
+        username: Some(name.into()),
+        features: Some(mig33_codec::List::from_bytes(Bytes::copy_from_slice(features.as_bytes()))),
+        ..Login::default()
+    }
+}
+
+fn features(ok: &LoginOk) -> Vec<String> {
+    ok.features.clone().map(|features| features.entries()).unwrap_or_default()
+}
+
+async fn a_large_picture_comes_by_address_to_who_asks_for_that(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let (mut page, mut phone) = (world.connect(), world.session("alice").await);
+    let ok = page.log_in_with(with_features("bob", "edits;content-addresses")).await;
+    assert!(features(&ok).contains(&"content-addresses".to_owned()), "{ok:?}");
+    for client in [&mut bob, &mut page, &mut phone] {
+        client.join("Lobby").await.unwrap();
+    }
+    for client in [&mut bob, &mut page, &mut phone] {
+        client.fence().await;
+    }
+    let large = picture(300_000);
+    let sent = |to: Message| Message {
+        content_type: Some(ContentType::IMAGE),
+        content: Some(large.clone()),
+        mime_type: Some("image/png".into()),
+        file_name: Some("a.png".into()),
+        ..to
+    };
+    alice.ask(sent(private("bob", "g1", ""))).await.unwrap();
+    phone.ask(sent(in_room("Lobby", "g2", ""))).await.unwrap();
+    let mut paths = Vec::new();
+    for (guid, destination) in [("g1", "bob"), ("g2", "Lobby")] {
+        let whole: Message = bob.expect().await;
+        assert_eq!(
+            (whole.content_type, whole.content),
+            (Some(ContentType::IMAGE), Some(large.clone()))
+        );
+        let message: Message = page.expect().await;
+        assert_eq!(message.content_type, Some(ContentType::EXISTING_FILE));
+        assert_eq!(message.destination.clone().unwrap(), destination);
+        assert_eq!(message.guid.clone().unwrap(), guid);
+        assert_eq!(message.file_name.clone().unwrap(), "a.png");
+        assert_eq!(message.mime_type.clone().unwrap(), "image/png");
+        let path = text(&message).strip_prefix("http://page:1").unwrap().to_owned();
+        assert!(!paths.contains(&path));
+        paths.push(path);
+    }
+    // small ones stand in the message
+    let small = Message { content: Some(picture(1000)), ..sent(private("bob", "g3", "")) };
+    alice.ask(small).await.unwrap();
+    assert_eq!(page.expect::<Message>().await.content_type, Some(ContentType::IMAGE));
+    // in history and among what waited, too, with the same address
+    let history = |chat: &str| GetMessages { chat_id: Some(chat.into()), ..GetMessages::default() };
+    page.send(history("alice")).await;
+    let (_, again) = page.until::<Message>().await;
+    assert_eq!(text(&again), format!("http://page:1{}", paths[0]));
+    drop((bob, page));
+    alice.ask(sent(private("bob", "g4", ""))).await.unwrap();
+    let world = world.restarted().await;
+    let mut page = world.connect();
+    page.log_in_with(with_features("bob", "content-addresses")).await;
+    let mut waited = Vec::new();
+    while waited.last().map(guid).as_deref() != Some("g4") {
+        waited.push(page.expect::<Message>().await);
+    }
+    assert!(text(waited.last().unwrap()).starts_with("http://page:1/pictures/"));
+    page.join("Lobby").await.unwrap();
+    let (_, in_lobby) = page.until::<Message>().await;
+    assert_eq!(text(&in_lobby), format!("http://page:1{}", paths[1]));
+    for path in &paths {
+        let response = http(&world, Method::GET, path, Body::empty()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "image/png");
+        assert_eq!(header("content-length"), "300000");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("content-security-policy"), "default-src 'none'; sandbox");
+        assert!(header("cache-control").contains("immutable"));
+        assert_eq!(to_bytes(response.into_body(), 1 << 20).await.unwrap(), large);
+    }
+    // nobody comes from one address to another
+    let (mut one, two) = (paths[0].clone(), &paths[1]);
+    one.replace_range(
+        ..,
+        &two.replace(two.split('-').next().unwrap(), one.split('-').next().unwrap()),
+    );
+    let forged = http(&world, Method::GET, &one, Body::empty()).await;
+    assert_eq!(forged.status(), StatusCode::NOT_FOUND, "{one}");
+}
+
+async fn a_page_holds_many_pictures_by_address(world: World) {
+    let (mut alice, mut bob) = (world.user("alice").await, world.connect());
+    bob.register("bob").await;
+    bob.log_in_with(with_features("bob", "content-addresses")).await;
+    befriend(&mut alice, &mut bob).await;
+    for n in 0..20 {
+        let packet = Message {
+            content_type: Some(ContentType::IMAGE),
+            content: Some(picture(350_000)),
+            ..private("bob", &format!("g{n}"), "")
+        };
+        alice.ask(packet).await.unwrap();
+    }
+    bob.fence().await;
+    let history = || GetMessages { chat_id: Some("alice".into()), ..GetMessages::default() };
+    bob.send(history()).await;
+    let sent = bob.until::<mig33_codec::packets::EndMessages>().await.1;
+    assert_eq!(sent.messages_sent, Some(20));
+    let mut other = world.session("alice").await;
+    other.send(GetMessages { chat_id: Some("bob".into()), ..GetMessages::default() }).await;
+    let sent = other.until::<mig33_codec::packets::EndMessages>().await.1;
+    assert_eq!(sent.messages_sent, Some(1), "whole ones are 512 KiB at most");
+}
+
+async fn without_an_address_to_fetch_from_pictures_stay_in_messages(world: World) {
+    let mut alice = world.user("alice").await;
+    let mut bob = world.connect_without_http();
+    bob.register("bob").await;
+    let ok = bob.log_in_with(with_features("bob", "content-addresses")).await;
+    assert_eq!(features(&ok), Vec::<String>::new());
+    befriend(&mut alice, &mut bob).await;
+    let packet = Message {
+        content_type: Some(ContentType::IMAGE),
+        content: Some(picture(100_000)),
+        ..private("bob", "g1", "")
+    };
+    alice.ask(packet).await.unwrap();
+    assert_eq!(bob.expect::<Message>().await.content, Some(picture(100_000)));
 }

@@ -82,7 +82,7 @@ fn message(seq: u64) -> Event {
 
 /// The bytes of these messages, one after the other.
 fn bytes(seqs: impl IntoIterator<Item = u64>) -> Bytes {
-    seqs.into_iter().flat_map(|seq| message(seq).bytes("")).collect()
+    seqs.into_iter().flat_map(|seq| message(seq).bytes("", false)).collect()
 }
 
 #[test]

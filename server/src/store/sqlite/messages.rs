@@ -191,6 +191,7 @@ fn message(row: MessageRow) -> StoredMessage {
         mime_type,
         state,
     ) = row;
+    let length = content.len();
     StoredMessage {
         seq: Seq(natural(seq)),
         time: Millis(natural(time)),
@@ -204,6 +205,7 @@ fn message(row: MessageRow) -> StoredMessage {
         file_name,
         mime_type,
         state,
+        length,
     }
 }
 
@@ -215,8 +217,14 @@ async fn fill(
     let mut messages = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.try_next().await? {
-        let message = message(row);
-        bytes += message.content.len();
+        let mut message = message(row);
+        bytes += match page.without_above {
+            Some(above) if message.content_type == ContentType::IMAGE && message.length > above => {
+                message.content = Bytes::new();
+                message.length / 16 // it is read all the same
+            }
+            Some(_) | None => message.length,
+        };
         if !messages.is_empty() && bytes > page.bytes {
             break;
         }
@@ -240,6 +248,13 @@ pub(super) async fn waiting(
     .bind(page.messages)
     .fetch(db);
     fill(page, rows).await
+}
+
+pub(super) async fn by_seq(db: &mut SqliteConnection, seq: Seq) -> Result<Option<StoredMessage>> {
+    let row = sqlx::query_as(message_rows!(
+        "messages m JOIN chats c ON c.id = m.chat JOIN accounts s ON s.id = m.sender WHERE m.seq = ?"
+    ));
+    Ok(row.bind(number(seq.0)).fetch_optional(db).await?.map(message))
 }
 
 pub(super) async fn history(

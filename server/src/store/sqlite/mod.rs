@@ -180,6 +180,10 @@ impl Store for SqliteStore {
         Ok(contacts::receiver(&mut *self.readers.acquire().await?, sender, name_key, open).await?)
     }
 
+    async fn message(&self, seq: Seq) -> Result<Option<StoredMessage>, StoreError> {
+        Ok(messages::by_seq(&mut *self.readers.acquire().await?, seq).await?)
+    }
+
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError> {
         Ok(messages::history(&mut *self.readers.acquire().await?, query).await?)
     }
