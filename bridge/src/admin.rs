@@ -27,14 +27,16 @@ async fn nosniff(mut response: Response) -> Response {
     response
 }
 
-/// Ready means: a new connection would be taken, and would get to the upstream.
+/// Ready means: a new connection would be taken and get to the upstream, and what it sends can be stored.
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     if shared.drain.has_begun() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
-    } else if shared.upstream.reachable().await {
-        "ready\n".into_response()
-    } else {
+    } else if !shared.upstream.reachable().await {
         (StatusCode::SERVICE_UNAVAILABLE, "the upstream cannot be reached\n").into_response()
+    } else if !shared.upstream.can_store().await {
+        (StatusCode::SERVICE_UNAVAILABLE, "nothing can be stored\n").into_response()
+    } else {
+        "ready\n".into_response()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod clock;
 mod commands;
 mod connection;
 mod core;
+mod disk;
 mod end;
 pub mod fanout;
 mod guard;

@@ -7,7 +7,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::disk::DataFolder;
 use crate::end::REASONS;
+use crate::store::Health;
 
 /// The service's figures.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +64,7 @@ impl Metrics {
     }
 
     /// Adds the figures to a registry.
-    pub(crate) fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry, store: &Health, disk: DataFolder) {
         // told from the start, since an alert sees no increase in what was not there before
         for reason in REASONS {
             drop(self.ended.get_or_create(&ByReason { reason }));
@@ -84,5 +86,11 @@ impl Metrics {
         );
         registry.register("wrong_answers", "Wrong answers at log-in", self.wrong_answers.clone());
         registry.register("pictures_stored", "Pictures uploaded", self.pictures.clone());
+        registry.register(
+            "store_failures",
+            "What the database did not do, by cause",
+            store.failures().clone(),
+        );
+        registry.register_collector(Box::new(disk));
     }
 }

@@ -18,6 +18,7 @@ use crate::admission::Admission;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::connection;
 use crate::core::{Core, Parts};
+use crate::disk::DataFolder;
 use crate::fanout::{Ending, Fanout, LocalFanout};
 use crate::listener;
 use crate::passwords::{KeyFileError, Password, Sealer, load_key};
@@ -29,6 +30,10 @@ use crate::store::{Store, StoreError};
 
 /// How long [`Service::shutdown`] waits for what is under way.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long an attempt to store something may take.
+const PROBE: Duration = Duration::from_secs(3);
+/// Free bytes below which it is worth an attempt whether something can be stored.
+const LITTLE_ROOM: u64 = 16 << 20;
 
 /// The chat service. A clone is another handle to the same one.
 #[derive(Clone, Debug)]
@@ -37,6 +42,7 @@ pub struct Service {
     admission: Arc<Admission>,
     connections: TaskTracker,
     stopping: CancellationToken,
+    disk: DataFolder,
     /// Held for as long as the service runs.
     locks: Arc<[File]>,
 }
@@ -146,10 +152,12 @@ impl Service {
             .map_err(|source| StartError::Folder { path: folder.clone(), source })?;
         let places = Places::new(limits.uploads, limits.uploads_per_account);
         let pictures = PictureFiles::new(folder, limits.picture_bytes, places);
-        if let Err(error) = pictures.clean_up().await {
+        let upload_time = Duration::from_secs(limits.upload_s + limits.upload_transfer_s);
+        if let Err(error) = pictures.clean_up(store.named_files().await?, upload_time).await {
             tracing::warn!(%error, "the folder of pictures could not be tidied");
         }
         let admission = Admission::new(limits.connections, limits.connections_per_address);
+        let disk = DataFolder::new(&settings.data_dir, &database);
         let core = Core::new(Parts {
             settings,
             store,
@@ -170,6 +178,7 @@ impl Service {
             admission: Arc::new(admission),
             connections: TaskTracker::new(),
             stopping,
+            disk,
             locks: locks.into(),
         })
     }
@@ -242,9 +251,20 @@ impl Service {
         }
     }
 
+    /// Whether something can be stored, as far as is known: where that failed last, or the disk is all but full, it is
+    /// tried.
+    pub async fn can_store(&self) -> bool {
+        let store = &self.core.store;
+        let has_room = self.disk.free_bytes().is_none_or(|free| free >= LITTLE_ROOM);
+        if has_room && !store.health().is_failing() {
+            return true;
+        }
+        tokio::time::timeout(PROBE, store.probe()).await.is_ok_and(|probed| probed.is_ok())
+    }
+
     /// Adds the service's figures to a registry.
     pub fn register_metrics(&self, registry: &mut Registry) {
-        self.core.metrics.register(registry);
+        self.core.metrics.register(registry, self.core.store.health(), self.disk.clone());
     }
 }
 

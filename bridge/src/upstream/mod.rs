@@ -112,6 +112,15 @@ impl Upstream {
         }
     }
 
+    /// Whether the chat service can store what it is sent, as far as is known here.
+    pub async fn can_store(&self) -> bool {
+        match self {
+            Self::Servers(_) => true,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(upstream) => upstream.service.can_store().await,
+        }
+    }
+
     /// Sees to it that it is known who answers, until told to stop.
     pub(crate) async fn watch(&self, stop: CancellationToken) {
         match self {

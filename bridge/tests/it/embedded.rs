@@ -1,15 +1,19 @@
 //! The chat service inside the bridge.
 use std::net::SocketAddr;
+use std::process::Stdio;
 
 use mig33_bridge::upstream::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings, StartError};
 use mig33_codec::packets::{Login, NewRegistration, SessionTerminated};
 use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Secret};
 use mig33_peer::{Proxies, Trusted};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::program::Running;
+use crate::service::service;
 use crate::support::{
     client, close_code, free_port, get, handshake, receive, send, settings, upstream,
 };
@@ -26,10 +30,10 @@ pub(crate) fn embedded(data: &TempDir) -> Settings {
     settings
 }
 
-fn registration() -> Vec<u8> {
+fn registration(name: &str) -> Vec<u8> {
     let registration = NewRegistration {
         service_type: Some(1),
-        username: Some("alice".into()),
+        username: Some(name.into()),
         password: Some(Secret::new("correct horse".into())),
         ..NewRegistration::default()
     };
@@ -51,7 +55,7 @@ async fn a_browser_registers_and_a_handset_logs_in_and_both_are_told_of_the_end(
     let data = tempfile::tempdir().unwrap();
     let bridge = Bridge::start(embedded(&data)).await.unwrap();
     let mut browser = client(&bridge).await;
-    send(&mut browser, &registration()).await;
+    send(&mut browser, &registration("alice")).await;
     let answer = frame(receive(&mut browser).await);
     assert_eq!((answer.command, answer.transaction), (Command::OK, 2));
 
@@ -190,4 +194,46 @@ async fn a_service_elsewhere_counts_the_clients_of_a_bridge_that_tells_it() {
     assert_eq!(frame(receive(&mut third).await).command, Command::LOGIN_CHALLENGE);
     bridge.stop().await;
     service.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_nothing_more_is_told_until_it_does() {
+    let data = tempfile::tempdir().unwrap();
+    let inner = service(data.path());
+    // a write beyond the limit is an error then, and no signal
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+    command.arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Running::of(&mut command);
+    let [_, tcp, admin] = ["page", "tcp", "admin"]
+        .map(|what| running.address(what).replace("http://", "").parse::<SocketAddr>().unwrap());
+    let pid = Pid::from_raw(i32::try_from(running.child.id()).unwrap());
+    let limit = |bytes| {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
+    };
+    let register = async |name| {
+        let mut handset = Handset::connect(tcp).await;
+        handset.stream.write_all(&registration(name)).await.unwrap();
+        handset.next().await.command
+    };
+    assert_eq!(register("alice").await, Command::OK);
+    assert!(get(admin, "/readyz").await.starts_with("HTTP/1.1 200"));
+    limit(Some(0));
+    assert_eq!(register("bob").await, Command::ERROR);
+    for _ in 0..2 {
+        let answer = get(admin, "/readyz").await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("nothing can be stored"), "{answer}");
+    }
+    let figures = get(admin, "/metrics").await;
+    let failures = r#"mig33_server_store_failures_total{cause="disk"} 3"#;
+    assert!(figures.contains(failures), "{figures}");
+    let free = figures.lines().find_map(|line| line.strip_prefix("mig33_server_data_free_bytes "));
+    assert!(free.unwrap().parse::<u64>().unwrap() > 0, "{free:?}");
+    limit(None);
+    let answer = get(admin, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "it has recovered by itself: {answer}");
+    assert_eq!(register("bob").await, Command::OK);
 }

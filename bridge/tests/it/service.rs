@@ -25,7 +25,7 @@ use crate::support::get;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program as it is started here: with a chat service whose data is in a folder.
-fn service(data: &Path) -> Command {
+pub(crate) fn service(data: &Path) -> Command {
     let mut command = program(&["--listen", "127.0.0.1:0", "--tcp-listen", "127.0.0.1:0"]);
     command.args(["--admin-listen", "127.0.0.1:0", "--data-dir"]).arg(data);
     command

@@ -2,7 +2,6 @@
 use mig33_codec::Command;
 use mig33_codec::packets::{self, GetUrl, UploadFile};
 use mig33_codec::values::FileType;
-use mig33_picture::Kind;
 use sha2::{Digest, Sha256};
 
 use super::messages::NOT_A_CONTACT;
@@ -11,7 +10,7 @@ use crate::clock::random_text;
 use crate::core::{Call, Core};
 use crate::fanout::PICTURES;
 use crate::names;
-use crate::pictures::{FileError, keep};
+use crate::pictures::{FileError, Written, keep};
 use crate::session::Member;
 use crate::store::{NewUpload, PictureRefused, Receiver};
 
@@ -71,43 +70,36 @@ pub(crate) async fn upload(call: Call<'_>) -> Outcome {
     let open = core.settings.open_messages;
     let receiver = core.store.receiver(member.seat.user, &key, open).await?.ok_or(NOT_A_CONTACT)?;
     let sender = Receiver { id: member.seat.user, name: member.seat.name.to_string() };
-    let file = random_text(&*core.entropy, TOKEN_LEN);
     let content = packet.file_content.unwrap_or_default();
-    let (kind, bytes) = match write(core, &file, &content).await {
-        Ok(written) => written,
-        Err(FileError::Unfit(unfit)) => {
-            return Err(Refused::picture(Command::UPLOAD_FILE, 2, unfit));
-        }
-        Err(FileError::TooLarge { .. }) => {
-            return Err(Refused::value(Command::UPLOAD_FILE, 2, "the picture is too large."));
-        }
-        Err(FileError::Io(error)) => {
-            tracing::error!(%error, "a picture was not written");
-            return Err(Refused::Rule("The server could not do that. Try again."));
-        }
-    };
-    let (_, upload) = match reserve(core, member, &receiver).await {
-        Ok(reserved) => reserved,
-        Err(refused) => {
-            core.pictures.remove(&file).await;
-            return Err(refused);
-        }
-    };
-    match keep(core, upload, sender, receiver, (file.clone(), kind, bytes)).await? {
+    core.pictures.check(&content).map_err(refused)?;
+    // before anything is written: who may not send has nothing put on the disk
+    let (_, upload) = reserve(core, member, &receiver).await?;
+    let written = write(core, &content).await.map_err(refused)?;
+    match keep(core, upload, sender, receiver, written).await? {
         Ok(added) => Ok(Answer::of(packets::Ok {
             text: Some(added.guid.into()),
             value: Some(added.time.0),
             ..packets::Ok::default()
         })),
-        Err(PictureRefused::Gone | PictureRefused::Receiver) => {
-            core.pictures.remove(&file).await;
-            Err(NOT_A_CONTACT)
-        }
+        Err(PictureRefused::Gone | PictureRefused::Receiver) => Err(NOT_A_CONTACT),
     }
 }
 
-async fn write(core: &Core, file: &str, content: &[u8]) -> Result<(Kind, u64), FileError> {
-    let mut writing = core.pictures.begin(file).await?;
+async fn write(core: &Core, content: &[u8]) -> Result<Written, FileError> {
+    let mut writing = core.pictures.begin(&random_text(&*core.entropy, TOKEN_LEN)).await?;
     writing.write(content).await?;
     writing.finish().await
+}
+
+fn refused(error: FileError) -> Refused {
+    match error {
+        FileError::Unfit(unfit) => Refused::picture(Command::UPLOAD_FILE, 2, unfit),
+        FileError::TooLarge { .. } => {
+            Refused::value(Command::UPLOAD_FILE, 2, "the picture is too large.")
+        }
+        FileError::Io(error) => {
+            tracing::error!(%error, "a picture was not written");
+            Refused::Rule("The server could not do that. Try again.")
+        }
+    }
 }

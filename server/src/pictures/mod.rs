@@ -9,9 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mig33_codec::packets::{FileReceived, Packet};
 use mig33_codec::values::ContentType;
-use mig33_picture::Kind;
 
-pub(crate) use self::files::{FileError, PictureFiles};
+pub(crate) use self::files::{FileError, PictureFiles, Written};
 pub(crate) use self::places::Places;
 pub(crate) use self::router::router;
 use crate::clock::{random_guid, random_text};
@@ -23,14 +22,16 @@ use crate::store::{Added, NewMessage, OnStored, Picture, PictureRefused, Receive
 /// Characters of a picture's address, 5 random bits each.
 const TOKEN_LEN: usize = 32;
 
-/// Keeps a picture whose bytes are in `file`, as a message from one to the other; tells both.
+/// Keeps a picture as a message from one to the other; tells both. Its file goes unless the store names it, also where
+/// nobody waits for this any more.
 pub(crate) async fn keep(
     core: &Core,
     upload: [u8; 32],
     sender: Receiver,
     receiver: Receiver,
-    (file, kind, bytes): (String, Kind, u64),
+    written: Written,
 ) -> Result<Result<Added, PictureRefused>, StoreError> {
+    let Written { name: file, kind, bytes, unnamed } = written;
     let token = random_text(&*core.entropy, TOKEN_LEN);
     let path = format!("{PICTURES}{token}");
     let mime_type = kind.mime_type().to_owned();
@@ -55,11 +56,20 @@ pub(crate) async fn keep(
     let place = Place::Private(receiver.clone());
     let packet = new_packet(&message, &from, &place);
     let (fanout, metrics) = (Arc::clone(&core.fanout), core.metrics.clone());
+    // the store has the one until it knows, and this the other until it is told
+    let unnamed = Arc::new(unnamed);
+    let named = Arc::clone(&unnamed);
     let then: OnStored = Box::new(move |added| {
+        named.keep();
         metrics.messages.inc();
         metrics.pictures.inc();
         fanout.tell_user(receiver.id, None, &Event::new(Packet::FileReceived(notice)));
         tell(&*fanout, added, None, packet, &from, &place);
     });
-    core.store.add_picture(upload, Picture { token, file, mime_type, bytes }, message, then).await
+    let picture = Picture { token, file, mime_type, bytes };
+    let added = core.store.add_picture(upload, picture, message, then).await;
+    if added.as_ref().is_err_and(StoreError::is_in_doubt) {
+        unnamed.keep(); // the next start tells
+    }
+    added
 }

@@ -1,4 +1,5 @@
 //! The addresses of pictures: PUT to an upload address, GET to see.
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::StreamExt;
 use mig33_codec::values::ContentType;
-use mig33_picture::{Kind, PictureError};
+use mig33_picture::PictureError;
 use sha2::{Digest, Sha256};
 use tokio_util::io::ReaderStream;
 
-use super::{FileError, TOKEN_LEN, keep};
+use super::{FileError, TOKEN_LEN, Written, keep};
 use crate::clock::random_text;
 use crate::core::Core;
 use crate::store::{PictureRefused, StoreError, UploadState};
@@ -40,6 +41,8 @@ enum Problem {
     NotFound,
     #[error("This address is used up.")]
     Gone,
+    #[error("This picture is lost.")]
+    Lost,
     #[error("You can send pictures to your contacts only.")]
     NotAContact,
     #[error("Too many uploads at the moment. Try again.")]
@@ -58,7 +61,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Gone => StatusCode::GONE,
+            Self::Gone | Self::Lost => StatusCode::GONE,
             Self::NotAContact => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -100,7 +103,11 @@ async fn show(
         return Ok(picture(kind, bytes, Body::from(message.content)));
     }
     let found = core.store.picture(&token).await?.ok_or(Problem::NotFound)?;
-    let file = core.pictures.read(&found.file).await.map_err(FileError::Io)?;
+    let file = match core.pictures.read(&found.file).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Problem::Lost),
+        Err(error) => return Err(FileError::Io(error).into()),
+    };
     Ok(picture(&found.mime_type, found.bytes, Body::from_stream(ReaderStream::new(file))))
 }
 
@@ -152,27 +159,21 @@ async fn upload(
         Some(length) if length > most as u64 => Err(FileError::TooLarge { most }.into()),
         Some(_) | None => write(core, &file, &mut body).await,
     };
-    let (kind, bytes) = match written {
+    let written = match written {
         Ok(written) => written,
         Err(problem) => {
             drain(&mut body, most.saturating_mul(DRAINED)).await;
             return Err(problem);
         }
     };
-    match keep(core, hash, sender, receiver, (file.clone(), kind, bytes)).await {
-        Ok(Ok(added)) => {
+    let bytes = written.bytes;
+    match keep(core, hash, sender, receiver, written).await? {
+        Ok(added) => {
             tracing::debug!(seq = added.seq.0, bytes, "a picture was taken");
             Ok(StatusCode::CREATED.into_response())
         }
-        Ok(Err(refused)) => {
-            core.pictures.remove(&file).await;
-            Err(match refused {
-                PictureRefused::Gone => Problem::Gone,
-                PictureRefused::Receiver => Problem::NotAContact,
-            })
-        }
-        // the store may have it all the same: the next start tells
-        Err(error) => Err(error.into()),
+        Err(PictureRefused::Gone) => Err(Problem::Gone),
+        Err(PictureRefused::Receiver) => Err(Problem::NotAContact),
     }
 }
 
@@ -180,7 +181,7 @@ async fn write(
     core: &Core,
     file: &str,
     body: &mut axum::body::BodyDataStream,
-) -> Result<(Kind, u64), Problem> {
+) -> Result<Written, Problem> {
     let mut writing = core.pictures.begin(file).await.map_err(FileError::Io)?;
     while let Some(chunk) = body.next().await {
         writing.write(&chunk.map_err(|_| Problem::BrokenOff)?).await?;

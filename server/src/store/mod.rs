@@ -13,6 +13,7 @@ use crate::rules::contacts::Refusal;
 
 mod accounts;
 mod contacts;
+mod health;
 mod messages;
 mod pictures;
 mod rooms;
@@ -24,11 +25,13 @@ pub use self::contacts::{
     Contact, ContactChange, ContactChanged, ContactList, GroupChange, GroupChangeKind, ListVersion,
     Other, state_number,
 };
+pub(crate) use self::health::Cause;
+pub use self::health::Health;
 pub use self::messages::{
     Added, Chat, ChatList, ChatOf, Delivered, History, HistoryOf, MessageRefused, NewMessage, Page,
     Receipt, Receiver, StoredMessage,
 };
-pub use self::pictures::{NewUpload, Picture, PictureRefused, UploadState};
+pub use self::pictures::{NamedFiles, NewUpload, Picture, PictureRefused, UploadState};
 pub use self::rooms::{NewRoom, Room, RoomPage, RoomRefused};
 pub use self::seats::{KeptSeat, KeptSeats};
 
@@ -176,6 +179,8 @@ pub trait Store: Debug + Send + Sync {
         message: NewMessage,
         then: OnStored,
     ) -> Result<Result<Added, PictureRefused>, StoreError>;
+    /// The files of all pictures.
+    async fn named_files(&self) -> Result<NamedFiles, StoreError>;
     /// The picture at this address.
     async fn picture(&self, token: &str) -> Result<Option<Picture>, StoreError>;
 
@@ -185,6 +190,13 @@ pub trait Store: Debug + Send + Sync {
     async fn keep_seats(&self, seats: Vec<KeptSeat>, stopped_at: Millis) -> Result<(), StoreError>;
     /// Takes them out.
     async fn take_seats(&self) -> Result<KeptSeats, StoreError>;
+
+    // whether it works
+
+    /// What has failed.
+    fn health(&self) -> &Health;
+    /// Writes something small that means nothing, to see whether that can be done.
+    async fn probe(&self) -> Result<(), StoreError>;
 
     /// Writes what is under way, and closes. Later calls fail.
     async fn close(&self);
@@ -205,4 +217,16 @@ pub enum StoreError {
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether what was asked for may turn out to have been done after all, when the database is opened anew. A full disk
+    /// tells before the end of a transaction is written; of one that did not sync it is not known what it has.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Commit(error) => sqlite::cause(error) != Cause::Full,
+            Self::Database(_) | Self::Closed => false,
+        }
+    }
 }

@@ -1,4 +1,6 @@
 //! Pictures and upload addresses, as a store keeps them.
+use std::collections::HashSet;
+
 use super::Receiver;
 use crate::clock::Millis;
 use crate::ids::UserId;
@@ -54,4 +56,15 @@ pub enum PictureRefused {
     Gone,
     /// The receiver is no longer somebody whom the sender may write to.
     Receiver,
+}
+
+/// The files that a store names, and what tells others of its own from those of another store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedFiles {
+    /// Their names.
+    pub names: HashSet<String>,
+    /// When the store was made.
+    pub created: Option<Millis>,
+    /// When its newest upload address was made; each picture has had one.
+    pub last_upload: Option<Millis>,
 }

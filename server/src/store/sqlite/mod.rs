@@ -11,7 +11,7 @@ mod schema;
 mod seats;
 mod writer;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sqlx::SqlitePool;
@@ -19,10 +19,11 @@ use tokio::task::JoinHandle;
 
 use self::writer::Writer;
 use super::{
-    Account, Added, ChatList, ContactChange, ContactChanged, ContactList, Delivered, GroupChange,
-    History, KeptSeat, KeptSeats, ListVersion, MessageRefused, NewAccount, NewMessage, NewRoom,
-    NewToken, NewUpload, OnStored, Page, Picture, PictureRefused, Receipt, Receiver, Redeem,
-    Redeemed, Room, RoomPage, RoomRefused, Store, StoreError, StoredMessage, UploadState,
+    Account, Added, Cause, ChatList, ContactChange, ContactChanged, ContactList, Delivered,
+    GroupChange, Health, History, KeptSeat, KeptSeats, ListVersion, MessageRefused, NamedFiles,
+    NewAccount, NewMessage, NewRoom, NewToken, NewUpload, OnStored, Page, Picture, PictureRefused,
+    Receipt, Receiver, Redeem, Redeemed, Room, RoomPage, RoomRefused, Store, StoreError,
+    StoredMessage, UploadState,
 };
 use crate::clock::Millis;
 use crate::ids::{ContactId, RoomId, Seq, TokenId, UserId};
@@ -35,15 +36,28 @@ pub use self::schema::Standing;
 #[derive(Debug)]
 pub struct SqliteStore {
     readers: SqlitePool,
-    writer: Mutex<Option<std::sync::Arc<Writer>>>,
+    health: Arc<Health>,
+    writer: Mutex<Option<Arc<Writer>>>,
     writing: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl SqliteStore {
     /// The writer, unless the store is closed.
-    fn writer(&self) -> Result<std::sync::Arc<Writer>, StoreError> {
+    fn writer(&self) -> Result<Arc<Writer>, StoreError> {
         let writer = self.writer.lock().expect("nobody panics while holding this lock");
         writer.clone().ok_or(StoreError::Closed)
+    }
+
+    /// What was read; counted where it could not be.
+    async fn reading<T>(
+        &self,
+        read: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        let read = read.await;
+        if let Err(error) = &read {
+            self.health.failed(cause(error), 1);
+        }
+        Ok(read?)
     }
 }
 
@@ -54,7 +68,10 @@ impl Store for SqliteStore {
     }
 
     async fn account(&self, name_key: &str) -> Result<Option<Account>, StoreError> {
-        Ok(accounts::by_name(&mut *self.readers.acquire().await?, name_key).await?)
+        self.reading(async {
+            accounts::by_name(&mut *self.readers.acquire().await?, name_key).await
+        })
+        .await
     }
 
     async fn set_status_message(
@@ -91,16 +108,24 @@ impl Store for SqliteStore {
     }
 
     async fn contact_list(&self, user: UserId) -> Result<ContactList, StoreError> {
-        let mut reading = self.readers.begin().await?; // one state of the list, not two halves
-        Ok(contacts::list(&mut reading, user).await?)
+        self.reading(async {
+            // one state of the list, not two halves
+            let mut reading = self.readers.begin().await?;
+            contacts::list(&mut reading, user).await
+        })
+        .await
     }
 
     async fn watchers(&self, user: UserId) -> Result<Vec<(UserId, ContactId)>, StoreError> {
-        Ok(contacts::watchers(&mut *self.readers.acquire().await?, user).await?)
+        self.reading(async { contacts::watchers(&mut *self.readers.acquire().await?, user).await })
+            .await
     }
 
     async fn contact_requests(&self, user: UserId, limit: u32) -> Result<Vec<String>, StoreError> {
-        Ok(contacts::requests(&mut *self.readers.acquire().await?, user, limit).await?)
+        self.reading(async {
+            contacts::requests(&mut *self.readers.acquire().await?, user, limit).await
+        })
+        .await
     }
 
     async fn change_contact(
@@ -137,7 +162,10 @@ impl Store for SqliteStore {
     }
 
     async fn sent(&self, sender: UserId, guid: &str) -> Result<Option<Added>, StoreError> {
-        Ok(messages::again(&mut *self.readers.acquire().await?, sender, guid).await?)
+        self.reading(async {
+            messages::again(&mut *self.readers.acquire().await?, sender, guid).await
+        })
+        .await
     }
 
     async fn waiting(
@@ -146,7 +174,10 @@ impl Store for SqliteStore {
         after: Seq,
         page: Page,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        Ok(messages::waiting(&mut *self.readers.acquire().await?, user, after, page).await?)
+        self.reading(async {
+            messages::waiting(&mut *self.readers.acquire().await?, user, after, page).await
+        })
+        .await
     }
 
     async fn set_delivered(
@@ -177,7 +208,10 @@ impl Store for SqliteStore {
         name_key: &str,
         open: bool,
     ) -> Result<Option<Receiver>, StoreError> {
-        Ok(contacts::receiver(&mut *self.readers.acquire().await?, sender, name_key, open).await?)
+        self.reading(async {
+            contacts::receiver(&mut *self.readers.acquire().await?, sender, name_key, open).await
+        })
+        .await
     }
 
     async fn message(&self, seq: Seq) -> Result<Option<StoredMessage>, StoreError> {
@@ -185,7 +219,8 @@ impl Store for SqliteStore {
     }
 
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError> {
-        Ok(messages::history(&mut *self.readers.acquire().await?, query).await?)
+        self.reading(async { messages::history(&mut *self.readers.acquire().await?, query).await })
+            .await
     }
 
     async fn chats(
@@ -194,8 +229,11 @@ impl Store for SqliteStore {
         since: Option<u32>,
         limit: u32,
     ) -> Result<ChatList, StoreError> {
-        let mut reading = self.readers.begin().await?;
-        Ok(chats::list(&mut reading, user, since, limit).await?)
+        self.reading(async {
+            let mut reading = self.readers.begin().await?;
+            chats::list(&mut reading, user, since, limit).await
+        })
+        .await
     }
 
     async fn create_room(
@@ -207,16 +245,20 @@ impl Store for SqliteStore {
     }
 
     async fn room(&self, name_key: &str) -> Result<Option<Room>, StoreError> {
-        Ok(rooms::by_name(&mut *self.readers.acquire().await?, name_key).await?)
+        self.reading(async { rooms::by_name(&mut *self.readers.acquire().await?, name_key).await })
+            .await
     }
 
     async fn room_by_id(&self, room: RoomId) -> Result<Option<Room>, StoreError> {
-        Ok(rooms::by_id(&mut *self.readers.acquire().await?, room).await?)
+        self.reading(async { rooms::by_id(&mut *self.readers.acquire().await?, room).await }).await
     }
 
     async fn rooms(&self, part: &str, skip: u32, limit: u32) -> Result<RoomPage, StoreError> {
-        let mut reading = self.readers.begin().await?;
-        Ok(rooms::page(&mut reading, part, skip, limit).await?)
+        self.reading(async {
+            let mut reading = self.readers.begin().await?;
+            rooms::page(&mut reading, part, skip, limit).await
+        })
+        .await
     }
 
     async fn add_upload(
@@ -229,7 +271,10 @@ impl Store for SqliteStore {
     }
 
     async fn upload(&self, hash: &[u8; 32], now: Millis) -> Result<UploadState, StoreError> {
-        Ok(pictures::upload(&mut *self.readers.acquire().await?, hash, now).await?)
+        self.reading(async {
+            pictures::upload(&mut *self.readers.acquire().await?, hash, now).await
+        })
+        .await
     }
 
     async fn add_picture(
@@ -253,8 +298,17 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn named_files(&self) -> Result<NamedFiles, StoreError> {
+        self.reading(async {
+            let mut reading = self.readers.begin().await?;
+            pictures::named_files(&mut reading).await
+        })
+        .await
+    }
+
     async fn picture(&self, token: &str) -> Result<Option<Picture>, StoreError> {
-        Ok(pictures::by_token(&mut *self.readers.acquire().await?, token).await?)
+        self.reading(async { pictures::by_token(&mut *self.readers.acquire().await?, token).await })
+            .await
     }
 
     async fn keep_seats(&self, seats: Vec<KeptSeat>, stopped_at: Millis) -> Result<(), StoreError> {
@@ -263,6 +317,23 @@ impl Store for SqliteStore {
 
     async fn take_seats(&self) -> Result<KeptSeats, StoreError> {
         self.writer()?.run(|db| Box::pin(seats::take(db))).await
+    }
+
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.writer()?
+            .run(|db| {
+                Box::pin(async move {
+                    sqlx::query("INSERT OR REPLACE INTO meta VALUES ('probe', randomblob(8))")
+                        .execute(db)
+                        .await
+                        .map(drop)
+                })
+            })
+            .await
     }
 
     async fn close(&self) {
@@ -275,6 +346,20 @@ impl Store for SqliteStore {
         {
             tracing::error!(%error, "the writer ended badly");
         }
+    }
+}
+
+/// Why the database did not do something, by what it says (sqlite.org/rescode.html).
+pub(super) fn cause(error: &sqlx::Error) -> Cause {
+    if let sqlx::Error::PoolTimedOut = error {
+        return Cause::Busy;
+    }
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(5 | 6) => Cause::Busy,
+        Some(10 | 14) => Cause::Disk,
+        Some(13) => Cause::Full,
+        Some(_) | None => Cause::Other,
     }
 }
 

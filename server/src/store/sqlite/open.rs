@@ -1,15 +1,16 @@
 //! Opening the database: its connections, its schema, and what belongs to it.
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 
-use super::writer::Writer;
+use super::writer::{LOG_BYTES, Writer};
 use super::{SqliteStore, schema};
 use crate::passwords::Sealed;
+use crate::store::Health;
 
 /// Connections that read at a time.
 const READERS: u32 = 4;
@@ -65,7 +66,9 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            // once all of a larger log is in the file, it is cut to this
+            .pragma("journal_size_limit", LOG_BYTES.to_string());
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(fail)?;
         schema::bring_up_to_date(&mut connection, path).await?;
         let readers = SqlitePoolOptions::new()
@@ -73,9 +76,11 @@ impl SqliteStore {
             .connect_with(options.read_only(true))
             .await
             .map_err(fail)?;
-        let (writer, writing) = Writer::start(connection);
+        let health = Arc::new(Health::default());
+        let (writer, writing) = Writer::start(connection, log_of(path), Arc::clone(&health));
         Ok(Self {
             readers,
+            health,
             writer: Mutex::new(Some(writer.into())),
             writing: Mutex::new(Some(writing)),
         })
@@ -110,4 +115,49 @@ fn create(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
+}
+
+/// Where SQLite keeps what is committed and not in the file yet: beside what the path leads to.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    log.push("-wal");
+    log.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_log_is_cut_once_nobody_reads_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let writer = store.writer().unwrap();
+        let write = |bytes: i64| {
+            writer.run(move |db| {
+                Box::pin(async move {
+                    sqlx::query("INSERT OR REPLACE INTO meta VALUES ('x', randomblob(?))")
+                        .bind(bytes)
+                        .execute(db)
+                        .await
+                })
+            })
+        };
+        let log = || std::fs::metadata(log_of(&path)).unwrap().len();
+        let mut reading = store.readers.begin().await.unwrap();
+        sqlx::query("SELECT * FROM meta").fetch_all(&mut *reading).await.unwrap();
+        for _ in 0..24 {
+            write(1 << 20).await.unwrap();
+        }
+        assert!(log() > LOG_BYTES, "somebody needs what is in it");
+        drop(reading);
+        let begun = Instant::now();
+        while log() > LOG_BYTES {
+            write(1).await.unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(20), "it stays at {}", log());
+        }
+    }
 }

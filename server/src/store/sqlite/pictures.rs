@@ -5,7 +5,8 @@ use super::{messages, natural, number, small};
 use crate::clock::Millis;
 use crate::ids::UserId;
 use crate::store::{
-    Added, MessageRefused, NewMessage, NewUpload, Picture, PictureRefused, Receiver, UploadState,
+    Added, MessageRefused, NamedFiles, NewMessage, NewUpload, Picture, PictureRefused, Receiver,
+    UploadState,
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -120,4 +121,21 @@ pub(super) async fn by_token(db: &mut SqliteConnection, token: &str) -> Result<O
         mime_type,
         bytes: natural(bytes),
     }))
+}
+
+pub(super) async fn named_files(db: &mut SqliteConnection) -> Result<NamedFiles> {
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT file FROM pictures").fetch_all(&mut *db).await?;
+    let (created, last_upload): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT CAST(strftime('%s', min(installed_on)) AS INTEGER) * 1000 FROM _sqlx_migrations),
+                (SELECT max(created_at) FROM uploads)",
+    )
+    .fetch_one(db)
+    .await?;
+    let time = |time: i64| Millis(natural(time));
+    Ok(NamedFiles {
+        names: names.into_iter().collect(),
+        created: created.map(time),
+        last_upload: last_upload.map(time),
+    })
 }

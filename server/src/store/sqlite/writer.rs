@@ -3,21 +3,35 @@
 //! Each change is a savepoint of its own within the group's transaction, so one that fails takes nothing with it. Some
 //! failures make SQLite end the whole transaction (a full disk, for one). Its savepoints are gone then, and what came
 //! next would be a transaction of its own: so the group stops there, and fails as a whole.
+//!
+//! The log that SQLite writes first (WAL) goes on growing while there is always somebody who reads. Where it has become
+//! large, the writer has it put into the file and cut, as soon as nobody stands in the way for a moment.
 use std::fmt;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::Connection as _;
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use crate::store::StoreError;
+use super::cause;
+use crate::store::{Cause, Health, StoreError};
 
 /// Changes that may wait for the writer; who has one more waits with it.
 const QUEUE: usize = 1024;
 /// Changes in one commit.
 const GROUP: usize = 256;
+/// Bytes that the log may have before it is cut.
+pub(super) const LOG_BYTES: u64 = 16 << 20;
+/// How long the writer waits between two attempts to cut it.
+const BETWEEN_CUTS: Duration = Duration::from_secs(1);
+/// For how long nobody may be able to write while readers are waited for, in milliseconds.
+const CUT_WAITS_MS: u32 = 20;
 
 /// Hands changes to the writer's task.
 pub(super) struct Writer {
@@ -31,10 +45,15 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Starts the task that writes on this connection. It ends when the last `Writer` is gone and all is written.
-    pub(super) fn start(connection: SqliteConnection) -> (Self, JoinHandle<()>) {
+    /// Starts the task that writes on this connection, whose log is in that file. It ends when the last `Writer` is gone and all is written.
+    pub(super) fn start(
+        connection: SqliteConnection,
+        log: PathBuf,
+        health: Arc<Health>,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, work) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(write(connection, work)))
+        let writing = Writing { connection, log, next_cut: None, health };
+        (Self { queue }, tokio::spawn(writing.run(work)))
     }
 
     /// Makes a change, and returns when it is committed.
@@ -118,38 +137,97 @@ where
     }
 }
 
-async fn write(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Work>>) {
-    let mut group = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut group, GROUP).await > 0 {
-        write_group(&mut connection, &mut group).await;
+/// The writer's task.
+struct Writing {
+    connection: SqliteConnection,
+    log: PathBuf,
+    /// When the log may be cut again.
+    next_cut: Option<Instant>,
+    health: Arc<Health>,
+}
+
+impl Writing {
+    async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Work>>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while queue.recv_many(&mut group, GROUP).await > 0 {
+            self.write_group(&mut group).await;
+            self.cut_log().await;
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
     }
-    if let Err(error) = connection.close().await {
-        tracing::warn!(%error, "the database did not close cleanly");
+
+    /// Makes the changes and commits them. Whoever waits for one is told only then.
+    async fn write_group(&mut self, group: &mut Vec<Box<dyn Work>>) {
+        let connection = &mut self.connection;
+        // a commit tells nothing of the disk unless there was something to write
+        let before = if self.health.is_failing() { total_changes(connection).await } else { None };
+        let mut done = Vec::with_capacity(group.len());
+        let mut left = group.drain(..);
+        match write_all(connection, &self.health, &mut left, &mut done).await {
+            Ok(()) => {
+                if before.is_some() && total_changes(connection).await > before {
+                    self.health.stored();
+                }
+                done.into_iter().for_each(|when_committed| when_committed(Ok(())));
+            }
+            Err(error) => {
+                let changes = done.len() + left.len();
+                self.health.failed(cause(&error), changes);
+                self.health.cannot_store();
+                tracing::error!(%error, changes, "changes could not be committed");
+                // where SQLite has rolled back by itself this fails; where it fails otherwise, the next BEGIN does, too
+                drop(sqlx::query("ROLLBACK").execute(connection).await);
+                let error = Arc::new(error);
+                for when_committed in done {
+                    when_committed(Err(StoreError::Commit(Arc::clone(&error))));
+                }
+                left.for_each(|work| work.fail(StoreError::Commit(Arc::clone(&error))));
+            }
+        }
+    }
+
+    /// Puts a large log into the file and cuts it, where readers let it.
+    async fn cut_log(&mut self) {
+        let now = Instant::now();
+        if self.next_cut.is_some_and(|next| now < next)
+            || !fs::metadata(&self.log).is_ok_and(|log| log.len() > LOG_BYTES)
+        {
+            return;
+        }
+        self.next_cut = Some(now + BETWEEN_CUTS);
+        let connection = &mut self.connection;
+        let cut: Result<(), sqlx::Error> = async {
+            let waits: u32 =
+                sqlx::query_scalar("PRAGMA busy_timeout").fetch_one(&mut *connection).await?;
+            set_busy_timeout(connection, CUT_WAITS_MS).await?;
+            let cut =
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+            set_busy_timeout(connection, waits).await?;
+            cut.map(drop)
+        }
+        .await;
+        if let Err(error) = cut {
+            tracing::warn!(%error, "the database's log could not be cut");
+        }
     }
 }
 
-/// Makes the changes and commits them. Whoever waits for one is told only then.
-async fn write_group(connection: &mut SqliteConnection, group: &mut Vec<Box<dyn Work>>) {
-    let mut done = Vec::with_capacity(group.len());
-    let mut left = group.drain(..);
-    match write_all(connection, &mut left, &mut done).await {
-        Ok(()) => done.into_iter().for_each(|when_committed| when_committed(Ok(()))),
-        Err(error) => {
-            tracing::error!(%error, changes = done.len() + left.len(), "changes could not be committed");
-            // where SQLite has rolled back by itself this fails; where it fails otherwise, the next BEGIN does, too
-            drop(sqlx::query("ROLLBACK").execute(&mut *connection).await);
-            let error = Arc::new(error);
-            for when_committed in done {
-                when_committed(Err(StoreError::Commit(Arc::clone(&error))));
-            }
-            left.for_each(|work| work.fail(StoreError::Commit(Arc::clone(&error))));
-        }
-    }
+async fn set_busy_timeout(connection: &mut SqliteConnection, ms: u32) -> Result<(), sqlx::Error> {
+    let sql = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {ms}"));
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+/// Rows that this connection has changed since it is open.
+async fn total_changes(connection: &mut SqliteConnection) -> Option<i64> {
+    sqlx::query_scalar("SELECT total_changes()").fetch_one(connection).await.ok()
 }
 
 /// One transaction; on an error nothing of it may last, whether or not SQLite still has it open.
 async fn write_all(
     connection: &mut SqliteConnection,
+    health: &Health,
     group: &mut impl Iterator<Item = Box<dyn Work>>,
     done: &mut Vec<WhenCommitted>,
 ) -> Result<(), sqlx::Error> {
@@ -177,6 +255,11 @@ async fn write_all(
         // fails where the transaction is gone, also when the change has not noticed
         let released = sqlx::query("RELEASE change").execute(&mut *connection).await;
         if let Some((fail, error)) = failed {
+            let cause = cause(&error);
+            health.failed(cause, 1);
+            if matches!(cause, Cause::Full | Cause::Disk) {
+                health.cannot_store();
+            }
             fail(error.into());
         }
         released?;
@@ -202,6 +285,10 @@ mod tests {
     use super::*;
 
     async fn writer(folder: &std::path::Path) -> Writer {
+        watched_writer(folder, Arc::default()).await
+    }
+
+    async fn watched_writer(folder: &std::path::Path, health: Arc<Health>) -> Writer {
         let options =
             SqliteConnectOptions::new().filename(folder.join("x.db")).create_if_missing(true);
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
@@ -209,7 +296,7 @@ mod tests {
             .execute(&mut connection)
             .await
             .unwrap();
-        Writer::start(connection).0
+        Writer::start(connection, folder.join("x.db-wal"), health).0
     }
 
     async fn insert(writer: &Writer, n: i64) -> Result<i64, StoreError> {
@@ -318,6 +405,35 @@ mod tests {
         assert!(told[0] && told.contains(&false), "{told:?}");
         execute(&writer, "PRAGMA max_page_count = 100000").await;
         assert_eq!(insert_all(&writer, [1000]).await, [true]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_known_until_something_is_stored_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let health = Arc::new(Health::default());
+        let writer = watched_writer(folder.path(), Arc::clone(&health)).await;
+        let full = || health.failures().get_or_create(&Cause::Full.into()).get();
+        execute(&writer, "CREATE TABLE filler (bytes BLOB)").await;
+        execute(&writer, "PRAGMA max_page_count = 40").await;
+        assert!(!health.is_failing());
+        let fails_to_fill = async || {
+            let sql = "INSERT INTO filler VALUES (randomblob(200000))";
+            let filling = writer.run(move |db| {
+                Box::pin(async move { sqlx::query(sql).execute(db).await.map(drop) })
+            });
+            filling.await.is_err()
+        };
+        assert!(fails_to_fill().await);
+        assert_eq!((health.is_failing(), full()), (true, 1));
+        count(&writer).await;
+        assert!(health.is_failing(), "reading tells nothing of it");
+        assert!(fails_to_fill().await);
+        assert_eq!((health.is_failing(), full()), (true, 2));
+        execute(&writer, "PRAGMA max_page_count = 100000").await;
+        assert!(insert(&writer, 1).await.is_ok() && !health.is_failing());
+        assert!(insert(&writer, 0).await.is_err(), "it is there twice");
+        assert!(!health.is_failing(), "what may not be stored says nothing of the disk");
+        assert_eq!(full(), 2);
     }
 
     #[tokio::test]
