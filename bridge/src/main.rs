@@ -8,8 +8,9 @@ use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
 use mig33_bridge::{check, healthy, notify, open_files, reference};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::error;
+use tracing::{error, warn};
 
 /// The exit code where the settings are wrong; clap's own is the same.
 const BAD_SETTINGS: u8 = 2;
@@ -57,6 +58,7 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
     };
+    no_core_dump();
     let files = open_files::Needed::of(&settings);
     let mut bridge = match Bridge::start_on(settings, Page::embedded(), inherited).await {
         Ok(bridge) => bridge,
@@ -77,6 +79,14 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
         () = bridge.stop() => ExitCode::SUCCESS,
         // at once: returning would wait for work that is under way
         () = signals.stop() => std::process::exit(FAILED.into()),
+    }
+}
+
+/// A dump of the memory would hold the keys of the database and of TLS, and what people write.
+fn no_core_dump() {
+    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, nothing) {
+        warn!(%error, "a crash may leave a dump of the memory");
     }
 }
 

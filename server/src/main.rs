@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use mig33_peer::{Network, Proxies, Trusted};
 use mig33_server::{Service, Settings, SettingsArgs, StartError};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,6 +96,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
+    no_core_dump();
     let file = args.config.as_deref().map(read).transpose()?.unwrap_or_default();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -132,6 +134,14 @@ async fn run(args: Args) -> Result<(), Failure> {
     tcp_task.abort();
     http_task.abort();
     Ok(())
+}
+
+/// A dump of the memory would hold the key of the database, and what people write.
+fn no_core_dump() {
+    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, nothing) {
+        tracing::warn!(%error, "a crash may leave a dump of the memory");
+    }
 }
 
 fn announce(tcp: SocketAddr, http: SocketAddr) -> io::Result<()> {

@@ -87,6 +87,18 @@ fn the_service_may_do_little() {
 }
 
 #[test]
+fn the_services_memory_is_bounded_and_goes_to_no_disk() {
+    let unit = read("deploy/systemd/mig33-bridge.service");
+    let of = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    assert_eq!(of("LimitCORE"), Some("0"));
+    assert_eq!(of("MemorySwapMax"), Some("0"));
+    assert!(of("MemoryMax").is_some_and(|most| most != "infinity"));
+    let container = read("docs/operations.md");
+    let run = container.split("podman run").nth(1).unwrap().split("```").next().unwrap();
+    assert!(run.contains("--ulimit core=0") && run.contains("--memory="), "{run}");
+}
+
+#[test]
 fn prometheus_takes_the_alerts() {
     if is_here("promtool") {
         succeeds(

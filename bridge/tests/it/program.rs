@@ -95,6 +95,10 @@ async fn it_says_where_it_listens_and_ends_on_a_signal() {
     let admin = admin.replace("http://", "");
     let ask = || run(&mut program(&["healthy", "--admin-listen", &admin])).0;
     assert_eq!(ask(), Some(0));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.child.id())).unwrap();
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    let core: Vec<_> = core.split_whitespace().take(2).collect();
+    assert_eq!(core, ["0", "0"], "a crash leaves no dump of the memory");
     running.terminate();
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
     assert_eq!(ask(), Some(1));

@@ -170,6 +170,15 @@ fn history(plain: &mut Plain, chat: &str) -> BTreeMap<String, Vec<u64>> {
 }
 
 #[test]
+fn a_crash_leaves_no_dump_of_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.child.id())).unwrap();
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
+}
+
+#[test]
 fn every_acknowledged_message_is_there_once_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(folder.path());
