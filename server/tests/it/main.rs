@@ -13,6 +13,7 @@ mod delivery;
 mod login;
 mod messages;
 mod messages_model;
+mod picture_files;
 mod pictures;
 mod restart;
 mod rooms;

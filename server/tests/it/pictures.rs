@@ -1,7 +1,4 @@
 //! Pictures by link and in a packet (spec/wire.md section 4).
-use std::collections::BTreeSet;
-use std::task::Poll;
-
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use bytes::Bytes;
@@ -9,7 +6,6 @@ use mig33_codec::packets::{
     FileReceived, GetMessages, GetUrl, Login, LoginOk, Message, UploadFile,
 };
 use mig33_codec::values::{ChatDestination, ContentType, FileType};
-use sqlx::Connection;
 use tower::ServiceExt;
 
 use crate::harness::{Client, World, befriend, guid, in_room, picture, private, text};
@@ -23,26 +19,23 @@ scenarios!(
     a_picture_in_a_packet,
     what_is_accepted_in_a_message_can_be_delivered,
     what_browsers_choke_on_is_refused_in_a_message,
-    what_a_crash_left_is_tidied,
     a_large_picture_comes_by_address_to_who_asks_for_that,
     a_page_holds_many_pictures_by_address,
     without_an_address_to_fetch_from_pictures_stay_in_messages,
-    a_picture_whose_file_is_missing_is_gone,
-    a_picture_over_the_quota_is_not_written,
 );
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02 and what follows";
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02 and what follows";
 /// One of 20,000 × 20,000 pixels.
 const VAST: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20 and what follows";
 const SVG: &[u8] = b"<svg xmlns='http://www.w3.org/2000/svg'><use href='#a'/></svg>";
 
-async fn address(client: &mut Client, to: &str) -> Result<String, String> {
+pub(crate) async fn address(client: &mut Client, to: &str) -> Result<String, String> {
     let packet = GetUrl { url_type: Some(20), profile_name: Some(to.into()), ..GetUrl::default() };
     let url = client.ask(packet).await?.text.unwrap();
     Ok(url.as_str().strip_prefix("http://page:1").unwrap().to_owned())
 }
 
-async fn http(
+pub(crate) async fn http(
     world: &World,
     method: Method,
     path: &str,
@@ -52,7 +45,7 @@ async fn http(
     world.service.http_router().oneshot(request).await.unwrap()
 }
 
-async fn put(world: &World, path: &str, body: impl Into<Body>) -> StatusCode {
+pub(crate) async fn put(world: &World, path: &str, body: impl Into<Body>) -> StatusCode {
     http(world, Method::PUT, path, body).await.status()
 }
 
@@ -268,112 +261,6 @@ async fn what_browsers_choke_on_is_refused_in_a_message(world: World) {
     assert_eq!(bob.fence().await.len(), 0);
     alice.ask(of(PNG, "good")).await.unwrap();
     assert_eq!(bob.expect::<Message>().await.guid.unwrap(), "good");
-}
-
-async fn what_a_crash_left_is_tidied(world: World) {
-    let (mut alice, _bob) = world.friends("alice", "bob").await;
-    let path = address(&mut alice, "bob").await.unwrap();
-    assert_eq!(put(&world, &path, PNG).await, StatusCode::CREATED);
-    let folder = world.settings.data_dir.join("pictures");
-    let named = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
-    let (cut, other) = ("a".repeat(32), "b".repeat(32));
-    std::fs::write(folder.join(&cut), PNG).unwrap();
-    std::fs::write(folder.join(format!("{cut}.part")), PNG).unwrap();
-    let before_there_was_this_database = std::fs::File::create(folder.join(&other)).unwrap();
-    before_there_was_this_database.set_modified(std::time::UNIX_EPOCH).unwrap();
-    std::fs::write(folder.join("README"), "somebody's own").unwrap();
-    let _world = world.restarted().await;
-    let mut left: Vec<_> =
-        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    left.sort();
-    let mut kept = [named, folder.join(other), folder.join("README")];
-    kept.sort();
-    assert_eq!(left, kept, "the picture, what may be another database's, and what is not ours");
-}
-
-async fn a_picture_whose_file_is_missing_is_gone(world: World) {
-    let (mut alice, mut bob) = world.friends("alice", "bob").await;
-    let path = address(&mut alice, "bob").await.unwrap();
-    assert_eq!(put(&world, &path, PNG).await, StatusCode::CREATED);
-    let shown = text(&bob.until::<Message>().await.1);
-    let folder = world.settings.data_dir.join("pictures");
-    for file in std::fs::read_dir(folder).unwrap() {
-        std::fs::remove_file(file.unwrap().path()).unwrap();
-    }
-    // a start says that it is missing, and goes on without
-    let world = world.restarted().await;
-    let shown = shown.strip_prefix("http://page:1").unwrap();
-    assert_eq!(http(&world, Method::GET, shown, Body::empty()).await.status(), StatusCode::GONE);
-}
-
-async fn a_picture_over_the_quota_is_not_written(_: World) {
-    let world = World::with(|settings| settings.limits.pictures_per_day = 0).await;
-    let (mut alice, _bob) = world.friends("alice", "bob").await;
-    // where nothing can be written, whatever is written is told of
-    std::fs::remove_dir(world.settings.data_dir.join("pictures")).unwrap();
-    let packet = UploadFile {
-        file_type: Some(FileType::IMAGE),
-        file_content: Some(Bytes::from_static(PNG)),
-        destination: Some("bob".into()),
-        ..UploadFile::default()
-    };
-    let refused = alice.ask(packet).await.unwrap_err();
-    assert!(refused.contains("in a day"), "{refused}");
-}
-
-/// Polls a future so often, and drops it: at once then, while what it waits for is being done, or once that is done.
-async fn cut<F: Future>(future: F, polls: usize, at_once: bool) -> Option<F::Output> {
-    let (mut future, mut left) = (Box::pin(future), polls);
-    std::future::poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 && at_once => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-#[test]
-fn an_upload_that_is_cut_anywhere_leaves_no_file() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (world, cuts) = runtime.block_on(async {
-        let world = World::with(|settings| settings.limits.pictures_per_day = 1000).await;
-        let (mut alice, _bob) = world.friends("alice", "bob").await;
-        let mut cuts = 0;
-        for at_once in [true, false].repeat(3) {
-            for polls in 1.. {
-                let path = address(&mut alice, "bob").await.unwrap();
-                let parts = PNG.chunks(16).map(|part| Ok::<_, std::io::Error>(part.to_vec()));
-                let body = Body::from_stream(futures_util::stream::iter(parts));
-                if cut(put(&world, &path, body), polls, at_once).await.is_some() {
-                    break;
-                }
-                cuts += 1;
-            }
-        }
-        world.service.shutdown().await;
-        (world, cuts)
-    });
-    drop(runtime); // with it, all that was still being done
-    assert!(cuts > 20, "{cuts}");
-    let folder = world.settings.data_dir.join("pictures");
-    let left: BTreeSet<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    let database = world.settings.database_file().unwrap();
-    let named = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
-        let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::query_scalar("SELECT file FROM pictures").fetch_all(&mut database).await.unwrap()
-    });
-    assert_eq!(left, named.into_iter().collect::<BTreeSet<String>>());
-    assert!(left.len() >= 6, "some were not cut");
 }
 
 /// A login that says what its client can do.
