@@ -109,7 +109,8 @@ impl Session {
                 if let Some(Purpose::Directory { action, page, found: rooms }) =
                     self.requests.finish(number)
                 {
-                    let pages = complete.number_of_pages.unwrap_or(1);
+                    // one that found nothing may have no page at all
+                    let pages = complete.number_of_pages.unwrap_or(1).max(page);
                     self.change(Change::DirectoryPage { page, pages, rooms });
                     self.answer(action, Ok(()));
                 }

@@ -10,7 +10,7 @@ use crate::change::Change;
 use crate::messages::{MAX_PICTURE, destination_type};
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, History, Membership, Message, Millis};
+use crate::state::{Body, ChatId, Delivery, History, Membership, Message, Millis};
 use crate::whole::{PAGE, page};
 
 /// Messages that are loaded of a chat that is not shown, so that the list has its last one.
@@ -79,6 +79,9 @@ impl Session {
             self.catch_up(now, &shown, PAGE, Urgency::Soon);
         }
         let mut behind: Vec<(Millis, ChatId)> = Vec::new();
+        for (_, chat) in listed.iter().take(PREVIEWS) {
+            self.ask_marks(now, chat);
+        }
         for (active, chat) in listed {
             if active > self.whole.to(&chat) {
                 let at = behind.partition_point(|(other, _)| *other >= active);
@@ -106,6 +109,7 @@ impl Session {
                 self.change(Change::History { chat, history });
             }
             HistoryReason::Newest => self.newest_came(chat, first, is_full),
+            HistoryReason::Marks => {}
             HistoryReason::Since { pages } => {
                 self.missing_came(now, chat, oldest, pages, first, is_full);
             }
@@ -113,17 +117,13 @@ impl Session {
     }
 
     pub(crate) fn history_failed(&mut self, request: &HistoryRequest) {
-        if !matches!(request.reason, HistoryReason::Since { .. }) {
+        if matches!(request.reason, HistoryReason::Older | HistoryReason::Newest) {
             self.change(Change::History { chat: request.chat.clone(), history: History::More });
         }
     }
 
     pub(crate) fn ask_history(&mut self, now: Millis, request: HistoryRequest, urgency: Urgency) {
-        let name = self
-            .state
-            .chats
-            .get(&request.chat)
-            .map_or_else(|| request.chat.key().into(), |chat| chat.name.clone());
+        let name = self.name_of(&request.chat);
         let packet = packets::GetMessages {
             chat_id: Some((&*name).into()),
             chat_type: Some(destination_type(&request.chat)),
@@ -135,6 +135,21 @@ impl Session {
         self.request(now, &packet, Purpose::History(request), urgency);
     }
 
+    /// Asks how far messages of ours got that were not read when the connection was lost: nothing else tells.
+    fn ask_marks(&mut self, now: Millis, chat: &ChatId) {
+        let to = self.whole.to(chat);
+        let Some(entry) = self.state.chats.get(chat).filter(|_| !chat.is_room() && to > 0) else {
+            return;
+        };
+        let unread = |message: &&Rc<Message>| {
+            message.own && matches!(message.delivery, Delivery::Sent | Delivery::Received)
+        };
+        if let Some(oldest) = entry.messages.iter().find(unread).map(|message| message.time) {
+            let request = page(chat, oldest, to, PAGE, HistoryReason::Marks);
+            self.ask_history(now, request, Urgency::Later);
+        }
+    }
+
     /// Whether the server would answer: a room's history is for who is in it.
     pub(crate) fn can_ask_history(&self, chat: &ChatId) -> bool {
         let room = self.state.chats.get(chat).and_then(|chat| chat.room.as_ref());
@@ -143,15 +158,19 @@ impl Session {
             && room.is_none_or(|room| room.membership == Membership::Inside)
     }
 
-    /// A contact's name as it is written, or the key.
+    /// A contact's name as it is written, or what is known of the chat's.
     fn contact_name(&self, chat: &ChatId) -> Rc<str> {
         let contact = match chat {
             ChatId::Private(key) => self.state.contact(key),
             ChatId::Room(_) => None,
         };
-        let known = || self.state.chats.get(chat).map(|chat| chat.name.clone());
-        let name = contact.map(|contact| contact.username.clone()).or_else(known);
-        name.unwrap_or_else(|| chat.key().into())
+        contact.map_or_else(|| self.name_of(chat), |contact| contact.username.clone())
+    }
+
+    /// A chat's name as the server writes it, as far as that is known.
+    pub(crate) fn name_of(&self, chat: &ChatId) -> Rc<str> {
+        let known = self.state.chats.get(chat);
+        known.map_or_else(|| chat.written().into(), |chat| chat.name.clone())
     }
 }
 

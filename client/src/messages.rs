@@ -219,6 +219,12 @@ impl Session {
             return None;
         }
         let time = packet.timestamp.unwrap_or_else(|| self.server_time(now));
+        // history says of our own how far they got
+        let delivery = match packet.status {
+            Some(StatusEvent::RECEIVED) if own => Delivery::Received,
+            Some(StatusEvent::READ) if own => Delivery::Read,
+            _ => Delivery::Sent,
+        };
         let guid: Rc<str> = match &packet.guid {
             Some(guid) if !guid.is_empty() => guid.as_str().into(),
             // a server that gives no ids sends nothing twice: the time tells its messages apart
@@ -229,11 +235,7 @@ impl Session {
             .into(),
         };
         let body = body(packet);
-        Some((
-            chat,
-            name,
-            Message { guid, author: source, own, time, body, delivery: Delivery::Sent },
-        ))
+        Some((chat, name, Message { guid, author: source, own, time, body, delivery }))
     }
 
     /// Something happened to a message of ours, or we have read a chat elsewhere.

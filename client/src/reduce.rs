@@ -145,8 +145,12 @@ impl State {
     fn add_message(&mut self, chat: &ChatId, message: Message, unread: bool) {
         let entry = self.chat_mut(chat);
         let (time, own, is_line) = (message.time, message.own, message.is_line());
+        let (guid, delivery) = (message.guid.clone(), message.delivery.clone());
         let messages = Rc::make_mut(&mut entry.messages);
         if !transcript::insert(messages, message) {
+            if rank(&delivery) > rank(&Delivery::Sent) {
+                self.set_delivery(chat, &guid, delivery);
+            }
             return;
         }
         if is_line {
@@ -202,7 +206,7 @@ impl Chat {
     fn new(id: &ChatId) -> Self {
         Self {
             id: id.clone(),
-            name: id.key().into(),
+            name: id.written().into(),
             messages: Rc::default(),
             unread: 0,
             history: History::More,

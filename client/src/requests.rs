@@ -99,6 +99,8 @@ pub(crate) enum HistoryReason {
     Older,
     /// Nothing of the chat is known to be whole.
     Newest,
+    /// How far our messages got while there was no connection.
+    Marks,
     /// What came since the whole part, of which this is the so-manyth page.
     Since {
         /// From 1.

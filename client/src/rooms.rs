@@ -61,7 +61,10 @@ impl Session {
         self.change(Change::Membership { chat: chat.clone(), membership });
         match action {
             Some(action) => self.answer(action, Err(text.into())),
-            None => self.notice(NoticeKind::Problem, &format!("{}: {text}", chat.key()), None),
+            None => {
+                let name = self.name_of(chat);
+                self.notice(NoticeKind::Problem, &format!("{name}: {text}"), None);
+            }
         }
         self.fail_waiting(chat, text);
     }
@@ -100,8 +103,7 @@ impl Session {
         if self.state.chats.get(&chat).is_some_and(|chat| chat.newest().is_none()) {
             self.no_news_until.insert(chat.clone(), self.server_time(now));
         }
-        let name =
-            self.state.chats.get(&chat).map_or_else(|| chat.key().into(), |chat| chat.name.clone());
+        let name = self.name_of(&chat);
         let packet =
             packets::JoinChatroom { chatroom_name: Some((&*name).into()), ..Default::default() };
         self.request(now, &packet, Purpose::Join { chat, action }, Urgency::Soon);

@@ -3,7 +3,9 @@
 //! Everything in it is behind `Rc`, so a copy costs little and a part that did not change is the same allocation: who
 //! shows it can compare by pointer. Its maps are sorted vectors: they are short, and a tree for each kind of entry would
 //! be a good part of the page.
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -104,25 +106,25 @@ pub struct Contact {
 }
 
 /// Which chat: names compare without case.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChatId {
-    /// With one other user: the username in lower case.
-    Private(Rc<str>),
-    /// A room: its name in lower case.
-    Room(Rc<str>),
+    /// With one other user, by username.
+    Private(Name),
+    /// A room, by its name.
+    Room(Name),
 }
 
 impl ChatId {
     /// The private chat with a user.
     #[must_use]
     pub fn private(username: &str) -> Self {
-        Self::Private(username.to_ascii_lowercase().into())
+        Self::Private(Name::new(username))
     }
 
     /// A room's chat.
     #[must_use]
     pub fn room(name: &str) -> Self {
-        Self::Room(name.to_ascii_lowercase().into())
+        Self::Room(Name::new(name))
     }
 
     /// The name in lower case.
@@ -130,6 +132,14 @@ impl ChatId {
     pub fn key(&self) -> &str {
         match self {
             Self::Private(key) | Self::Room(key) => key,
+        }
+    }
+
+    /// The name as it came in: what a server is sent that may tell upper from lower case.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        match self {
+            Self::Private(name) | Self::Room(name) => &name.written,
         }
     }
 
@@ -142,10 +152,51 @@ impl ChatId {
 
 impl fmt::Debug for ChatId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Private(key) => write!(f, "@{key}"),
-            Self::Room(key) => write!(f, "#{key}"),
-        }
+        write!(f, "{}{}", if self.is_room() { '#' } else { '@' }, self.key())
+    }
+}
+
+/// A name of somebody or something: a text in lower case that knows how it was written.
+#[derive(Clone)]
+pub struct Name {
+    key: Rc<str>,
+    written: Rc<str>,
+}
+
+impl Name {
+    fn new(written: &str) -> Self {
+        let lower = written.to_ascii_lowercase();
+        let written: Rc<str> = written.into();
+        let key = if lower == *written { written.clone() } else { lower.into() };
+        Self { key, written }
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.key
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
     }
 }
 

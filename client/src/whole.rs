@@ -93,7 +93,8 @@ impl Session {
     pub(crate) fn catch_up(&mut self, now: Millis, chat: &ChatId, limit: u32, urgency: Urgency) {
         let under_way = |purpose: &Purpose| {
             matches!(purpose, Purpose::History(asked)
-                if asked.chat == *chat && !matches!(asked.reason, HistoryReason::Older))
+                if asked.chat == *chat
+                    && matches!(asked.reason, HistoryReason::Newest | HistoryReason::Since { .. }))
         };
         if self.whole.is_in_step(chat)
             || !self.can_ask_history(chat)

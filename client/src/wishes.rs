@@ -117,11 +117,7 @@ impl Session {
                 self.ask_with(now, &packet, id, purpose);
             }
             Action::RequestUpload { chat } => {
-                let name = self
-                    .state
-                    .chats
-                    .get(&chat)
-                    .map_or_else(|| chat.key().into(), |chat| chat.name.clone());
+                let name = self.name_of(&chat);
                 let packet = packets::GetUrl {
                     url_type: Some(PICTURE_UPLOAD),
                     profile_name: Some((&*name).into()),

@@ -295,7 +295,7 @@ impl App {
             title.push_str(&format!("({unread}) "));
         }
         if let Some(id) = self.route.chat().filter(|_| self.account.is_some()) {
-            let name = self.state.chats.get(id).map_or(id.key(), |chat| &*chat.name);
+            let name = self.state.chats.get(id).map_or(id.written(), |chat| &*chat.name);
             title.push_str(name);
             title.push_str(" – ");
         }
@@ -408,7 +408,7 @@ impl App {
         self.state.chats.get(id).cloned().unwrap_or_else(|| {
             Rc::new(Chat {
                 id: id.clone(),
-                name: id.key().into(),
+                name: id.written().into(),
                 messages: Rc::default(),
                 unread: 0,
                 history: History::Loading,

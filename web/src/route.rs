@@ -32,8 +32,11 @@ impl Route {
     pub(crate) fn to_hash(&self) -> String {
         match self {
             Self::List => "#/".to_owned(),
-            Self::Chat(ChatId::Private(name)) => format!("#/chat/{}", percent_encode(name)),
-            Self::Chat(ChatId::Room(name)) => format!("#/room/{}", percent_encode(name)),
+            // as the name is written: some servers tell upper from lower case
+            Self::Chat(chat) => {
+                let kind = if chat.is_room() { "room" } else { "chat" };
+                format!("#/{kind}/{}", percent_encode(chat.written()))
+            }
         }
     }
 
@@ -87,11 +90,13 @@ mod tests {
     fn an_address_names_a_chat_and_back() {
         for (hash, chat) in [
             ("#/chat/bob", ChatId::private("bob")),
-            ("#/chat/bob.the_builder-1", ChatId::private("Bob.the_builder-1")),
-            ("#/room/tea%20room", ChatId::room("Tea room")),
+            ("#/chat/Bob.the_builder-1", ChatId::private("Bob.the_builder-1")),
+            ("#/room/Tea%20room", ChatId::room("Tea room")),
             ("#/room/caf%C3%A9", ChatId::room("café")),
         ] {
             assert_eq!(Route::parse(hash), Route::Chat(chat.clone()), "{hash}");
+            let lower = hash.to_ascii_lowercase().replace("%c3%a9", "%C3%A9");
+            assert_eq!(Route::parse(&lower), Route::Chat(chat.clone()), "{lower}");
             assert_eq!(Route::Chat(chat).to_hash(), hash);
         }
     }

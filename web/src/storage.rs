@@ -110,7 +110,8 @@ impl Store {
 
     /// Keeps which chat is open.
     pub(crate) fn set_last_chat(&self, username: &str, chat: Option<&ChatId>) {
-        let name = chat.map(|chat| format!("{chat:?}"));
+        let name = chat
+            .map(|chat| format!("{}{}", if chat.is_room() { '#' } else { '@' }, chat.written()));
         self.set(&named("last-chat", username), name.as_deref());
     }
 

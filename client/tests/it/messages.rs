@@ -311,3 +311,58 @@ fn too_much_and_nothing_are_refused_here() {
     }
     assert!(stage.sent.is_empty());
 }
+
+#[test]
+fn how_far_our_messages_got_comes_with_the_history() {
+    let own = |guid: &str, time, status| packets::Message {
+        destination: Some("bob".into()),
+        status,
+        ..message("alice", guid, time, None)
+    };
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    let (number, _) = stage.take::<packets::GetMessages>();
+    stage.reply(number, own("m1", START + 1, Some(StatusEvent::READ)));
+    stage.reply(number, own("m2", START + 2, Some(StatusEvent::RECEIVED)));
+    stage.reply(number, own("m3", START + 3, None));
+    // of somebody else's it says nothing to us
+    let theirs = packets::Message {
+        status: Some(StatusEvent::READ),
+        ..message("bob", "m4", START + 4, None)
+    };
+    stage.reply(number, theirs);
+    stage.reply(number, packets::EndMessages { messages_sent: Some(4), ..Default::default() });
+    let deliveries =
+        |stage: &Stage| stage.messages(&bob()).into_iter().map(|m| m.delivery).collect::<Vec<_>>();
+    assert_eq!(
+        deliveries(&stage),
+        [Delivery::Read, Delivery::Received, Delivery::Sent, Delivery::Sent]
+    );
+
+    // what was read while the connection was down is told by nothing else
+    stage.cut_and_wait();
+    stage.accept();
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, crate::stage::login_ok());
+    let (number, _) = stage.take::<packets::GetChats>();
+    let chat = packets::Chat {
+        chat_id: Some("bob".into()),
+        chat_type: Some(ChatDestination::PRIVATE),
+        timestamp: Some(START + 4),
+        ..Default::default()
+    };
+    stage.reply(number, chat);
+    stage.reply(number, packets::ChatListVersion::default());
+    let (number, asked) = stage.take::<packets::GetMessages>();
+    assert_eq!(asked.oldest_timestamp, Some(START + 5), "what is new comes first");
+    stage.reply(number, packets::EndMessages::default());
+    let (number, asked) = stage.take::<packets::GetMessages>();
+    assert_eq!(
+        (asked.oldest_timestamp, asked.latest_timestamp),
+        (Some(START + 2), Some(START + 4))
+    );
+    stage.reply(number, own("m2", START + 2, Some(StatusEvent::READ)));
+    stage.reply(number, own("m3", START + 3, Some(StatusEvent::READ)));
+    stage.reply(number, packets::EndMessages { messages_sent: Some(2), ..Default::default() });
+    assert_eq!(deliveries(&stage)[..3], [Delivery::Read, Delivery::Read, Delivery::Read]);
+}

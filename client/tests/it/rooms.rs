@@ -267,3 +267,18 @@ fn a_new_room_is_entered_at_once() {
     stage.reply(number, packets::Ok::default());
     assert_eq!(stage.outcome(action), Some(Ok(())));
 }
+
+#[test]
+fn a_search_that_finds_nothing_is_answered() {
+    let mut stage = Stage::online();
+    let action = stage.act(Action::SearchRooms { search: "nowhere".into(), page: 1 });
+    let (number, _) = stage.take::<packets::GetChatrooms>();
+    stage.reply(
+        number,
+        packets::GetChatroomsComplete { number_of_pages: Some(0), ..Default::default() },
+    );
+    assert_eq!(stage.outcome(action), Some(Ok(())));
+    let directory = stage.session.state().directory.clone();
+    assert_eq!((directory.rooms.len(), directory.page, directory.pages), (0, 1, 1));
+    assert!(!directory.loading);
+}

@@ -81,7 +81,8 @@ pub(super) fn focus_composer() {
 pub(super) fn focus_entry(chat: &ChatId) {
     let address = Route::Chat(chat.clone()).to_hash();
     focus(document().and_then(|document| {
-        document.query_selector(&format!("a[href=\"{address}\"]")).ok().flatten()
+        // the same chat may be written in another case there
+        document.query_selector(&format!("a[href=\"{address}\" i]")).ok().flatten()
     }));
 }
 

@@ -178,9 +178,9 @@ fn head(props: &Props) -> Html {
 
 /// What stands where the composer would be, in a room that we are not in.
 fn foot(chat: &Chat, emit: &Callback<Intent>) -> Option<Html> {
-    let words: AttrValue = match chat.room.as_ref().map(|room| &room.membership) {
-        Some(Membership::Outside) => "You are not in this room.".into(),
-        Some(Membership::Refused(reason)) => reason.to_string().into(),
+    let (words, verb): (AttrValue, _) = match chat.room.as_ref().map(|room| &room.membership) {
+        Some(Membership::Outside) => ("You are not in this room.".into(), "Join this room"),
+        Some(Membership::Refused(reason)) => (reason.to_string().into(), "Try again"),
         Some(Membership::Inside | Membership::Joining) | None => return None,
     };
     let name = chat.name.to_string();
@@ -188,7 +188,7 @@ fn foot(chat: &Chat, emit: &Callback<Intent>) -> Option<Html> {
     Some(html! {
         <div key="foot" class="chat-foot">
             <p>{ words }</p>
-            { button("button primary", "Join this room", join) }
+            { button("button primary", verb, join) }
         </div>
     })
 }

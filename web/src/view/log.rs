@@ -2,7 +2,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use mig33_client::{Action, Chat, ChatId, Delivery, History, Message};
+use mig33_client::{Action, Chat, ChatId, Delivery, History, Membership, Message};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Element, HtmlElement, ResizeObserver};
@@ -159,7 +159,7 @@ impl Part for Log {
         html! {
             <div class="log-frame">
                 <div ref={self.node.clone()} class="log" role="log" aria-label={name} tabindex="0"
-                    aria-busy={(chat.history == History::Loading).then_some("true")}
+                    aria-busy={(chat.history == History::Loading && !is_outside(chat)).then_some("true")}
                     onscroll={ctx.link().callback(|_: Event| Msg::Scrolled)}>
                     <div class="log-rows">
                         <div key="top" class="log-top">{ self.top(chat, *online) }</div>
@@ -298,6 +298,10 @@ impl Log {
     fn top(&self, chat: &Chat, online: bool) -> Html {
         let empty = chat.messages.is_empty();
         let hint = match (chat.history, empty) {
+            _ if is_outside(chat) && empty => {
+                "What is said in a room is for who is in it.".to_owned()
+            }
+            _ if is_outside(chat) => return Html::default(),
             (History::More | History::Loading, true) if !online => "Connecting…".to_owned(),
             (History::Loading, _) | (History::More, true) => {
                 return html! { <p class="hint">{ spinner() }{ "Loading messages…" }</p> };
@@ -321,6 +325,12 @@ fn rows_of(log: &Element) -> impl Iterator<Item = HtmlElement> + use<> {
     let rows = log.first_element_child().map(|rows| rows.children());
     let length = rows.as_ref().map_or(0, web_sys::HtmlCollection::length);
     (0..length).filter_map(move |index| rows.as_ref()?.item(index)?.dyn_into().ok())
+}
+
+/// Whether it is a room's that we are not in: nothing more is coming.
+fn is_outside(chat: &Chat) -> bool {
+    let membership = chat.room.as_ref().map(|room| &room.membership);
+    matches!(membership, Some(Membership::Outside | Membership::Refused(_)))
 }
 
 fn newest(messages: &[Rc<Message>]) -> Option<Rc<str>> {

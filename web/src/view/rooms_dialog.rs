@@ -104,8 +104,8 @@ impl Part for RoomsDialog {
                             if directory.rooms.is_empty() {
                                 <p class="hint">
                                     if !props.online { { "Not connected." } }
-                                    else if directory.loading || directory.pages == 0 { { spinner() }{ "Loading rooms…" } }
-                                    else { { "No room has such a name. You can make it below." } }
+                                    else if directory.loading { { spinner() }{ "Loading rooms…" } }
+                                    else if error.is_none() { { "No rooms found. Create one below." } }
                                 </p>
                             } else if more {
                                 { button("button wide", "Show more", link.callback(|_| Msg::More)) }
