@@ -279,6 +279,7 @@ packets! {
         31 im_type_list: U8Array,
         32 im_presence_list: U8Array,
         33 im_username_list: StringArray,
+        1007 pending: bool,
     }
 
     /// The contact list is complete.

@@ -325,6 +325,7 @@ local PACKETS = {
     [31] = { name = "im_type_list", kind = "u8_array" },
     [32] = { name = "im_presence_list", kind = "u8_array" },
     [33] = { name = "im_username_list", kind = "string_array" },
+    [1007] = { name = "pending", kind = "bool" },
   } },
   [403] = { name = "GET_CONTACTS_COMPLETE", from = "server", fields = {} },
   [404] = { name = "PRESENCE", from = "server", fields = {

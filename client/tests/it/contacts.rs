@@ -85,6 +85,32 @@ fn requests_are_listed_arrive_and_go() {
 }
 
 #[test]
+fn who_has_not_answered_is_told_apart_and_a_yes_is_told() {
+    let pending =
+        |id, name| packets::Contact { pending: Some(true), ..contact(id, name, Presence::OFFLINE) };
+    let is_pending = |stage: &Stage, name| stage.session.state().contact(name).unwrap().pending;
+    let mut stage = with_bob();
+    for (id, name) in [(8, "Eve"), (9, "Carol")] {
+        stage.push(pending(id, name));
+        assert!(is_pending(&stage, name) && !is_pending(&stage, "bob"));
+    }
+    stage.push(contact(8, "Eve", Presence::AVAILABLE));
+    stage.push(contact(8, "Eve", Presence::AWAY));
+    assert!(!is_pending(&stage, "eve"));
+    // or while there was no connection
+    stage.push(packets::ContactListVersion::default());
+    let (number, _) = stage.take::<packets::GetContacts>();
+    stage.reply(number, contact(7, "Bob", Presence::AWAY));
+    stage.reply(number, contact(8, "Eve", Presence::AWAY));
+    stage.reply(number, contact(9, "Carol", Presence::OFFLINE));
+    stage.reply(number, packets::GetContactsComplete::default());
+    let told: Vec<_> =
+        stage.session.state().notices.iter().map(|notice| notice.text.to_string()).collect();
+    let yes = |name| format!("{name} accepted your contact request.");
+    assert_eq!(told, [yes("Eve"), yes("Carol")]);
+}
+
+#[test]
 fn a_refusal_leaves_everything_as_it_was() {
     let mut stage = with_bob();
     let action = stage.act(Action::RemoveContact { id: 7 });
@@ -144,4 +170,19 @@ fn a_packet_that_cannot_be_read_is_named_and_the_session_goes_on() {
     let notice = stage.session.state().notices.last().unwrap().clone();
     assert!(notice.text.ends_with("block 1 of command 404."), "{}", notice.text);
     assert_eq!(stage.session.state().link, mig33_client::Link::Online);
+}
+
+#[test]
+fn who_can_be_written_to_is_known_with_the_contacts() {
+    for (features, contacts_only) in [(None, true), (Some(["other", "strangers"]), false)] {
+        let mut stage = Stage::new();
+        stage.session.log_in_with_token(stage.now, "alice", bytes::Bytes::from_static(b"token"));
+        stage.accept();
+        let (number, _) = stage.take::<packets::Login>();
+        let features = features.map(|names| names.iter().collect());
+        stage.reply(number, packets::LoginOk { features, ..crate::stage::login_ok() });
+        assert!(!stage.session.state().contacts_only, "not before it is known who they are");
+        stage.settle();
+        assert_eq!(stage.session.state().contacts_only, contacts_only);
+    }
 }

@@ -93,6 +93,7 @@ fn contact_packet(contact: &Contact, presence: Presence) -> packets::Contact {
         display_picture_guid: Some(&contact.display_picture)
             .filter(|guid| !guid.is_empty())
             .map(|guid| guid.as_str().into()),
+        pending: contact.pending.then_some(true),
         ..packets::Contact::default()
     }
 }

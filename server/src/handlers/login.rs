@@ -21,6 +21,8 @@ use crate::store::{Account, NewToken, Redeem, StoreError};
 /// Characters of a challenge, and of a session's public id: 80 and 125 random bits.
 const CHALLENGE_LEN: usize = 16;
 const PUBLIC_ID_LEN: usize = 25;
+/// What LOGIN_OK says of a service that takes private messages from who is no contact.
+const STRANGERS: &str = "strangers";
 /// Bytes of a token.
 const TOKEN_LEN: usize = 32;
 /// Contact requests that come by themselves after log-in; the rest on request.
@@ -191,7 +193,12 @@ async fn enter(
     }));
     core.metrics.sessions.inc();
     super::presence::announce(core, account.id).await;
-    let serves_contents = !call.mailbox.base_url().is_empty();
+    let served = [
+        (!call.mailbox.base_url().is_empty(), CONTENT_ADDRESSES),
+        (core.settings.open_messages, STRANGERS),
+    ];
+    let features: Vec<&str> =
+        served.into_iter().filter_map(|(served, name)| served.then_some(name)).collect();
     let alert = Some(core.settings.motd.as_str()).filter(|motd| !motd.is_empty());
     let mut answer = Answer::of(LoginOk {
         mobile_phone: account.mobile_phone.map(Into::into),
@@ -205,7 +212,7 @@ async fn enter(
         supports_chat_sync: Some(true),
         server_time: Some(core.now().0),
         resume_token: token,
-        features: serves_contents.then(|| [CONTENT_ADDRESSES].iter().collect()),
+        features: (!features.is_empty()).then(|| features.iter().collect()),
         ..LoginOk::default()
     });
     if !account.status_message.is_empty() {

@@ -38,6 +38,8 @@ pub struct Contact {
     pub display_name: String,
     /// Whether presence and status may be shown: accepted, and nobody blocks.
     pub open: bool,
+    /// Whether the contact was asked and has not accepted; who was refused sees the same.
+    pub pending: bool,
     /// What the contact has set to be read beside the name; empty unless `open`.
     pub status_message: String,
     /// When that was set.

@@ -36,11 +36,22 @@ fn commands(frames: &[Frame]) -> Vec<Command> {
     frames.iter().map(|frame| frame.command).collect()
 }
 
+/// Who has not answered yet, by the whole list.
+async fn listed_as_pending(client: &mut Client) -> Vec<String> {
+    client.send(GetContacts::default()).await;
+    let (before, _) = client.until::<GetContactsComplete>().await;
+    let contacts = before.iter().filter(|frame| frame.command == Command::CONTACT).map(decode);
+    let pending = contacts.filter(|contact: &Contact| contact.pending == Some(true));
+    pending.map(|contact| contact.username.unwrap_or_default().as_str().into_owned()).collect()
+}
+
 async fn asking_and_accepting(world: World) {
     let (mut alice, mut bob) = (world.user("Alice").await, world.user("Bob").await);
     alice.ask(add("bob")).await.unwrap();
     let pending: Vec<Contact> = alice.all().await;
     assert_eq!(pending[0].presence, Some(Presence::OFFLINE), "not before it is accepted");
+    assert_eq!(pending[0].pending, Some(true));
+    assert_eq!(listed_as_pending(&mut alice).await, ["Bob"]);
     let requests: Vec<ContactRequest> = bob.all().await;
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].username.clone().unwrap(), "Alice");
@@ -56,7 +67,7 @@ async fn asking_and_accepting(world: World) {
         assert!(frames.iter().all(|frame| frame.transaction == 0));
         let contact: Contact = decode(&frames[0]);
         let presence: packets::Presence = decode(&frames[1]);
-        assert_eq!(contact.contact_id, presence.contact_id);
+        assert_eq!((contact.contact_id, contact.pending), (presence.contact_id, None));
         assert_eq!(presence.presence, Some(Presence::AVAILABLE));
     }
     let listed = alice.contacts().await;
@@ -88,6 +99,7 @@ async fn rejecting_is_silent(world: World) {
     bob.ask(reject(0)).await.unwrap();
     assert!(alice.fence().await.is_empty());
     assert_eq!(alice.contacts().await[0].2, Presence::OFFLINE);
+    assert_eq!(listed_as_pending(&mut alice).await, ["bob"], "as if it were still open");
     bob.send(GetContactRequests::default()).await;
     bob.expect::<packets::Ok>().await;
     assert!(

@@ -1,7 +1,7 @@
 //! Private messages: stored, answered, passed on (spec/wire.md section 4).
 use bytes::Bytes;
 use mig33_codec::Command;
-use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, SetPermission};
+use mig33_codec::packets::{GetMessages, LoginOk, Message, MessageStatusEvent, SetPermission};
 use mig33_codec::values::{ChatDestination, ContentType, MessageType, Permission, StatusEvent};
 
 use crate::harness::{START, World, decode, guid, picture, private, text};
@@ -122,6 +122,10 @@ async fn blocked_ones_cannot_write(world: World) {
 
 async fn everybody_may_write_where_the_settings_say_so(_: World) {
     let world = World::with(|settings| settings.open_messages = true).await;
+    let told = |ok: LoginOk| ok.features.unwrap().entries().contains(&"strangers".to_owned());
+    let mut carol = world.connect();
+    carol.register("carol").await;
+    assert!(told(carol.log_in("carol").await));
     let (mut alice, mut bob) = (world.user("alice").await, world.user("bob").await);
     alice.say("bob", "g1", "hello stranger").await.unwrap();
     assert_eq!(bob.all::<Message>().await.len(), 1);

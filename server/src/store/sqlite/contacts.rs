@@ -19,14 +19,14 @@ macro_rules! contact_rows {
                     c.state = 1
                       AND NOT EXISTS (SELECT 1 FROM blocks WHERE owner = c.owner AND other = c.other)
                       AND NOT EXISTS (SELECT 1 FROM blocks WHERE owner = c.other AND other = c.owner),
-                    a.status_message, a.status_changed_at, a.display_picture
+                    c.state <> 1, a.status_message, a.status_changed_at, a.display_picture
              FROM contacts c JOIN accounts a ON a.id = c.other WHERE c.owner = ?1 ",
             $condition
         )
     };
 }
 
-type ContactRow = (i64, i64, i64, String, String, bool, String, i64, String);
+type ContactRow = (i64, i64, i64, String, String, bool, bool, String, i64, String);
 
 fn contact(row: ContactRow) -> Contact {
     let (
@@ -36,6 +36,7 @@ fn contact(row: ContactRow) -> Contact {
         name,
         display_name,
         open,
+        pending,
         status_message,
         status_changed_at,
         display_picture,
@@ -47,6 +48,7 @@ fn contact(row: ContactRow) -> Contact {
         name,
         display_name,
         open,
+        pending,
         status_message: if open { status_message } else { String::new() },
         status_changed_at: Millis(natural(status_changed_at)),
         display_picture: if open { display_picture } else { String::new() },
