@@ -4,11 +4,12 @@ use std::rc::Rc;
 use mig33_codec::packets::{self, Group};
 use mig33_codec::{Command, Decode, DecodeError, Frame, Text};
 
-use crate::arrivals::contact;
+use crate::arrivals::{contact, is_unserved};
 use crate::change::Change;
+use crate::login::Login;
 use crate::requests::{Purpose, Then};
 use crate::session::Session;
-use crate::state::{Membership, Millis, NoticeKind, RoomEntry};
+use crate::state::{Feature, History, Membership, Millis, NoticeKind, RoomEntry};
 
 impl Session {
     /// A packet with the number of an open request.
@@ -38,14 +39,66 @@ impl Session {
                 self.requests.finish(number);
                 self.logged_in(now, &ok);
             }
-            _ => return self.part_of_answer(now, frame),
+            _ => return self.part_of_answer(now, number, frame),
         }
         Ok(())
     }
 
+    /// A packet without a number: unasked, or a part of an answer of which only the last packet has it (spec/wire.md
+    /// section 9).
+    pub(crate) fn handle_unnumbered(
+        &mut self,
+        now: Millis,
+        frame: &Frame,
+    ) -> Result<(), DecodeError> {
+        if let Some(number) = self.asked_for(now, frame)? {
+            self.part_of_answer(now, number, frame)?;
+            // these may as well be news
+            if !matches!(frame.command, Command::CONTACT | Command::CONTACT_REQUEST) {
+                return Ok(());
+            }
+        }
+        self.handle_arrival(now, frame)
+    }
+
+    /// The number of the open request that a packet without one may be a part of the answer to.
+    fn asked_for(&self, now: Millis, frame: &Frame) -> Result<Option<u16>, DecodeError> {
+        let fits: fn(&Purpose) -> bool = match frame.command {
+            Command::GROUP | Command::CONTACT => |asked| matches!(asked, Purpose::Contacts { .. }),
+            Command::CONTACT_REQUEST => |asked| matches!(asked, Purpose::ContactRequests { .. }),
+            Command::CHAT => |asked| matches!(asked, Purpose::Chats { .. }),
+            Command::CHATROOM => |asked| matches!(asked, Purpose::Directory { .. }),
+            // ours numbers history: what comes without is news, however old
+            Command::MESSAGE if !self.is_ours() => {
+                let packet = packets::Message::decode(frame)?;
+                let (Some((chat, _, message)), Some(time)) =
+                    (self.read_message(now, &packet), packet.timestamp)
+                else {
+                    return Ok(None);
+                };
+                return Ok(self.requests.open_since(|asked, sent| {
+                    matches!(asked, Purpose::History(asked) if asked.chat == chat
+                        && (asked.oldest..=asked.latest).contains(&message.time)
+                        && time <= self.server_time(sent))
+                }));
+            }
+            _ => return Ok(None),
+        };
+        Ok(self.requests.open_since(|asked, _| fits(asked)))
+    }
+
+    /// Whether it is a server of this project, by its extensions: it numbers all parts of its answers, and keeps guids.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.login.as_ref().is_some_and(Login::has_token)
+    }
+
     /// An answer of several packets: they are gathered until the last one.
-    fn part_of_answer(&mut self, now: Millis, frame: &Frame) -> Result<(), DecodeError> {
-        let number = frame.transaction;
+    fn part_of_answer(
+        &mut self,
+        now: Millis,
+        number: u16,
+        frame: &Frame,
+    ) -> Result<(), DecodeError> {
         let Some(purpose) = self.requests.get(now, number) else {
             return self.handle_arrival(now, frame);
         };
@@ -63,11 +116,14 @@ impl Session {
             }
             (Command::GET_CONTACTS_COMPLETE, Purpose::Contacts { .. }) => {
                 if let Some(Purpose::Contacts { groups, contacts }) = self.requests.finish(number) {
-                    self.change(Change::Contacts { groups, contacts });
+                    self.contacts_came(groups, contacts);
                 }
             }
             (Command::CONTACT_REQUEST, Purpose::ContactRequests { found }) => {
-                found.push(string(packets::ContactRequest::decode(frame)?.username.as_ref()));
+                let name = string(packets::ContactRequest::decode(frame)?.username.as_ref());
+                if !found.contains(&name) {
+                    found.push(name);
+                }
             }
             (Command::CHAT, Purpose::Chats { .. }) => {
                 let chat = self.chat_listed(&packets::Chat::decode(frame)?);
@@ -153,9 +209,7 @@ impl Session {
                 self.follow(now, then);
                 self.answer(action, Ok(()));
             }
-            Purpose::Contacts { groups, contacts } => {
-                self.change(Change::Contacts { groups, contacts })
-            }
+            Purpose::Contacts { groups, contacts } => self.contacts_came(groups, contacts),
             Purpose::Chats { listed } => self.chats_are_listed(now, listed),
             Purpose::History(request) => self.history_came(now, request, None),
             Purpose::Directory { action, page, found: rooms } => {
@@ -173,7 +227,7 @@ impl Session {
 
     fn follow(&mut self, now: Millis, then: Then) {
         match then {
-            Then::RefreshContacts => self.ask_contacts(now),
+            Then::RefreshContacts | Then::ContactAsked => self.ask_contacts(now),
             Then::RequestGone(name) => self.change(Change::ContactRequestGone(name)),
             Then::ContactGone(id) => self.change(Change::ContactGone(id)),
             Then::Presence(presence) => {
@@ -190,6 +244,9 @@ impl Session {
     /// The server said no, or nothing in time.
     pub(crate) fn refused(&mut self, now: Millis, purpose: Purpose, text: &str) {
         let text = if text.is_empty() { "The server refused it without a reason." } else { text };
+        if let Some(feature) = feature(&purpose).filter(|_| is_unserved(text)) {
+            self.change(Change::Serves { feature, serves: false });
+        }
         match purpose {
             Purpose::Register | Purpose::LogIn | Purpose::Prove => {
                 self.login_refused(now, &purpose, text)
@@ -205,16 +262,28 @@ impl Session {
             | Purpose::Do { action, .. } => {
                 self.answer(action, Err(text.into()));
             }
-            Purpose::History(request) => self.history_failed(&request),
-            Purpose::Contacts { .. } => {
+            Purpose::History(request) => {
+                let history = if is_unserved(text) { History::Unkept } else { History::Failed };
+                self.history_failed(&request, history);
+            }
+            Purpose::Contacts { .. } if self.is_ours() => {
                 self.notice(
                     NoticeKind::Problem,
                     &format!("The contact list could not be loaded: {text}"),
                     None,
                 );
             }
+            // the question has nothing in it that could be wrong: a server that refuses it does not know it
+            Purpose::Contacts { groups, contacts } => {
+                if contacts.is_empty() {
+                    self.change(Change::Serves { feature: Feature::Contacts, serves: false });
+                } else {
+                    self.contacts_came(groups, contacts);
+                }
+            }
+            // what is shown is loaded without
+            Purpose::Chats { listed } => self.chats_are_listed(now, listed),
             Purpose::ContactRequests { .. }
-            | Purpose::Chats { .. }
             | Purpose::KeepAlive
             | Purpose::Tell
             | Purpose::Receipt { .. } => {}
@@ -232,7 +301,7 @@ impl Session {
             | Purpose::Upload { action }
             | Purpose::Do { action, .. }
             | Purpose::Join { action: Some(action), .. } => self.answer(action, Err(LOST.into())),
-            Purpose::History(request) => self.history_failed(&request),
+            Purpose::History(request) => self.history_failed(&request, History::More),
             Purpose::Join { action: None, .. }
             | Purpose::Register
             | Purpose::LogIn
@@ -245,6 +314,32 @@ impl Session {
             | Purpose::Tell
             | Purpose::Receipt { .. } => {}
         }
+    }
+}
+
+/// What a server lacks that does not know the command of this request.
+const fn feature(purpose: &Purpose) -> Option<Feature> {
+    match purpose {
+        Purpose::Contacts { .. } | Purpose::Do { then: Then::ContactAsked, .. } => {
+            Some(Feature::Contacts)
+        }
+        Purpose::Directory { .. } => Some(Feature::Directory),
+        Purpose::Create { .. } => Some(Feature::NewRooms),
+        Purpose::Do { then: Then::Presence(_), .. } => Some(Feature::Presence),
+        Purpose::Do { then: Then::StatusMessage(_), .. } => Some(Feature::StatusMessage),
+        Purpose::Do { .. }
+        | Purpose::KeepAlive
+        | Purpose::Register
+        | Purpose::LogIn
+        | Purpose::Prove
+        | Purpose::ContactRequests { .. }
+        | Purpose::Chats { .. }
+        | Purpose::History(_)
+        | Purpose::Send { .. }
+        | Purpose::Join { .. }
+        | Purpose::Upload { .. }
+        | Purpose::Tell
+        | Purpose::Receipt { .. } => None,
     }
 }
 

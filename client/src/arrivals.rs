@@ -8,7 +8,7 @@ use mig33_codec::{Command, Decode, DecodeError, Frame};
 use crate::answers::string;
 use crate::change::Change;
 use crate::session::Session;
-use crate::state::{Body, ChatId, Contact, Delivery, Member, Message, Millis, NoticeKind};
+use crate::state::{Body, ChatId, Contact, Feature, LiteMap, Member, Message, Millis, NoticeKind};
 
 impl Session {
     /// A packet that answers no open request.
@@ -46,7 +46,7 @@ impl Session {
             }
             Command::CONTACT => {
                 if let Some(contact) = contact(&packets::Contact::decode(frame)?) {
-                    self.change(Change::Contact(contact));
+                    self.contact_came(contact);
                 }
             }
             Command::CONTACT_REQUEST => {
@@ -59,12 +59,7 @@ impl Session {
                 self.participants(&packets::ChatroomParticipants::decode(frame)?)
             }
             Command::CHATROOM_USER_STATUS => self.user_status(now, frame)?,
-            Command::CHATROOM_NOTIFICATION => {
-                let packet = packets::ChatroomNotification::decode(frame)?;
-                // some servers put the room first and the text fourth (spec/wire.md section 9)
-                let text = frame.block(4).map(mig33_codec::Text::from_bytes).or(packet.text);
-                self.notice(NoticeKind::System, &string(text.as_ref()), None);
-            }
+            Command::CHATROOM_NOTIFICATION => self.room_notification(now, frame)?,
             Command::FILE_RECEIVED => {
                 let packet = packets::FileReceived::decode(frame)?;
                 self.file_received(&packet);
@@ -84,7 +79,11 @@ impl Session {
             }
             Command::ERROR => {
                 let packet = packets::Error::decode(frame)?;
-                self.notice(NoticeKind::Problem, &string(packet.description.as_ref()), None);
+                let text = string(packet.description.as_ref());
+                // what a server does not know is nothing that the person could mend
+                if !is_unserved(&text) {
+                    self.notice(NoticeKind::Problem, &text, None);
+                }
             }
             Command::SESSION_TERMINATED => {
                 let packet = packets::SessionTerminated::decode(frame)?;
@@ -162,31 +161,61 @@ impl Session {
             return Ok(());
         }
         let member = Member {
-            name: name.clone(),
+            name,
             administrator: kind == ParticipantType::ADMINISTRATOR,
             muted: kind == ParticipantType::MUTED,
         };
-        let here = |session: &Self| {
-            let room = session.state.chats.get(&chat).and_then(|chat| chat.room.as_ref());
-            room.is_some_and(|room| room.members.contains_key(&*name.to_ascii_lowercase()))
-        };
-        let was_here = here(self);
-        let change = match status {
-            ChatUserStatus::JOINED => Change::MemberJoined { chat: chat.clone(), member },
-            ChatUserStatus::LEFT => Change::MemberLeft { chat: chat.clone(), name: name.clone() },
-            _ => return Ok(()),
-        };
-        self.change(change);
-        if was_here != here(self) {
-            let body = if was_here { Body::Left } else { Body::Joined };
-            let guid = self.guid();
-            let time = self.server_time(now);
-            let message =
-                Message { guid, author: name, own: false, time, body, delivery: Delivery::Sent };
-            self.change(Change::Message { chat, message, unread: false });
+        match status {
+            ChatUserStatus::JOINED => self.moved(now, &chat, member, true),
+            ChatUserStatus::LEFT => self.moved(now, &chat, member, false),
+            _ => {}
         }
         Ok(())
     }
+
+    /// A contact is new or has changed.
+    pub(crate) fn contact_came(&mut self, contact: Contact) {
+        self.tell_acceptance(&contact);
+        self.change(Change::Contact(contact));
+    }
+
+    /// The whole list of contacts has come.
+    pub(crate) fn contacts_came(
+        &mut self,
+        groups: LiteMap<u32, Rc<str>>,
+        contacts: LiteMap<u32, Rc<Contact>>,
+    ) {
+        for contact in contacts.values() {
+            self.tell_acceptance(contact);
+        }
+        self.change(Change::Serves { feature: Feature::Contacts, serves: true });
+        self.change(Change::Contacts { groups, contacts });
+        self.change(Change::ContactsOnly(self.is_ours() && !self.takes_strangers));
+    }
+
+    /// Somebody who had not answered has: the person hears of a yes.
+    fn tell_acceptance(&mut self, contact: &Contact) {
+        let waited = self.state.contact(&contact.username).is_some_and(|known| known.pending);
+        if waited && !contact.pending {
+            let text = format!("{} accepted your contact request.", contact.username);
+            self.notice(NoticeKind::System, &text, None);
+        }
+    }
+}
+
+/// Whether these are a server's words for a command that it does not know.
+pub(crate) fn is_unserved(text: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "not serve",
+        "not support",
+        "unsupported",
+        "not implement",
+        "unimplemented",
+        "unknown command",
+        "unknown packet",
+    ];
+    let text = text.to_ascii_lowercase();
+    WORDS.iter().any(|words| text.contains(words))
 }
 
 type UserStatus = (ChatUserStatus, Rc<str>, Rc<str>, ParticipantType);
@@ -196,9 +225,14 @@ fn user_status(frame: &Frame) -> Result<Option<UserStatus>, DecodeError> {
     let first = frame.block(1).unwrap_or_default();
     if first.len() > 1 {
         let text = |id| string(frame.block(id).map(mig33_codec::Text::from_bytes).as_ref());
-        let status = frame.block(3).and_then(|status| status.last().copied());
-        return Ok(status
-            .map(|status| (ChatUserStatus(status), text(1), text(2), ParticipantType::NORMAL)));
+        let (status, kind) = match frame.block(3).and_then(|status| status.last().copied()) {
+            Some(0) => (ChatUserStatus::JOINED, ParticipantType::NORMAL),
+            Some(1 | 2) => (ChatUserStatus::JOINED, ParticipantType::ADMINISTRATOR),
+            Some(3) => (ChatUserStatus::JOINED, ParticipantType::MUTED),
+            Some(4) => (ChatUserStatus::LEFT, ParticipantType::NORMAL), // banned
+            _ => return Ok(None),
+        };
+        return Ok(Some((status, text(1), text(2), kind)));
     }
     let packet = packets::ChatroomUserStatus::decode(frame)?;
     let kind = packet.participant_type.unwrap_or(ParticipantType::NORMAL);
@@ -224,5 +258,6 @@ pub(crate) fn contact(packet: &packets::Contact) -> Option<Contact> {
         display_name,
         presence: packet.presence.unwrap_or(Presence::OFFLINE),
         status_message: string(packet.status_message.as_ref()),
+        pending: packet.pending == Some(true),
     })
 }

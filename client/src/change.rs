@@ -2,8 +2,8 @@
 use std::rc::Rc;
 
 use crate::state::{
-    Account, ChatId, Contact, Delivery, History, Link, LiteMap, Member, Membership, Message,
-    Millis, Notice, Presence, RoomEntry,
+    Account, ChatId, Contact, Delivery, Feature, History, Link, LiteMap, Member, Membership,
+    Message, Millis, Notice, Presence, RoomEntry,
 };
 
 /// One step from a state to the next; [`State::apply`](crate::State::apply) carries it out.
@@ -28,6 +28,8 @@ pub enum Change {
         /// Contacts by id.
         contacts: LiteMap<u32, Rc<Contact>>,
     },
+    /// Whether the server takes messages to contacts only.
+    ContactsOnly(bool),
     /// A contact is new or has changed.
     Contact(Contact),
     /// A contact is gone.
@@ -97,6 +99,17 @@ pub enum Change {
         /// How far.
         delivery: Delivery,
     },
+    /// A message of ours came back from a server that gives it a guid of its own.
+    MessageCameBack {
+        /// Where.
+        chat: ChatId,
+        /// Which.
+        guid: Rc<str>,
+        /// Its guid from now on.
+        new_guid: Rc<str>,
+        /// When it was accepted.
+        time: Millis,
+    },
     /// A message is thrown away.
     MessageGone {
         /// Where.
@@ -164,6 +177,13 @@ pub enum Change {
     },
     /// The rooms did not come.
     DirectoryFailed,
+    /// Whether the server serves something.
+    Serves {
+        /// What.
+        feature: Feature,
+        /// Whether.
+        serves: bool,
+    },
     /// Something to be seen.
     Notice(Notice),
     /// It has been seen.

@@ -27,6 +27,9 @@ impl Session {
         self.shown = Some(chat.clone());
         let name = self.contact_name(chat);
         self.change(Change::ChatKnown { chat: chat.clone(), name });
+        if self.state.link.is_up() {
+            self.settle_history_of(chat);
+        }
         self.catch_up(now, chat, PAGE, Urgency::Soon);
         let loaded = self.state.chats.get(chat).map_or(0, |chat| chat.messages.len());
         if loaded < PREVIEW as usize {
@@ -48,7 +51,7 @@ impl Session {
         let Some(oldest) = entry.oldest().filter(|_| self.whole.to(chat) > 0) else {
             return self.catch_up(now, chat, PAGE, Urgency::Soon);
         };
-        if entry.history == History::More && self.can_ask_history(chat) {
+        if matches!(entry.history, History::More | History::Failed) && self.can_ask_history(chat) {
             self.change(Change::History { chat: chat.clone(), history: History::Loading });
             let request = page(chat, 0, oldest.saturating_sub(1), PAGE, HistoryReason::Older);
             self.ask_history(now, request, Urgency::Soon);
@@ -116,10 +119,28 @@ impl Session {
         }
     }
 
-    pub(crate) fn history_failed(&mut self, request: &HistoryRequest) {
+    pub(crate) fn history_failed(&mut self, request: &HistoryRequest, history: History) {
         if matches!(request.reason, HistoryReason::Older | HistoryReason::Newest) {
-            self.change(Change::History { chat: request.chat.clone(), history: History::More });
+            self.change(Change::History { chat: request.chat.clone(), history });
         }
+    }
+
+    /// Whether the server keeps history is known: where it does not, nothing is waited for.
+    pub(crate) fn settle_history(&mut self) {
+        let chats: Vec<ChatId> = self.state.chats.values().map(|chat| chat.id.clone()).collect();
+        for chat in chats {
+            self.settle_history_of(&chat);
+        }
+    }
+
+    fn settle_history_of(&mut self, chat: &ChatId) {
+        let known = self.state.chats.get(chat).map(|chat| chat.history);
+        let history = match (self.has_chat_sync, known) {
+            (false, Some(History::More | History::Loading | History::Failed)) => History::Unkept,
+            (true, Some(History::Unkept | History::Failed)) => History::More,
+            _ => return,
+        };
+        self.change(Change::History { chat: chat.clone(), history });
     }
 
     pub(crate) fn ask_history(&mut self, now: Millis, request: HistoryRequest, urgency: Urgency) {
@@ -181,7 +202,7 @@ fn is_heavy(found: &[Message]) -> bool {
         Body::Picture { bytes, .. } => bytes.len(),
         // the server may have counted the picture, whose size is not known here
         Body::PictureAt(_) => MAX_PICTURE,
-        Body::Other(_) | Body::Joined | Body::Left => 0,
+        Body::Other(_) | Body::Notice(_) | Body::Line(_) | Body::Joined | Body::Left => 0,
     };
     found.iter().map(bytes).sum::<usize>() > LIGHT_PAGE
 }

@@ -26,6 +26,7 @@ mod control;
 mod leave;
 mod login;
 mod messages;
+mod notices;
 mod outbox;
 mod pace;
 mod reduce;

@@ -21,6 +21,10 @@ const REGISTER_NUMBER: u16 = 2;
 const PROVEN_WITHIN: Millis = 11 * 60_000;
 /// What the server is told that this client can do: it fetches large contents by their addresses.
 const FEATURES: &str = "content-addresses";
+/// What a server can do that takes private messages from who is no contact (spec/wire.md section 8).
+const STRANGERS: &str = "strangers";
+/// What the person reads where the server does not take again what it took before.
+const ASKS_AGAIN: &str = "The server asks for your password again.";
 /// How many chats are asked for after a log-in.
 const CHATS: u32 = 100;
 
@@ -177,6 +181,9 @@ impl Session {
             self.ahead = time.cast_signed().saturating_sub(now.cast_signed());
         }
         self.has_chat_sync = ok.supports_chat_sync == Some(true);
+        self.settle_history();
+        let features = ok.features.as_ref().map(|features| features.entries()).unwrap_or_default();
+        self.takes_strangers = features.iter().any(|name| name == STRANGERS);
         self.requests.pace = if self.has_chat_sync { Pace::BRISK } else { Pace::CAREFUL };
         self.backoff.reset();
         self.start_keep_alive(now);
@@ -211,7 +218,8 @@ impl Session {
                 self.end(now, None, false);
                 self.answer(action, Err(text.into()));
             }
-            _ if matches!(step, Purpose::Prove) => self.end(now, Some(text), true),
+            // what it took once it does not take again, as after a restart: nobody has typed anything wrong
+            _ if matches!(step, Purpose::Prove) => self.end(now, Some(ASKS_AGAIN), true),
             _ => self.lose(now, Some(text)),
         }
     }

@@ -7,10 +7,11 @@ use mig33_codec::values::{ChatDestination, ContentType, MessageType, StatusEvent
 
 use crate::action::{ActionId, Event};
 use crate::change::Change;
+use crate::notices;
 use crate::outbox;
 use crate::requests::{Purpose, Urgency};
 use crate::session::Session;
-use crate::state::{Body, ChatId, Delivery, Membership, Message, Millis};
+use crate::state::{Body, ChatId, Delivery, Member, Membership, Message, Millis};
 use crate::transcript;
 
 /// The most bytes that a text may have (spec/wire.md section 10).
@@ -155,6 +156,21 @@ impl Session {
         action: Option<ActionId>,
         reason: &str,
     ) {
+        let arrived =
+            |chat: &Rc<crate::state::Chat>| match transcript::position(&chat.messages, guid) {
+                Some(at) => {
+                    chat.messages.get(at).is_some_and(|message| !outbox::is_unsent(message))
+                }
+                // under a guid of the server's
+                None => true,
+            };
+        if self.state.chats.get(chat).is_some_and(arrived) {
+            // it came back: where nothing else answers, that was the answer
+            if let Some(action) = action {
+                self.answer(action, Ok(()));
+            }
+            return;
+        }
         let delivery = Delivery::Failed(reason.into());
         self.change(Change::MessageDelivery { chat: chat.clone(), guid: guid.clone(), delivery });
         if let Some(action) = action {
@@ -168,11 +184,41 @@ impl Session {
             .any(|purpose| matches!(purpose, Purpose::Send { guid: sent, .. } if **sent == *guid))
     }
 
+    /// The oldest message of ours that is on its way and says the same, where a server does not keep our guids.
+    fn echo_of(&self, chat: &ChatId, echo: &Message) -> Option<Rc<str>> {
+        let entry = self.state.chats.get(chat).filter(|_| echo.own && !self.is_ours())?;
+        if transcript::position(&entry.messages, &echo.guid).is_some() {
+            return None;
+        }
+        let is_sent = |guid: &Rc<str>| {
+            let sends =
+                |asked: &Purpose| matches!(asked, Purpose::Send { guid: sent, .. } if sent == guid);
+            self.requests.open_since(|asked, _| sends(asked)).is_some()
+        };
+        let same = |message: &&Rc<Message>| {
+            message.own
+                && message.delivery == Delivery::Sending
+                && message.body == echo.body
+                && is_sent(&message.guid)
+        };
+        entry.messages.iter().find(same).map(|message| message.guid.clone())
+    }
+
     /// A message came unasked: new, or again since it was not acknowledged.
     pub(crate) fn message_arrived(&mut self, now: Millis, packet: &MessagePacket) {
         let Some((chat, name, message)) = self.read_message(now, packet) else {
             return;
         };
+        if let Some(guid) = self.echo_of(&chat, &message) {
+            let (new_guid, time) = (message.guid, message.time);
+            self.whole.goes_on(&chat, time);
+            return self.change(Change::MessageCameBack { chat, guid, new_guid, time });
+        }
+        if let Some((who, is_here)) = notices::notice(packet).and_then(|notice| notice.moved)
+            && self.state.chats.contains_key(&chat)
+        {
+            return self.moved(now, &chat, Member::normal(who), is_here);
+        }
         let known = self.state.chats.get(&chat);
         let is_new =
             known.is_none_or(|chat| transcript::position(&chat.messages, &message.guid).is_none());
@@ -185,6 +231,7 @@ impl Session {
         let (guid, time, own) = (message.guid.clone(), message.time, message.own);
 
         self.change(Change::ChatKnown { chat: chat.clone(), name });
+        let is_line = message.is_line();
         if packet.guid.is_some() {
             self.acknowledge(now, &chat, &message);
         }
@@ -193,7 +240,7 @@ impl Session {
             self.continue_chat(now, &chat, time, is_first, follows);
             self.forget_oldest(&chat);
         }
-        if is_new && is_news && !own {
+        if is_new && is_news && !own && !is_line {
             self.event(Event::MessageReceived { chat, guid });
         }
     }
@@ -234,8 +281,15 @@ impl Session {
             )
             .into(),
         };
-        let body = body(packet);
-        Some((chat, name, Message { guid, author: source, own, time, body, delivery }))
+        let notice = notices::notice(packet);
+        if notice.as_ref().is_some_and(|notice| notice.text.is_empty()) {
+            return None;
+        }
+        let (author, body) = match notice {
+            Some(notice) => ("".into(), Body::Notice(notice.text)),
+            None => (source, body(packet)),
+        };
+        Some((chat, name, Message { guid, author, own, time, body, delivery }))
     }
 
     /// Something happened to a message of ours, or we have read a chat elsewhere.
@@ -367,7 +421,10 @@ pub(crate) fn body(packet: &MessagePacket) -> Body {
     let text = String::from_utf8_lossy(&content);
     match packet.content_type.unwrap_or(ContentType::TEXT) {
         ContentType::TEXT => text_body(&text),
-        ContentType::EMOTE => Body::Emote(text.strip_prefix(EMOTE).unwrap_or(&text).into()),
+        ContentType::EMOTE => {
+            let author = packet.source.as_ref().map(mig33_codec::Text::as_str);
+            emote_body(text.strip_prefix(EMOTE).unwrap_or(&text), &author.unwrap_or_default())
+        }
         ContentType::EXISTING_FILE => Body::PictureAt(text.into()),
         ContentType::IMAGE => {
             let mime_type = packet
@@ -379,6 +436,30 @@ pub(crate) fn body(packet: &MessagePacket) -> Body {
         }
         other => Body::Other(other.0),
     }
+}
+
+/// What somebody does. A server may say it as a whole sentence with the name in it, which is not to stand there twice.
+fn emote_body(text: &str, author: &str) -> Body {
+    let begins_with = |text: &str| {
+        text.get(..author.len()).is_some_and(|start| start.eq_ignore_ascii_case(author))
+    };
+    let bare = text.trim_start_matches(['*', ' ']);
+    if !author.is_empty() && begins_with(bare) {
+        let rest = &bare[author.len()..];
+        if rest.starts_with(' ') {
+            return Body::Emote(rest.trim_start().into());
+        }
+    }
+    let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let names_author = text.char_indices().any(|(at, _)| {
+        let (before, after) = text.split_at(at);
+        let after_name = || after[author.len()..].trim_start_matches('.').chars().next();
+        !author.is_empty()
+            && begins_with(after)
+            && !is_letter(before.chars().next_back())
+            && !is_letter(after_name())
+    });
+    if names_author { Body::Text(text.into()) } else { Body::Emote(text.into()) }
 }
 
 fn text_body(text: &str) -> Body {

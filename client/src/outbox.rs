@@ -46,7 +46,12 @@ pub(crate) fn packet(chat: &ChatId, name: &str, message: &Message) -> Option<Mes
             file_name = name.as_deref().map(Into::into);
             (ContentType::IMAGE, bytes.clone())
         }
-        Body::PictureAt(_) | Body::Other(_) | Body::Joined | Body::Left => return None,
+        Body::PictureAt(_)
+        | Body::Other(_)
+        | Body::Notice(_)
+        | Body::Line(_)
+        | Body::Joined
+        | Body::Left => return None,
     };
     Some(MessagePacket {
         message_type: Some(mig33_codec::values::MessageType::MIG33),

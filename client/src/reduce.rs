@@ -40,6 +40,7 @@ impl State {
                 replace(&mut self.groups, groups);
                 replace(&mut self.contacts, contacts);
             }
+            Change::ContactsOnly(contacts_only) => self.contacts_only = contacts_only,
             Change::Contact(contact) => {
                 self.contact_requests_without([&contact.username].into_iter());
                 Rc::make_mut(&mut self.contacts).insert(contact.id, Rc::new(contact));
@@ -76,6 +77,12 @@ impl State {
                 (directory.page, directory.pages, directory.loading) = (page, pages, false);
             }
             Change::DirectoryFailed => Rc::make_mut(&mut self.directory).loading = false,
+            Change::Serves { feature, serves } => {
+                self.unserved.retain(|unserved| *unserved != feature);
+                if !serves {
+                    self.unserved.push(feature);
+                }
+            }
             Change::Notice(notice) => Rc::make_mut(&mut self.notices).push(Rc::new(notice)),
             Change::NoticeGone(id) => {
                 Rc::make_mut(&mut self.notices).retain(|notice| notice.id != id)
@@ -101,6 +108,13 @@ impl State {
             }
             Change::MessageDelivery { chat, guid, delivery } => {
                 self.set_delivery(&chat, &guid, delivery)
+            }
+            Change::MessageCameBack { chat, guid, new_guid, time } => {
+                let entry = self.chat_mut(&chat);
+                entry.active = entry.active.max(time);
+                let messages = Rc::make_mut(&mut entry.messages);
+                transcript::rename(messages, &guid, new_guid.clone());
+                transcript::accept(messages, &new_guid, time);
             }
             Change::MessageGone { chat, guid } => {
                 Rc::make_mut(&mut self.chat_mut(&chat).messages)
@@ -145,6 +159,7 @@ impl State {
     fn add_message(&mut self, chat: &ChatId, message: Message, unread: bool) {
         let entry = self.chat_mut(chat);
         let (time, own, is_line) = (message.time, message.own, message.is_line());
+        let is_ours_alone = message.is_ours_alone();
         let (guid, delivery) = (message.guid.clone(), message.delivery.clone());
         let messages = Rc::make_mut(&mut entry.messages);
         if !transcript::insert(messages, message) {
@@ -153,11 +168,11 @@ impl State {
             }
             return;
         }
-        if is_line {
+        if is_ours_alone {
             return transcript::forget_lines(messages);
         }
         entry.active = entry.active.max(time);
-        if unread && !own {
+        if unread && !own && !is_line {
             entry.unread = entry.unread.saturating_add(1);
         }
     }

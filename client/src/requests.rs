@@ -73,6 +73,8 @@ pub(crate) enum Purpose {
 #[derive(Clone, Debug)]
 pub(crate) enum Then {
     RefreshContacts,
+    /// Somebody was asked to become a contact.
+    ContactAsked,
     RequestGone(Rc<str>),
     ContactGone(u32),
     Presence(Presence),
@@ -198,6 +200,12 @@ impl Requests {
         let pending = self.pending.get_mut(&transaction)?;
         pending.deadline = now + ANSWER_WITHIN;
         Some(&mut pending.purpose)
+    }
+
+    /// The number of a request that has gone out and is not answered yet, by what it is for and when it went.
+    pub(crate) fn open_since(&self, fits: impl Fn(&Purpose, Millis) -> bool) -> Option<u16> {
+        let mut open = self.pending.iter();
+        open.find(|(_, pending)| fits(&pending.purpose, pending.sent)).map(|(number, _)| *number)
     }
 
     /// Takes out the request that was answered in full.

@@ -109,7 +109,7 @@ impl Session {
         self.request(now, &packet, Purpose::Join { chat, action }, Urgency::Soon);
     }
 
-    fn fail_waiting(&mut self, chat: &ChatId, text: &str) {
+    pub(crate) fn fail_waiting(&mut self, chat: &ChatId, text: &str) {
         let Some(entry) = self.state.chats.get(chat) else {
             return;
         };

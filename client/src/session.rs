@@ -51,6 +51,8 @@ pub struct Session {
     pub(crate) ahead: i64,
     /// Whether the server keeps history.
     pub(crate) has_chat_sync: bool,
+    /// Whether the server says that anybody can be written to.
+    pub(crate) takes_strangers: bool,
     /// How far each chat is whole.
     pub(crate) whole: Whole,
     /// What others see of us after the next log-in.
@@ -95,6 +97,7 @@ impl Session {
             no_news_until: LiteMap::new(),
             ahead: 0,
             has_chat_sync: false,
+            takes_strangers: false,
             whole: Whole::default(),
             presence: Presence::AVAILABLE,
             last_motd: None,
@@ -289,8 +292,9 @@ impl Session {
         if self.leaving.is_some() {
             return self.handle_leaving(now, frame);
         }
-        let read = if frame.transaction == 0 || self.requests.get(now, frame.transaction).is_none()
-        {
+        let read = if frame.transaction == 0 {
+            self.handle_unnumbered(now, frame)
+        } else if self.requests.get(now, frame.transaction).is_none() {
             self.handle_arrival(now, frame)
         } else {
             self.handle_answer(now, frame)

@@ -32,6 +32,8 @@ pub struct State {
     pub groups: Rc<LiteMap<u32, Rc<str>>>,
     /// Accepted contacts and those that have not answered yet, by contact id.
     pub contacts: Rc<LiteMap<u32, Rc<Contact>>>,
+    /// Whether the server takes messages to contacts only, and has said who they are.
+    pub contacts_only: bool,
     /// Who asks to become a contact, oldest first.
     pub contact_requests: Rc<Vec<Rc<str>>>,
     /// Private chats and rooms that were opened, joined or that the server has.
@@ -40,6 +42,23 @@ pub struct State {
     pub directory: Rc<Directory>,
     /// Message of the day, alerts and system messages that were not dismissed, oldest first.
     pub notices: Rc<Vec<Rc<Notice>>>,
+    /// What the server has said that it does not serve.
+    pub unserved: Vec<Feature>,
+}
+
+/// Something that a server may not know, as far as there is a form for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// A contact list.
+    Contacts,
+    /// Looking for rooms.
+    Directory,
+    /// Making rooms.
+    NewRooms,
+    /// Setting one's presence.
+    Presence,
+    /// Setting one's status message.
+    StatusMessage,
 }
 
 /// How it stands with the connection.
@@ -103,6 +122,8 @@ pub struct Contact {
     pub presence: Presence,
     /// The status message; empty for none.
     pub status_message: Rc<str>,
+    /// Whether it was asked and has not accepted yet; a refusal looks the same.
+    pub pending: bool,
 }
 
 /// Which chat: names compare without case.
@@ -237,6 +258,10 @@ pub enum History {
     Loading,
     /// The first message is the chat's first.
     Complete,
+    /// The server keeps none: there is what has come since the log-in.
+    Unkept,
+    /// More was asked for, and refused; it can be asked for again.
+    Failed,
 }
 
 /// What is special about a room.
@@ -303,10 +328,15 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether it is a line of ours about who came into a room or left it, and nothing that was said.
+    /// Whether it is nothing that was said: a notice of the room, or a line of ours about it.
     #[must_use]
     pub const fn is_line(&self) -> bool {
-        matches!(self.body, Body::Joined | Body::Left)
+        matches!(self.body, Body::Notice(_)) || self.is_ours_alone()
+    }
+
+    /// Whether it is a line of ours about a room, with a time of our clock and in no history.
+    pub(crate) const fn is_ours_alone(&self) -> bool {
+        matches!(self.body, Body::Line(_) | Body::Joined | Body::Left)
     }
 }
 
@@ -330,6 +360,10 @@ pub enum Body {
     },
     /// Something that this client cannot show, by its content type.
     Other(u16),
+    /// Something that the room says, and nobody in it.
+    Notice(Rc<str>),
+    /// The same, as a line of ours about something that the server told.
+    Line(Rc<str>),
     /// The author came into the room.
     Joined,
     /// The author left the room.
@@ -416,6 +450,12 @@ impl State {
     #[must_use]
     pub fn quiet_until(&self) -> Millis {
         self.back_by.map_or(0, |by| by.saturating_add(PATIENCE))
+    }
+
+    /// Whether the server serves it, as far as is known.
+    #[must_use]
+    pub fn serves(&self, feature: Feature) -> bool {
+        !self.unserved.contains(&feature)
     }
 
     /// The contact with this username.

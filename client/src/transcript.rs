@@ -34,6 +34,13 @@ pub(crate) fn accept(messages: &mut Vec<Rc<Message>>, guid: &str, time: Millis) 
     place(messages, message);
 }
 
+/// Gives a message another guid.
+pub(crate) fn rename(messages: &mut [Rc<Message>], guid: &str, new: Rc<str>) {
+    if let Some(message) = position(messages, guid).and_then(|at| messages.get_mut(at)) {
+        Rc::make_mut(message).guid = new;
+    }
+}
+
 /// Where the message with this guid stands; the newest are looked at first.
 pub(crate) fn position(messages: &[Rc<Message>], guid: &str) -> Option<usize> {
     messages.iter().rposition(|message| &*message.guid == guid)
@@ -56,15 +63,15 @@ pub(crate) fn oldest(messages: &[Rc<Message>]) -> Option<Millis> {
 
 /// Lines of ours about who came and went have times of our clock, and are in no history.
 fn accepted(messages: &[Rc<Message>]) -> impl DoubleEndedIterator<Item = &Rc<Message>> {
-    messages
-        .iter()
-        .filter(|message| !is_unsent(message) && !message.guid.is_empty() && !message.is_line())
+    messages.iter().filter(|message| {
+        !is_unsent(message) && !message.guid.is_empty() && !message.is_ours_alone()
+    })
 }
 
 /// Forgets the first line about who came or went, once there are many: they cannot be loaded again.
 pub(crate) fn forget_lines(messages: &mut Vec<Rc<Message>>) {
-    if messages.iter().filter(|message| message.is_line()).count() > MOST_LINES
-        && let Some(at) = messages.iter().position(|message| message.is_line())
+    if messages.iter().filter(|message| message.is_ours_alone()).count() > MOST_LINES
+        && let Some(at) = messages.iter().position(|message| message.is_ours_alone())
     {
         messages.remove(at);
     }

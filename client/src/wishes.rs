@@ -41,7 +41,7 @@ impl Session {
                     group_id: some_group(group),
                     ..Default::default()
                 };
-                self.ask(now, &packet, id, Then::RefreshContacts);
+                self.ask(now, &packet, id, Then::ContactAsked);
             }
             Action::AcceptContact { username } => {
                 let packet = packets::AcceptContactRequest {

@@ -1,6 +1,7 @@
 //! A session joined to a scripted server in memory, on virtual time.
 mod away;
 mod contacts;
+mod dialects;
 mod history;
 mod log_out;
 mod login;

@@ -134,7 +134,22 @@ fn the_other_dialect_of_user_status_and_lists_is_read() {
             .concat();
     let frame = Frame::new(Command::CHATROOM_USER_STATUS, 0, other.into()).unwrap();
     stage.session.handle_bytes(stage.now, frame.to_bytes());
-    assert_eq!(members(&stage), ["alice", "Bob", "Eve", "@root"]);
+    // there it says who somebody is in the room: 1 is a moderator, 2 the owner, 4 is banned
+    assert_eq!(members(&stage), ["alice", "Bob", "@Eve", "@root"]);
+    for (kind, expected) in
+        [(2, &["alice", "@Bob", "@Eve", "@root"][..]), (4, &["alice", "@Eve", "@root"])]
+    {
+        let bob = [
+            &[0, 1, 0, 0, 0, 5][..],
+            b"Lobby",
+            &[0, 2, 0, 0, 0, 3],
+            b"Bob",
+            &[0, 3, 0, 0, 0, 1, kind],
+        ];
+        let frame = Frame::new(Command::CHATROOM_USER_STATUS, 0, bob.concat().into()).unwrap();
+        stage.session.handle_bytes(stage.now, frame.to_bytes());
+        assert_eq!(members(&stage), expected);
+    }
 }
 
 #[test]
