@@ -166,6 +166,9 @@ pub(crate) fn unread_only(sections: &[Section], open: Option<&ChatId>) -> Vec<Se
     left
 }
 
+/// What stands beside a contact that has not answered.
+pub(crate) const REQUEST_SENT: &str = "Request sent";
+
 /// Words for a presence.
 pub(crate) fn presence_words(presence: Presence) -> &'static str {
     match presence {
@@ -180,7 +183,9 @@ pub(crate) fn presence_words(presence: Presence) -> &'static str {
 /// What the last message says, in a line.
 pub(crate) fn said(body: &Body) -> Rc<str> {
     match body {
-        Body::Text(text) | Body::Emote(text) => text.clone(),
+        Body::Text(text) | Body::Emote(text) | Body::Notice(text) | Body::Line(text) => {
+            text.clone()
+        }
         Body::PictureAt(_) | Body::Picture { .. } => "Picture".into(),
         Body::Other(_) => "A message that cannot be shown here".into(),
         Body::Joined => "joined".into(),
@@ -207,8 +212,11 @@ fn contact_entry(
         },
     };
     entry.name = contact.username.clone();
-    entry.presence = Some(contact.presence);
-    if entry.preview == Preview::Nothing && !contact.status_message.is_empty() {
+    // nothing is known of who has not answered
+    entry.presence = (!contact.pending).then_some(contact.presence);
+    if entry.preview == Preview::Nothing && contact.pending {
+        entry.preview = Preview::Status(REQUEST_SENT.into());
+    } else if entry.preview == Preview::Nothing && !contact.status_message.is_empty() {
         entry.preview = Preview::Status(contact.status_message.clone());
     }
     entry
@@ -267,6 +275,7 @@ mod tests {
             display_name: name.into(),
             presence,
             status_message: "".into(),
+            pending: false,
         };
         (id, Rc::new(contact))
     }
@@ -367,6 +376,18 @@ mod tests {
         };
         assert_eq!(preview(None), Some(Preview::Draft("half a".into())));
         assert_eq!(preview(Some(&bob)), Some(Preview::Said { author: None, text: "hello".into() }));
+    }
+
+    #[test]
+    fn who_has_not_answered_is_not_offline() {
+        let mut state = state();
+        let (id, mut adam) = contact(2, "adam", 0, Presence::OFFLINE);
+        Rc::make_mut(&mut adam).pending = true;
+        Rc::make_mut(&mut state.contacts).insert(id, adam);
+        let sections = sections(&state, &Drafts::default(), None);
+        let mut entries = sections.iter().flat_map(|section| &section.entries);
+        let adam = entries.find(|entry| &*entry.name == "adam").expect("he stays in the list");
+        assert_eq!((adam.presence, &adam.preview), (None, &Preview::Status(REQUEST_SENT.into())));
     }
 
     #[test]

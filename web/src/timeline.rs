@@ -105,14 +105,10 @@ pub(crate) fn others_after(messages: &[Rc<Message>], guid: &str) -> usize {
         .count()
 }
 
-/// Who came and who went, in a line: `bob joined`, `bob and carol joined`, `5 joined, 2 left`.
+/// Who came, who went and what the room says, in a line: `bob joined`, `bob and carol joined`, `5 joined, 2 left`.
 pub(crate) fn summary(events: &[Rc<Message>]) -> String {
-    let named = |joined: bool| -> Vec<&str> {
-        events
-            .iter()
-            .filter(|event| matches!(event.body, Body::Joined) == joined)
-            .map(|event| &*event.author)
-            .collect()
+    let named = |what: Body| -> Vec<&str> {
+        events.iter().filter(|event| event.body == what).map(|event| &*event.author).collect()
     };
     let phrase = |names: &[&str], verb: &str| match names {
         [] => None,
@@ -120,10 +116,19 @@ pub(crate) fn summary(events: &[Rc<Message>]) -> String {
         [one, other] if one != other => Some(format!("{one} and {other} {verb}")),
         many => Some(format!("{} {verb}", many.len())),
     };
-    let phrases: Vec<String> = [phrase(&named(true), "joined"), phrase(&named(false), "left")]
-        .into_iter()
-        .flatten()
-        .collect();
+    let told = events.iter().filter_map(|event| {
+        if let Body::Notice(text) | Body::Line(text) = &event.body {
+            Some(text.to_string())
+        } else {
+            None
+        }
+    });
+    let phrases: Vec<String> =
+        [phrase(&named(Body::Joined), "joined"), phrase(&named(Body::Left), "left")]
+            .into_iter()
+            .flatten()
+            .chain(told)
+            .collect();
     phrases.join(", ")
 }
 

@@ -40,7 +40,7 @@ impl Reading {
         let sees = looking && self.at_end;
         if !self.settled {
             // what comes into a chat of which everything is known is news, and no unread of before
-            if said || chat.history == History::Complete {
+            if said || matches!(chat.history, History::Complete | History::Unkept) {
                 self.settled = true;
                 self.unread_from = first_unread(&chat.messages, chat.unread);
             }

@@ -1,7 +1,7 @@
 //! The app as it is seen: log-in, or list, chat and members, and what lies over them.
 use std::rc::Rc;
 
-use mig33_client::{Action, Chat};
+use mig33_client::{Action, Chat, Feature};
 use yew::prelude::*;
 
 use super::{App, OpenDialog};
@@ -50,6 +50,7 @@ impl App {
                     account: account.clone(),
                     requests: self.state.contact_requests.clone(),
                     sections: self.sections.clone(),
+                    unserved: self.state.unserved.clone(),
                     open: self.route.chat().cloned(),
                     today: self.today,
                     loaded: self.state.account.is_some(),
@@ -80,6 +81,7 @@ impl App {
             if chat.id.is_room() { None } else { self.state.contact(&chat.name).cloned() };
         let props = chat::Props {
             contact,
+            contacts_only: self.state.contacts_only,
             unread_from: self.reading.unread_from().cloned(),
             draft: self.drafts.get(&chat.id).cloned(),
             sending: self.transfers.of(&chat.id),
@@ -116,7 +118,18 @@ impl App {
                 let (directory, joined) = (self.state.directory.clone(), self.joined.clone());
                 let emit = emit.clone();
                 let online = online || self.state.is_away_briefly(clock::now());
-                let props = rooms_dialog::Props { directory, joined, error, busy, online, emit };
+                let lists = self.state.serves(Feature::Directory);
+                let makes = self.state.serves(Feature::NewRooms);
+                let props = rooms_dialog::Props {
+                    directory,
+                    joined,
+                    error,
+                    busy,
+                    online,
+                    lists,
+                    makes,
+                    emit,
+                };
                 keyed::<RoomsDialog>("rooms", props)
             }
             DialogKind::RemoveContact { id, username } => {

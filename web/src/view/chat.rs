@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
 use crate::part::{Context, Part, keyed};
-use crate::roster::presence_words;
+use crate::roster::{REQUEST_SENT, presence_words};
 use crate::view::avatar;
 use crate::view::class;
 use crate::view::composer::{self, Composer};
@@ -24,6 +24,8 @@ pub(crate) struct Props {
     pub(crate) chat: Rc<Chat>,
     /// The contact, where it is one.
     pub(crate) contact: Option<Rc<Contact>>,
+    /// Whether who is none cannot be written to.
+    pub(crate) contacts_only: bool,
     /// The guid of the first unread message.
     pub(crate) unread_from: Option<Rc<str>>,
     /// What was typed here before.
@@ -108,7 +110,7 @@ impl Part for ChatPane {
                 </div>
                 { tray(sending, emit) }
                 <div class="slot">
-                    { match foot(chat, emit) {
+                    { match foot(props) {
                         Some(foot) => foot,
                         None => keyed::<Composer>(key, composer::Props { chat: chat.id.clone(), draft: draft.clone(), emit: emit.clone() }),
                     } }
@@ -121,9 +123,12 @@ impl Part for ChatPane {
 
 fn head(props: &Props) -> Html {
     let Props { chat, contact, members_open, emit, .. } = props;
-    let presence = contact.as_ref().map(|contact| contact.presence);
+    let presence =
+        contact.as_ref().filter(|contact| !contact.pending).map(|contact| contact.presence);
     let mut below = String::new();
-    if let Some(contact) = contact {
+    if contact.as_ref().is_some_and(|contact| contact.pending) {
+        "has not answered yet".clone_into(&mut below);
+    } else if let Some(contact) = contact {
         below.push_str(presence_words(contact.presence));
         if !contact.status_message.is_empty() {
             below.push_str(" · ");
@@ -176,19 +181,32 @@ fn head(props: &Props) -> Html {
     }
 }
 
-/// What stands where the composer would be, in a room that we are not in.
-fn foot(chat: &Chat, emit: &Callback<Intent>) -> Option<Html> {
-    let (words, verb): (AttrValue, _) = match chat.room.as_ref().map(|room| &room.membership) {
-        Some(Membership::Outside) => ("You are not in this room.".into(), "Join this room"),
-        Some(Membership::Refused(reason)) => (reason.to_string().into(), "Try again"),
-        Some(Membership::Inside | Membership::Joining) | None => return None,
-    };
+/// What stands where the composer would be, where nothing can be said: in a room that we are not in, to a contact who has
+/// not answered, to a stranger.
+fn foot(props: &Props) -> Option<Html> {
+    let Props { chat, contact, contacts_only, emit, .. } = props;
     let name = chat.name.to_string();
-    let join = emit.reform(move |_| Intent::Act(Action::JoinRoom { name: name.clone() }));
+    let add = || Action::AddContact { username: name.clone(), group: 0 };
+    let join = || Action::JoinRoom { name: name.clone() };
+    let (words, verb, action) = match (chat.room.as_ref().map(|room| &room.membership), contact) {
+        (Some(Membership::Outside), _) => {
+            ("You are not in this room.".to_owned(), "Join this room", join())
+        }
+        (Some(Membership::Refused(reason)), _) => (reason.to_string(), "Try again", join()),
+        (None, Some(contact)) if contact.pending => {
+            (REQUEST_SENT.to_owned(), "Cancel", Action::RemoveContact { id: contact.id })
+        }
+        // who has written to us may be answered
+        (None, None) if *contacts_only && chat.messages.iter().all(|message| message.own) => {
+            (format!("{name} is not one of your contacts."), "Add to contacts", add())
+        }
+        _ => return None,
+    };
+    let act = emit.reform(move |_| Intent::Act(action.clone()));
     Some(html! {
         <div key="foot" class="chat-foot">
             <p>{ words }</p>
-            { button("button primary", verb, join) }
+            { button("button primary", verb, act) }
         </div>
     })
 }

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::intent::Intent;
 use crate::part::{Context, Part, keyed};
 use crate::timeline::{self, Row};
-use crate::view::controls::spinner;
+use crate::view::controls::{button, spinner};
 use crate::view::icons::{Icon, icon};
 use crate::view::message::{self, MessageRow};
 use crate::window::Window;
@@ -162,7 +162,7 @@ impl Part for Log {
                     aria-busy={(chat.history == History::Loading && !is_outside(chat)).then_some("true")}
                     onscroll={ctx.link().callback(|_: Event| Msg::Scrolled)}>
                     <div class="log-rows">
-                        <div key="top" class="log-top">{ self.top(chat, *online) }</div>
+                        <div key="top" class="log-top">{ self.top(chat, *online, emit) }</div>
                         { for rows.iter().map(|row| row_view(row, chat, *today, emit)) }
                     </div>
                 </div>
@@ -295,7 +295,7 @@ impl Log {
         }
     }
 
-    fn top(&self, chat: &Chat, online: bool) -> Html {
+    fn top(&self, chat: &Chat, online: bool, emit: &Callback<Intent>) -> Html {
         let empty = chat.messages.is_empty();
         let hint = match (chat.history, empty) {
             _ if is_outside(chat) && empty => {
@@ -306,16 +306,24 @@ impl Log {
             (History::Loading, _) | (History::More, true) => {
                 return html! { <p class="hint">{ spinner() }{ "Loading messages…" }</p> };
             }
-            (History::Complete, true) if chat.id.is_room() => {
+            (History::Failed, _) => {
+                let chat = chat.id.clone();
+                let again =
+                    emit.reform(move |_| Intent::Act(Action::LoadOlder { chat: chat.clone() }));
+                return html! {
+                    <p class="hint">{ "The messages could not be loaded. " }{ button("link-button", "Try again", again) }</p>
+                };
+            }
+            (History::Complete | History::Unkept, true) if chat.id.is_room() => {
                 "Nothing was said here yet. Be the first.".to_owned()
             }
-            (History::Complete, true) => {
+            (History::Complete | History::Unkept, true) => {
                 format!("Nothing was said yet. Say hello to {}.", chat.name)
             }
             (History::Complete, false) if self.window.at_start() => {
                 "This is where it began.".to_owned()
             }
-            (History::Complete | History::More, false) => return Html::default(),
+            (History::Complete | History::More | History::Unkept, false) => return Html::default(),
         };
         html! { <p class="hint">{ hint }</p> }
     }

@@ -71,7 +71,7 @@ impl Part for MessageRow {
                     { meta }
                 </>
             },
-            Body::Other(_) | Body::Joined | Body::Left => html! {
+            Body::Other(_) | Body::Notice(_) | Body::Line(_) | Body::Joined | Body::Left => html! {
                 <p class="text unknown">{ "A message that cannot be shown here" }{ meta }</p>
             },
         };

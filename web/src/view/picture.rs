@@ -115,6 +115,8 @@ fn source(body: &Body) -> Source {
         | Body::Text(_)
         | Body::Emote(_)
         | Body::Other(_)
+        | Body::Notice(_)
+        | Body::Line(_)
         | Body::Joined
         | Body::Left => Source::Nothing,
     }

@@ -29,6 +29,9 @@ pub(crate) struct Props {
     pub(crate) busy: bool,
     /// Whether there is a connection.
     pub(crate) online: bool,
+    /// Whether the server lists rooms, and whether it makes them.
+    pub(crate) lists: bool,
+    pub(crate) makes: bool,
     pub(crate) emit: Callback<Intent>,
 }
 
@@ -94,6 +97,7 @@ impl Part for RoomsDialog {
         let children = html! {
                     <>
                         { error_line(error.as_deref()) }
+                        if props.lists {
                         <label class="search">
                             { icon(Icon::Search) }
                             <input type="search" aria-label="Search rooms" placeholder="Search rooms" maxlength="30" autocomplete="off"
@@ -111,6 +115,8 @@ impl Part for RoomsDialog {
                                 { button("button wide", "Show more", link.callback(|_| Msg::More)) }
                             }
                         </div>
+                        }
+                        if props.makes {
                         <form class="new-room" onsubmit={on_create}>
                             <h3>{ "Make a room" }</h3>
                             { field("New room name", html! {
@@ -121,6 +127,7 @@ impl Part for RoomsDialog {
         }) }
                             <button type="submit" class="button primary" aria-disabled={busy.then_some("true")}>{ "Create room" }</button>
                         </form>
+                        }
                     </>
                 };
         let on_close = emit.reform(|()| Intent::Close);

@@ -1,7 +1,7 @@
 //! The list: oneself, who asks to become a contact, rooms, contacts by group.
 use std::rc::Rc;
 
-use mig33_client::{Account, Action, ChatId, Presence};
+use mig33_client::{Account, Action, ChatId, Feature, Presence};
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -26,6 +26,8 @@ pub(crate) struct Props {
     pub(crate) account: Rc<Account>,
     pub(crate) requests: Rc<Vec<Rc<str>>>,
     pub(crate) sections: Rc<Vec<Section>>,
+    /// What the server does not serve: there is no form for it.
+    pub(crate) unserved: Vec<Feature>,
     pub(crate) open: Option<ChatId>,
     /// Days since 1970.
     pub(crate) today: i64,
@@ -45,14 +47,25 @@ impl Part for Sidebar {
     }
 
     fn view(&self, ctx: &Context<Self>) -> Html {
-        let Props { account, requests, sections, open, today, loaded, emit } = ctx.props();
+        let Props { account, requests, sections, unserved, open, today, loaded, emit } =
+            ctx.props();
+        let serves = |feature| !unserved.contains(&feature);
         let has_contacts = sections.iter().any(|section| !section.entries.is_empty());
         html! {
             <nav class="sidebar" aria-label="Chats">
-                { part::<Profile>(ProfileProps { account: account.clone(), emit: emit.clone() }) }
+                { part::<Profile>(ProfileProps {
+                    account: account.clone(),
+                    has_presence: serves(Feature::Presence),
+                    has_status: serves(Feature::StatusMessage),
+                    emit: emit.clone(),
+                }) }
                 <div class="sidebar-actions">
-                    { opener(Icon::AddPerson, "Add contact", DialogKind::AddContact, emit) }
-                    { opener(Icon::Rooms, "Rooms", DialogKind::Rooms, emit) }
+                    if serves(Feature::Contacts) {
+                        { opener(Icon::AddPerson, "Add contact", DialogKind::AddContact, emit) }
+                    }
+                    if serves(Feature::Directory) || serves(Feature::NewRooms) {
+                        { opener(Icon::Rooms, "Rooms", DialogKind::Rooms, emit) }
+                    }
                 </div>
                 <div class="sidebar-scroll">
                     <div class="slot">
@@ -111,6 +124,8 @@ fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
 #[derive(PartialEq)]
 struct ProfileProps {
     account: Rc<Account>,
+    has_presence: bool,
+    has_status: bool,
     emit: Callback<Intent>,
 }
 
@@ -136,7 +151,7 @@ impl Part for Profile {
     }
 
     fn update(&mut self, ctx: &Context<Self>, msg: Typed) -> bool {
-        let ProfileProps { account, emit } = ctx.props();
+        let ProfileProps { account, emit, .. } = ctx.props();
         match msg {
             Typed::Text(text) => self.typed = Some(text),
             Typed::Undo => self.typed = None,
@@ -152,7 +167,8 @@ impl Part for Profile {
     }
 
     fn view(&self, ctx: &Context<Self>) -> Html {
-        let (link, ProfileProps { account, emit }) = (ctx.link(), ctx.props());
+        let (link, ProfileProps { account, has_presence, has_status, emit }) =
+            (ctx.link(), ctx.props());
         let on_presence = emit.reform(|event: Event| {
             let value = event.target_unchecked_into::<HtmlSelectElement>().value();
             Intent::Act(Action::SetPresence(value.parse().map_or(Presence::AVAILABLE, Presence)))
@@ -170,18 +186,22 @@ impl Part for Profile {
             <header class="profile">
                 { avatar::person(&account.username, Some(chosen)) }
                 <span class="profile-name">{ &*account.username }</span>
+                if *has_presence {
                 <select class="profile-presence" aria-label="Presence" onchange={on_presence}>
                     { for PRESENCES.iter().map(|(presence, name)| html! {
                         <option key={*name} value={presence.0.to_string()} selected={*presence == chosen}>{ *name }</option>
                     }) }
                 </select>
+                }
                 { icon_button("Log out", Icon::Leave, emit.reform(|_| Intent::LogOut)) }
+                if *has_status {
                 <form class="profile-status" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Typed::Save })}>
                     <input aria-label="Status message" placeholder="Set a status message" maxlength="160" value={status}
                         enterkeyhint="done" autocomplete="off" oninput={link.callback(|event: InputEvent| Typed::Text(event.target_unchecked_into::<HtmlInputElement>().value()))}
                     onkeydown={link.batch_callback(|event: KeyboardEvent| (event.key() == "Escape").then_some(Typed::Undo))}
                     onblur={link.callback(|_: FocusEvent| Typed::Save)} />
                 </form>
+                }
             </header>
         }
     }
