@@ -218,6 +218,13 @@ impl End {
         !matches!(self, Self::ClientGone | Self::ClientDead | Self::BadOffset | Self::GraceOver)
     }
 
+    /// Whether the client has left by itself and in good order, and so has what was sent to it. The upstream is told:
+    /// its stream ends where this is so, and is broken off otherwise.
+    #[must_use]
+    pub const fn is_orderly(self) -> bool {
+        matches!(self, Self::ClientClosed { code: 1000 | 1001 | NO_CODE })
+    }
+
     /// Whether a session that can be gone on with waits for its client (spec/resume.md, "Ending and detaching").
     #[must_use]
     pub const fn may_come_back(self) -> bool {

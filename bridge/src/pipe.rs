@@ -23,6 +23,8 @@ struct Way {
     read: usize,
     capacity: usize,
     writer_closed: bool,
+    /// The writer has broken it off: behind what is still to be read comes an error.
+    is_broken: bool,
     reader_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -40,6 +42,11 @@ pub fn pipe(capacity: usize) -> (PipeEnd, PipeEnd) {
 }
 
 impl PipeEnd {
+    /// Closes both ways as a reset would: the other end reads what is there, and then an error.
+    pub fn break_off(self) {
+        self.outgoing().is_broken = true;
+    }
+
     fn outgoing(&self) -> MutexGuard<'_, Way> {
         lock(if self.writes == 0 { &self.pipe[0] } else { &self.pipe[1] })
     }
@@ -61,6 +68,7 @@ impl Way {
             read: 0,
             capacity,
             writer_closed: false,
+            is_broken: false,
             reader_gone: false,
             reader: None,
             writer: None,
@@ -100,6 +108,9 @@ impl AsyncRead for PipeEnd {
         let writer = {
             let mut way = self.incoming();
             if way.bytes.is_empty() {
+                if way.is_broken {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
                 if way.writer_closed || into.remaining() == 0 {
                     return Poll::Ready(Ok(()));
                 }
@@ -227,6 +238,17 @@ mod tests {
         tokio::task::yield_now().await;
         drop(far);
         assert_eq!(waiting.await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_broken_off_is_an_error_behind_what_was_written() {
+        let (mut near, mut far) = pipe(8);
+        near.write_all(b"abc").await.unwrap();
+        near.break_off();
+        let mut got = [0; 8];
+        assert_eq!(far.read(&mut got).await.unwrap(), 3);
+        assert_eq!(far.read(&mut got).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(far.write(b"x").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     /// Polls one write once.

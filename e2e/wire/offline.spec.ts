@@ -38,13 +38,36 @@ test('a message comes again until RECEIVED was sent for it', async ({ user, logI
   expect((await (await logIn('bert')).message()).text).toBe('three');
 });
 
-test('for a client without receipts, a later packet says that it arrived', async ({ user, logIn }) => {
-  const [anna, first] = [await user('anna'), await user('bert')];
-  await befriend(anna, first);
-  await anna.say('bert', 'one');
-  await first.message();
+test('a client without receipts that is cut off gets all of it again, whatever it said first', async ({ user, logIn }) => {
+  const [anna, away] = [await user('anna'), await user('bert')];
+  await befriend(anna, away);
+  await away.logOut();
+  const guids: string[] = [];
+  for (let n = 0; n < 60; n += 1) guids.push((await anna.say('bert', `text ${n}`)).guid);
+
+  const first = await logIn('bert');
   await first.keepAlive();
   await first.connection.cut();
+
+  const second = await logIn('bert');
+  for (const guid of guids) expect((await second.message()).guid).toBe(guid);
+  expect(anna.connection.received.filter(({ name }) => name === 'MESSAGE_STATUS_EVENT')).toEqual([]);
+  // who logs out has them
+  await second.logOut();
+  for (const guid of guids) {
+    await anna.unasked('MESSAGE_STATUS_EVENT', (packet) => packet.text('message_guid') === guid);
+  }
+  await anna.say('bert', 'later');
+  expect((await (await logIn('bert')).message()).text).toBe('later');
+});
+
+test('for a client without receipts, the end of its stream says that all arrived', async ({ user, logIn }) => {
+  const [anna, first] = [await user('anna'), await user('bert')];
+  await befriend(anna, first);
+  const { guid } = await anna.say('bert', 'one');
+  await first.message();
+  await first.connection.close();
+  await anna.unasked('MESSAGE_STATUS_EVENT', (packet) => packet.text('message_guid') === guid);
   await anna.say('bert', 'two');
   expect((await (await logIn('bert')).message()).text).toBe('two');
 });

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mig33_codec::packets::{self, Packet};
-use mig33_codec::values::ErrorCode;
+use mig33_codec::values::{ErrorCode, StatusEvent};
 use mig33_codec::{Command, Frame, FrameError};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -69,11 +69,18 @@ pub(crate) async fn serve<S>(
         writing: None,
         taking: Taking::default(),
         held: core.before_login.nothing(),
+        came: Instant::now(),
+        was_empty: false,
+        early: None,
+        is_behind: false,
         eof: false,
         bad_bytes: None,
     };
     let end = connection.run().await;
     core.metrics.ended.get_or_create(&ByReason { reason: end.reason() }).inc();
+    if matches!(end, End::Closed) {
+        connection.has_what_was_written(Duration::ZERO).await;
+    }
     connection.leave(&end).await;
     connection.finish(end).await;
 }
@@ -104,6 +111,14 @@ struct Connection<'a, S> {
     taking: Taking,
     /// The memory that it takes before log-in.
     held: Held<'a>,
+    /// Since when what is read may have been there: the stream was empty until then.
+    came: Instant,
+    /// The stream was found empty while waiting.
+    was_empty: bool,
+    /// What was read beside writing.
+    early: Option<Step>,
+    /// Packets that were read wait for the client to take what is before them.
+    is_behind: bool,
     eof: bool,
     /// The bytes that came are no packet; it ends once what came before them is answered.
     bad_bytes: Option<FrameError>,
@@ -157,13 +172,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             }
             self.session.set_reading(Instant::now().into_std(), self.reads());
             self.arm(timer.as_mut());
-            match poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await {
-                Step::Read(bytes) => self.session.handle_bytes(Instant::now().into_std(), bytes),
+            let step =
+                poll_fn(|context| self.poll(context, timer.as_mut(), stopping.as_mut())).await;
+            let now = Instant::now();
+            if std::mem::take(&mut self.was_empty) && !self.is_behind {
+                self.came = now;
+            }
+            match step {
+                Step::Read(bytes) => self.session.handle_bytes(now.into_std(), bytes),
                 Step::Eof => self.eof = true,
-                Step::Written(outgoing) => self.written(outgoing).await,
+                Step::Written(outgoing) => self.written(now, outgoing).await,
                 Step::Changed => {}
                 Step::Time => {
-                    let now = Instant::now();
                     if let Some(overdue) = self.session.overdue(now.into_std()) {
                         return End::Overdue(overdue);
                     }
@@ -223,12 +243,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         timer: Pin<&mut Sleep>,
         stopping: Pin<&mut impl Future<Output = ()>>,
     ) -> Poll<Step> {
+        if let Some(step) = self.early.take() {
+            return Poll::Ready(step);
+        }
         if let Some(outgoing) = &mut self.writing {
             if let Poll::Ready(result) =
                 self.taking.write(Pin::new(&mut self.stream), context, outgoing)
             {
                 return Poll::Ready(match (result, self.writing.take()) {
-                    (Ok(()), Some(outgoing)) => Step::Written(outgoing),
+                    (Ok(()), Some(outgoing)) => {
+                        // whatever is not there now comes behind what was written
+                        self.early = self.read(context);
+                        Step::Written(outgoing)
+                    }
                     (Ok(()), None) => Step::Changed,
                     (Err(error), _) => Step::Broken(error),
                 });
@@ -236,9 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         } else if self.mailbox.poll_changed(context).is_ready() {
             return Poll::Ready(Step::Changed);
         }
-        if self.reads()
-            && let Poll::Ready(step) = read(Pin::new(&mut self.stream), context)
-        {
+        if let Some(step) = self.read(context) {
             return Poll::Ready(step);
         }
         if timer.poll(context).is_ready() {
@@ -250,12 +275,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         Poll::Pending
     }
 
+    /// What the stream has, where it is read.
+    fn read(&mut self, context: &mut Context<'_>) -> Option<Step> {
+        if !self.reads() {
+            return None;
+        }
+        match read(Pin::new(&mut self.stream), context) {
+            Poll::Ready(step) => Some(step),
+            Poll::Pending => {
+                self.was_empty = true;
+                None
+            }
+        }
+    }
+
     /// Does what the packets that have arrived ask for, one after the other.
     async fn requests(&mut self) -> Result<(), FrameError> {
+        self.is_behind = true;
         while !self.is_ahead() && self.mailbox.ending().is_none() {
             let now = Instant::now().into_std();
             match self.session.next(now)? {
                 None => {
+                    self.is_behind = false;
                     self.store_received().await;
                     return Ok(());
                 }
@@ -272,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
     async fn request(&mut self, frame: &Frame) {
         let name = frame.command.name().unwrap_or("unknown");
         self.core.metrics.requests.get_or_create(&ByCommand { command: name }).inc();
-        self.heard(frame.command).await;
+        self.heard(frame).await;
         let call = Call {
             core: self.core,
             session: &mut self.session,
@@ -296,20 +337,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         self.answer(frame, outcome);
     }
 
-    /// A packet has come: what was written before it counts as delivered, if the client does not say so itself.
-    async fn heard(&mut self, command: Command) {
+    /// A packet has come: what was written long enough before it counts as delivered, if the client does not say so
+    /// itself.
+    async fn heard(&mut self, frame: &Frame) {
         let Phase::Member(member) = &mut self.session.phase else { return };
-        if command == Command::MESSAGE_STATUS_EVENT {
-            member.receipts = true;
-            return;
+        let is_receipt = is_receipt(frame);
+        if !member.receipts && (is_receipt || frame.command == Command::GET_MESSAGES) {
+            member.receipts = true; // a client that fetches says what it has, too
+            member.written.forget();
+            self.core.fanout.set_receipts(member.seat.user, self.number).await;
         }
-        self.store_received().await;
+        if !is_receipt {
+            self.store_received().await;
+        }
+        match frame.command {
+            Command::LOGOUT => self.has_what_was_written(Duration::ZERO).await,
+            // a bridge sends these for a client that is not there (spec/resume.md)
+            Command::PING if frame.transaction == 0 => {}
+            _ => self.has_what_was_written(self.core.limits.silent_receipt()).await,
+        }
+    }
+
+    /// The client has given a sign: what was written so long before it came counts as delivered.
+    async fn has_what_was_written(&mut self, wait: Duration) {
         let Phase::Member(member) = &mut self.session.phase else { return };
-        if !member.receipts && command != Command::GET_MESSAGES && member.written > member.confirmed
-        {
-            member.confirmed = member.written;
-            Box::pin(count_as_delivered(self.core, member, Delivered::UpTo(member.confirmed)))
-                .await;
+        if let Some(seq) = member.written.heard(self.came.into_std(), wait) {
+            Box::pin(count_as_delivered(self.core, member, Delivered::UpTo(seq))).await;
         }
     }
 
@@ -351,10 +404,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
     }
 
     /// The stream has taken these bytes.
-    async fn written(&mut self, outgoing: Outgoing) {
+    async fn written(&mut self, now: Instant, outgoing: Outgoing) {
         let Phase::Member(member) = &mut self.session.phase else { return };
         if let Some(last) = outgoing.message {
-            member.written = member.written.max(last);
+            if !member.receipts {
+                let wait = self.core.limits.silent_receipt();
+                member.written.note(now.into_std(), last, wait);
+            }
             // for each message it may say that it was received, and that it was read
             member.free_events = member.free_events.saturating_add(2 * outgoing.messages);
         }
@@ -448,6 +504,14 @@ impl<S> Drop for Connection<'_, S> {
             runtime.spawn(async move { seats::leave(&core, *member, true).await });
         }
     }
+}
+
+/// Whether a client says with it that it has received or read something.
+fn is_receipt(frame: &Frame) -> bool {
+    frame.command == Command::MESSAGE_STATUS_EVENT
+        && frame.block(6).and_then(|kind| kind.last().copied()).is_some_and(|kind| {
+            [StatusEvent::RECEIVED, StatusEvent::READ].contains(&StatusEvent(kind))
+        })
 }
 
 /// Reads what is there. The buffer is on the stack, so a stream that rests holds none.

@@ -27,6 +27,7 @@ pub mod service;
 mod session;
 pub mod settings;
 pub mod store;
+mod written;
 
 pub use service::{ClientInfo, Outside, Service, StartError};
 pub use settings::{Limits, Settings, SettingsArgs};

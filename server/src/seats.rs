@@ -70,6 +70,7 @@ fn worth_keeping(seats: Vec<Taken>) -> Vec<KeptSeat> {
             public_id: taken.seat.public_id.as_ref().into(),
             presence: taken.presence,
             rooms: taken.rooms,
+            receipts: taken.receipts,
         };
         for room in rooms.remove(&seat.user).unwrap_or_default() {
             if !seat.rooms.contains(&room) {
@@ -103,7 +104,13 @@ pub(crate) async fn restore(core: &Core) -> Result<Option<SessionNumber>, StoreE
             public_id: kept.public_id.into(),
             mailbox: Arc::new(Mailbox::of_nobody()),
         };
-        let taken = Taken { seat, presence: kept.presence, rooms: kept.rooms, is_back: false };
+        let taken = Taken {
+            seat,
+            presence: kept.presence,
+            rooms: kept.rooms,
+            is_back: false,
+            receipts: kept.receipts,
+        };
         core.fanout.restore(taken).await;
     }
     Ok(Some(core.session_number()))

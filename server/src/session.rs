@@ -11,6 +11,7 @@ use crate::fanout::Seat;
 use crate::ids::{RoomId, Seq, TokenId};
 use crate::settings::Limits;
 use crate::store::Account;
+use crate::written::Written;
 
 /// One client's session. It does no I/O and reads no clock.
 #[derive(Debug)]
@@ -79,10 +80,8 @@ pub(crate) struct Member {
     pub(crate) tokens: Vec<TokenId>,
     /// Where it stands in the messages that waited for it; none once it has them all.
     pub(crate) backlog: Option<Seq>,
-    /// The last private message that was handed to the connection.
-    pub(crate) written: Seq,
-    /// The last one that counts as delivered because a later packet came.
-    pub(crate) confirmed: Seq,
+    /// The private messages that were written to it, where it does not say itself what it has.
+    pub(crate) written: Written,
     /// Whether the client says itself what it has received.
     pub(crate) receipts: bool,
     /// What the client has said it received and is not stored yet: the sender's name in lower case, and the guid.

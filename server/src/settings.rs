@@ -170,6 +170,9 @@ pub struct Limits {
     pub login_bytes: usize,
     /// Seconds without a packet after which a session ends: three keep-alive periods.
     pub silence_s: u64,
+    /// Seconds after which a packet of a client that never says RECEIVED tells that it has what was written to it before;
+    /// LOGOUT and an orderly end of its stream do at once. 0: any later packet.
+    pub silent_receipt_s: u64,
     /// Seconds that who was here before a restart counts as present until they are back; 0 keeps nobody's seat.
     pub return_s: u64,
     /// Seconds in which a client that is being written to must take 4 KiB, or all that waits; then its session ends.
@@ -243,6 +246,7 @@ impl Default for Limits {
             login_s: 600,
             login_bytes: 16 << 20,
             silence_s: 180,
+            silent_receipt_s: 10,
             return_s: 60,
             stalled_write_s: 60,
             outgoing_bytes: 1 << 20,
@@ -277,6 +281,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How long a message waits for a sign of a client that says nothing.
+    pub(crate) const fn silent_receipt(&self) -> Duration {
+        Duration::from_secs(self.silent_receipt_s)
+    }
+
     /// How long a stay-logged-in token is good for.
     #[must_use]
     pub fn token_life(&self) -> Duration {

@@ -28,13 +28,14 @@ pub use self::registry::{Arrival, Limits, Registry};
 use self::session::Session;
 use crate::close::End;
 use crate::metrics::closed;
+use crate::upstream::BreakOff;
 use crate::websocket::refuse;
 
 impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> Registry<C> {
     /// Serves a connection: begins a session on what `connect` gives, or hands it to the session that its client goes on
     /// with. `early` is what the client has sent behind its handshake. Returns when the session ends, or has the
     /// connection, or there is none.
-    pub async fn serve<U: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn serve<U: AsyncRead + AsyncWrite + BreakOff + Unpin>(
         self: Arc<Self>,
         arrival: Arrival<C>,
         mut early: Vec<u8>,

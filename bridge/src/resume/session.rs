@@ -23,10 +23,12 @@ use crate::drive::{Driven, drive};
 use crate::limits::{Idle, Throttle};
 use crate::metrics::{TunnelMetrics, closed};
 use crate::tunnel::Track;
+use crate::upstream::BreakOff;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
-    Batch, Beat, MAX_ANSWERS, Message, PERIOD, Scratch, close_client, close_upstream,
+    Batch, Beat, MAX_ANSWERS, Message, PERIOD, Scratch, break_off_upstream, close_client,
+    close_upstream,
 };
 
 /// Bytes of the client's stream that are acknowledged at once.
@@ -67,7 +69,7 @@ struct Detached<C> {
 impl<C, U> Session<C, U>
 where
     C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    U: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + BreakOff + Unpin,
 {
     /// A new session, which the client of `arrival` is told of.
     pub(super) fn new(
@@ -382,10 +384,15 @@ where
             }
         };
         let server = async {
-            if end.upstream_is_there()
-                && let Some(rest) = self.to_server.into_rest()
-            {
-                close_upstream(self.server, rest).await;
+            // who has logged out has said that it has everything
+            let is_orderly = end.is_orderly() || self.to_server.has_logged_out();
+            if !end.upstream_is_there() {
+                return;
+            }
+            match self.to_server.into_rest() {
+                Some(rest) if is_orderly => close_upstream(self.server, rest).await,
+                Some(rest) => break_off_upstream(self.server, rest).await,
+                None => {}
             }
         };
         tokio::join!(client, server);
@@ -395,7 +402,7 @@ where
 impl<C, U> Driven for Session<C, U>
 where
     C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    U: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + BreakOff + Unpin,
 {
     fn advance(&mut self, scratch: &mut Scratch, cx: &mut Context<'_>) -> Result<(), End> {
         while let Poll::Ready(newcomer) = self.membership.poll_newcomer(cx) {

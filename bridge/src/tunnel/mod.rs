@@ -25,9 +25,10 @@ use crate::close::End;
 use crate::drive::{Driven, drive};
 use crate::limits::{Idle, Throttle};
 use crate::metrics::TunnelMetrics;
+use crate::upstream::BreakOff;
 use crate::websocket::{
-    Backlog, Batch, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, close_client, close_upstream,
-    frames,
+    Backlog, Batch, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, break_off_upstream,
+    close_client, close_upstream, frames,
 };
 
 /// Both connections, and what is on the way between them.
@@ -57,7 +58,7 @@ pub struct Tunnel<C, U> {
 impl<C, U> Tunnel<C, U>
 where
     C: AsyncRead + AsyncWrite + Unpin,
-    U: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + BreakOff + Unpin,
 {
     /// A tunnel between a WebSocket whose handshake is done and an upstream. `early` is what the client has sent since.
     #[must_use]
@@ -109,8 +110,13 @@ where
             }
         };
         let upstream = async {
-            if end.upstream_is_there() && !self.upstream_deaf {
+            if !end.upstream_is_there() || self.upstream_deaf {
+                return;
+            }
+            if end.is_orderly() {
                 close_upstream(self.upstream, self.to_upstream).await;
+            } else {
+                break_off_upstream(self.upstream, self.to_upstream).await;
             }
         };
         tokio::join!(client, upstream);
@@ -237,7 +243,7 @@ where
 impl<C, U> Driven for Tunnel<C, U>
 where
     C: AsyncRead + AsyncWrite + Unpin,
-    U: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + BreakOff + Unpin,
 {
     fn next_deadline(&self) -> Instant {
         let others = self.throttle.last_until().into_iter().chain(self.idle.deadline());

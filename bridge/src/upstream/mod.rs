@@ -1,5 +1,6 @@
 //! Upstream: where the chat service is, and how a tunnel gets to it.
 
+mod break_off;
 mod server;
 mod servers;
 mod setting;
@@ -17,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+pub use self::break_off::BreakOff;
 use self::server::Dialer;
 pub use self::servers::Servers;
 pub use self::setting::{BadUpstream, ServerAddress, UpstreamSetting};

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::{Backlog, Reader, frames, scratch};
 use crate::close::End;
+use crate::upstream::BreakOff;
 
 /// How long a side that takes nothing is waited for while something is left to be delivered.
 const STALL: Duration = Duration::from_secs(10);
@@ -36,7 +37,7 @@ where
     if delivered && !matches!(end, End::ClientClosed { .. }) {
         // behind bytes that are no WebSocket, or a message that is not read, there is no close to be found
         let mut is_lost = matches!(end, End::ClientTooBig | End::ClientUtf8 | End::ClientProtocol);
-        discard(&mut client, |bytes, answers| {
+        discard(&mut client, LINGER, |bytes, answers| {
             if is_lost {
                 return false;
             }
@@ -56,25 +57,43 @@ where
     U: AsyncRead + AsyncWrite + Unpin,
 {
     if deliver(&mut upstream, left).await {
-        discard(&mut upstream, |_, _| false).await;
+        discard(&mut upstream, LINGER, |_, _| false).await;
     }
 }
 
+/// Delivers what is left and breaks the stream off: its client may not have got what came from it.
+pub(crate) async fn break_off_upstream<U>(mut upstream: U, left: Backlog)
+where
+    U: AsyncRead + AsyncWrite + BreakOff + Unpin,
+{
+    let on_the_way = upstream.on_the_way();
+    if write_out(&mut upstream, left).await && !on_the_way.is_zero() {
+        discard(&mut upstream, on_the_way, |_, _| false).await;
+    }
+    upstream.break_off();
+}
+
 /// Writes what is left and ends our direction; whether that could be done.
-async fn deliver<S: AsyncWrite + Unpin>(socket: &mut S, mut left: Backlog) -> bool {
+async fn deliver<S: AsyncWrite + Unpin>(socket: &mut S, left: Backlog) -> bool {
+    write_out(socket, left).await && socket.shutdown().await.is_ok()
+}
+
+/// Writes what is left; whether that could be done.
+async fn write_out<S: AsyncWrite + Unpin>(socket: &mut S, mut left: Backlog) -> bool {
     while !left.is_empty() {
         let step = timeout(STALL, poll_fn(|cx| left.poll_write_some(socket, cx, |_| {})));
         if !matches!(step.await, Ok(Ok(()))) {
             return false;
         }
     }
-    socket.shutdown().await.is_ok()
+    true
 }
 
 /// Reads and throws away, until the stream or the time is over or `last` says that this was all. It is given what came,
 /// and room to work in.
 async fn discard<S: AsyncRead + Unpin>(
     socket: &mut S,
+    time: Duration,
     mut last: impl FnMut(&mut [u8], &mut Vec<u8>) -> bool,
 ) {
     let end = poll_fn(|cx| {
@@ -94,5 +113,5 @@ async fn discard<S: AsyncRead + Unpin>(
         })
     });
     // the end of the time is as good as any other
-    let _ = timeout(LINGER, end).await;
+    let _ = timeout(time, end).await;
 }

@@ -2,6 +2,7 @@
 use std::net::SocketAddr;
 use std::process::Stdio;
 
+use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::upstream::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings, StartError};
 use mig33_codec::packets::{Login, NewRegistration, SessionTerminated};
@@ -11,6 +12,8 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::program::Running;
 use crate::service::service;
@@ -236,4 +239,51 @@ async fn a_disk_that_takes_nothing_more_is_told_until_it_does() {
     let answer = get(admin, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "it has recovered by itself: {answer}");
     assert_eq!(register("bob").await, Command::OK);
+}
+
+/// How many connections of the service have ended so.
+async fn ended(bridge: &Bridge, reason: &str) -> u32 {
+    let figures = get(bridge.addresses().admin, "/metrics").await;
+    let name = format!("mig33_server_connections_ended_total{{reason=\"{reason}\"}} ");
+    let figure = figures.lines().find_map(|line| line.strip_prefix(&name));
+    figure.expect("told from the start").trim().parse().unwrap()
+}
+
+/// What a client that says nothing has counts as delivered at an orderly end, and only then.
+#[tokio::test]
+async fn a_websocket_that_breaks_is_no_orderly_end_for_the_service() {
+    let data = tempfile::tempdir().unwrap();
+    let mut settings = embedded(&data);
+    settings.resume_grace = 0;
+    let bridge = Bridge::start(settings).await.unwrap();
+    // what it closes with, if it does; and whether that is an orderly end
+    let ways = [(None, false), (Some(1000), true), (Some(1001), true), (Some(4000), false)];
+    let (mut broken, mut closed) = (0, 0);
+    for resumes in [false, true] {
+        for (code, is_orderly) in ways {
+            let offer: &[_] =
+                if resumes { &[("sec-websocket-protocol", "mig33.resume")] } else { &[] };
+            let mut browser = handshake(&bridge, offer).await.unwrap().0;
+            if resumes {
+                browser.send(Message::text(r#"{"new":true}"#)).await.unwrap();
+                assert!(matches!(browser.next().await, Some(Ok(Message::Text(_)))));
+            }
+            send(&mut browser, &login().encode(1).unwrap().to_bytes()).await;
+            assert_eq!(frame(receive(&mut browser).await).command, Command::LOGIN_CHALLENGE);
+            if let Some(code) = code {
+                let close = CloseFrame { code: code.into(), reason: "".into() };
+                browser.close(Some(close)).await.unwrap();
+            }
+            drop(browser);
+            if is_orderly {
+                closed += 1;
+            } else {
+                broken += 1;
+            }
+            let count = async || (ended(&bridge, "broken").await, ended(&bridge, "closed").await);
+            while count().await.0 + count().await.1 < broken + closed {}
+            assert_eq!(count().await, (broken, closed), "{code:?}, resumes: {resumes}");
+        }
+    }
+    bridge.stop().await;
 }

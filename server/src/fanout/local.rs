@@ -33,6 +33,7 @@ struct Present {
     /// Kept, and its user is back on another seat: it shows nothing.
     is_back: bool,
     rooms: Vec<RoomId>,
+    receipts: bool,
 }
 
 impl Present {
@@ -46,6 +47,7 @@ impl Present {
             presence: self.presence,
             rooms: self.rooms.clone(),
             is_back: self.is_back,
+            receipts: self.receipts,
         }
     }
 }
@@ -72,7 +74,13 @@ impl Fanout for LocalFanout {
         if let Some(kept) = sessions.iter_mut().find(waits) {
             kept.is_back = true;
         }
-        sessions.push(Present { seat, presence, is_back: false, rooms: Vec::new() });
+        sessions.push(Present {
+            seat,
+            presence,
+            is_back: false,
+            rooms: Vec::new(),
+            receipts: false,
+        });
     }
 
     async fn take_over(&self, public_id: &str, seat: Seat) -> Option<TakenOver> {
@@ -82,7 +90,11 @@ impl Fanout for LocalFanout {
             &*present.seat.public_id == public_id
                 && (present.seat.mailbox.ending().is_none() || present.seat.is_kept())
         })?;
-        let taken = TakenOver { presence: present.presence, rooms: present.rooms.clone() };
+        let taken = TakenOver {
+            presence: present.presence,
+            rooms: present.rooms.clone(),
+            receipts: present.receipts,
+        };
         let old = std::mem::replace(&mut present.seat, seat.clone());
         present.is_back = false;
         for room in &taken.rooms {
@@ -122,6 +134,12 @@ impl Fanout for LocalFanout {
         }
     }
 
+    async fn set_receipts(&self, user: UserId, session: SessionNumber) {
+        if let Some(present) = self.lock().present(user, session) {
+            present.receipts = true;
+        }
+    }
+
     async fn seats(&self) -> Vec<Taken> {
         let state = self.lock();
         let mut seats: Vec<Taken> = state.users.values().flatten().map(Present::taken).collect();
@@ -134,7 +152,7 @@ impl Fanout for LocalFanout {
     }
 
     async fn restore(&self, kept: Taken) {
-        let Taken { seat, presence, rooms, is_back } = kept;
+        let Taken { seat, presence, rooms, is_back, receipts } = kept;
         let mut state = self.lock();
         for room in &rooms {
             let session = (seat.session, Arc::clone(&seat.mailbox));
@@ -148,7 +166,7 @@ impl Fanout for LocalFanout {
             }
         }
         let user = seat.user;
-        let present = Present { seat, presence, is_back, rooms };
+        let present = Present { seat, presence, is_back, rooms, receipts };
         state.users.entry(user).or_default().push(present);
         let shown = state.shown(user);
         if shown != Presence::OFFLINE {

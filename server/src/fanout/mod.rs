@@ -56,6 +56,8 @@ pub trait Fanout: Debug + Send + Sync {
     async fn detach(&self, user: UserId, session: SessionNumber) -> Vec<Taken>;
     /// A session shows another presence.
     async fn set_presence(&self, user: UserId, session: SessionNumber, presence: Presence);
+    /// A session's client says itself what it has received: so does who takes the session over.
+    async fn set_receipts(&self, user: UserId, session: SessionNumber);
     /// All seats of this process, in the order in which they came.
     async fn seats(&self) -> Vec<Taken>;
     /// Those of a user.
@@ -108,6 +110,8 @@ pub struct Taken {
     pub rooms: Vec<RoomId>,
     /// It was kept, and its user is back on another one: it holds its rooms and nothing else.
     pub is_back: bool,
+    /// Whether its client says itself what it has received.
+    pub receipts: bool,
 }
 
 /// A session goes on where another was.
@@ -117,6 +121,8 @@ pub struct TakenOver {
     pub presence: Presence,
     /// Where it is.
     pub rooms: Vec<RoomId>,
+    /// Whether its client says itself what it has received.
+    pub receipts: bool,
 }
 
 /// A session is in a room now.

@@ -17,6 +17,7 @@ use crate::names;
 use crate::rules::presence;
 use crate::session::{Challenge, Member, Phase, Wish};
 use crate::store::{Account, NewToken, Redeem, StoreError};
+use crate::written::Written;
 
 /// Characters of a challenge, and of a session's public id: 80 and 125 random bits.
 const CHALLENGE_LEN: usize = 16;
@@ -171,6 +172,8 @@ async fn enter(
         Some(id) => core.fanout.take_over(id, seat.clone()).await,
         None => None,
     };
+    // a client that knows our extension says itself what it has, and so does one that has said it before in this session
+    let receipts = wish.token || taken.as_ref().is_some_and(|taken| taken.receipts);
     let (shown, rooms) = match taken {
         Some(taken) => (taken.presence, named(core, &taken.rooms).await),
         None => {
@@ -180,14 +183,16 @@ async fn enter(
             (wish.presence, Vec::new())
         }
     };
+    if receipts {
+        core.fanout.set_receipts(account.id, call.number).await;
+    }
     call.session.phase = Phase::Member(Box::new(Member {
         seat,
         rooms,
         tokens,
         backlog: Some(Seq(0)),
-        written: Seq(0),
-        confirmed: Seq(0),
-        receipts: wish.token, // a client that knows our extension says itself what it has
+        written: Written::default(),
+        receipts,
         received: Vec::new(),
         free_events: 0,
     }));

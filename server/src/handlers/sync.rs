@@ -20,7 +20,6 @@ const USUAL_PAGE: u32 = 50;
 pub(crate) async fn messages(call: Call<'_>) -> Outcome {
     let packet: GetMessages = call.packet()?;
     let (core, member) = call.member()?;
-    member.receipts = true; // a client that fetches says what it has
     let chat_id = packet.chat_id.unwrap_or_default();
     let key = names::key(&chat_id.as_str());
     let chat = match packet.chat_type.unwrap_or(ChatDestination::PRIVATE) {

@@ -15,6 +15,8 @@ pub struct KeptSeat {
     pub presence: Presence,
     /// The rooms that it was in.
     pub rooms: Vec<RoomId>,
+    /// Whether its client says itself what it has received.
+    pub receipts: bool,
 }
 
 /// All seats that were kept when the service stopped.

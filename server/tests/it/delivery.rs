@@ -7,7 +7,6 @@ use crate::harness::{Client, World, guid, text};
 
 scenarios!(
     offline_messages_come_in_order_until_received,
-    a_later_packet_counts_as_delivered,
     a_client_with_tokens_speaks_for_itself,
     what_was_fetched_does_not_come_again,
     what_was_fetched_and_not_written_comes_again,
@@ -58,23 +57,6 @@ async fn offline_messages_come_in_order_until_received(world: World) {
     }
     bob.fence().await;
     assert!(world.session("bob").await.fence().await.is_empty());
-}
-
-async fn a_later_packet_counts_as_delivered(world: World) {
-    let (mut alice, bob) = world.friends("alice", "bob").await;
-    drop(bob);
-    alice.say("bob", "g1", "x").await.unwrap();
-    let mut bob = world.session("bob").await;
-    bob.expect::<Message>().await;
-    drop(bob); // nothing came from it: it may not have got this
-    let mut bob = world.session("bob").await;
-    bob.expect::<Message>().await;
-    bob.fence().await;
-    drop(bob);
-    assert!(world.session("bob").await.fence().await.is_empty());
-    let event = alice.until::<MessageStatusEvent>().await.1;
-    assert_eq!(event.message_event_type, Some(StatusEvent::RECEIVED));
-    assert_eq!(event.server_generated, Some(1));
 }
 
 async fn a_client_with_tokens_speaks_for_itself(world: World) {

@@ -1,8 +1,12 @@
 //! A service on a store in a folder of its own, and clients that speak to it over streams in memory.
 use std::fmt::Debug;
+use std::future::Future;
+use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +19,8 @@ use mig33_codec::values::{ChatDestination, Presence};
 use mig33_codec::{Command, Decode, Decoder, Encode, Frame};
 use mig33_server::clock::{Clock, Millis};
 use mig33_server::{ClientInfo, Outside, Service, Settings};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Runs each of these functions on every store.
@@ -118,6 +123,15 @@ impl World {
         self.serve(None, stream)
     }
 
+    /// A connection that can be reset.
+    pub(crate) fn connect_resettable(&self, stream: usize) -> (Client, Reset) {
+        let (ours, theirs) = tokio::io::duplex(stream);
+        let (reset, told) = oneshot::channel();
+        let serving = self
+            .serve_stream(ClientInfo::default(), Resettable { stream: theirs, told: Some(told) });
+        (Client::on(ours), Reset { reset, serving })
+    }
+
     /// A connection from an address, over a stream that holds so many bytes.
     pub(crate) fn connect_from(&self, peer: Option<IpAddr>, stream: usize) -> Client {
         self.serve(peer, stream).0
@@ -134,9 +148,15 @@ impl World {
 
     fn serve_as(&self, client: ClientInfo, stream: usize) -> (Client, JoinHandle<()>) {
         let (ours, theirs) = tokio::io::duplex(stream);
+        (Client::on(ours), self.serve_stream(client, theirs))
+    }
+
+    fn serve_stream<S>(&self, client: ClientInfo, stream: S) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = self.service.clone();
-        let serving = tokio::spawn(async move { service.serve_connection(theirs, client).await });
-        (Client { stream: ours, decoder: Decoder::new(), last: 0, name: String::new() }, serving)
+        tokio::spawn(async move { service.serve_connection(stream, client).await })
     }
 
     /// A new account, logged in.
@@ -173,6 +193,62 @@ pub(crate) async fn befriend(one: &mut Client, two: &mut Client) {
     two.fence().await;
 }
 
+/// What resets a connection.
+pub(crate) struct Reset {
+    reset: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Reset {
+    /// Resets it, and returns once the service has noticed and is done with it.
+    pub(crate) async fn now(self) {
+        self.reset.send(()).unwrap();
+        self.serving.await.unwrap();
+    }
+}
+
+/// The service's end of a stream, until it is told that the stream is reset.
+struct Resettable {
+    stream: DuplexStream,
+    told: Option<oneshot::Receiver<()>>,
+}
+
+impl AsyncRead for Resettable {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.told.as_mut().map(|told| Pin::new(told).poll(context)) {
+            Some(Poll::Ready(Ok(()))) => {
+                self.told = None;
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            Some(Poll::Ready(Err(_))) => self.told = None, // it never will be
+            Some(Poll::Pending) | None => {}
+        }
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Resettable {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, from)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
 /// A client of the service.
 pub(crate) struct Client {
     pub(crate) stream: DuplexStream,
@@ -182,13 +258,22 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    fn on(stream: DuplexStream) -> Self {
+        Self { stream, decoder: Decoder::new(), last: 0, name: String::new() }
+    }
+
     /// Sends a packet; its number.
     pub(crate) async fn send(&mut self, packet: impl Encode) -> u16 {
         self.last += 1;
-        let mut out = BytesMut::new();
-        packet.encode_into(self.last, &mut out).unwrap();
-        self.stream.write_all(&out).await.unwrap();
+        self.send_as(self.last, packet).await;
         self.last
+    }
+
+    /// Sends a packet with this number.
+    pub(crate) async fn send_as(&mut self, number: u16, packet: impl Encode) {
+        let mut out = BytesMut::new();
+        packet.encode_into(number, &mut out).unwrap();
+        self.stream.write_all(&out).await.unwrap();
     }
 
     /// The next packet; none when the service has closed.

@@ -18,6 +18,7 @@ mod pictures;
 mod restart;
 mod rooms;
 mod rooms_model;
+mod silent;
 mod start;
 mod sync;
 mod virtual_time;

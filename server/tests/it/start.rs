@@ -62,19 +62,53 @@ async fn a_key_without_a_database_is_kept() {
     assert_eq!(fs::read(settings.data_dir.join("mig33.key")).unwrap(), key);
 }
 
-/// A newer program has been at work on the database: its last migration is the fifth, and says that programs can use it
-/// that know this schema.
+/// The newest schema that this program knows: its migrations are numbered.
+fn known() -> i64 {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+    i64::try_from(fs::read_dir(folder).unwrap().count()).unwrap()
+}
+
+/// A newer program has been at work on the database: it has two more migrations, and the last says that programs can use
+/// it that know this schema.
 async fn written_by_a_newer_one(settings: &Settings, oldest: Option<&str>) {
-    let newer =
-        "INSERT OR IGNORE INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                 VALUES (5, 'of the future', 1, x'00', 0)";
-    sql(settings, newer).await;
+    let newer = known() + 2;
+    sql(
+        settings,
+        &format!(
+            "INSERT OR IGNORE INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES ({newer}, 'of the future', 1, x'00', 0)"
+        ),
+    )
+    .await;
     if let Some(oldest) = oldest {
-        let says = format!(
-            "INSERT OR REPLACE INTO meta VALUES ('oldest_for_schema_5', CAST('{oldest}' AS BLOB))"
-        );
-        sql(settings, &says).await;
+        says(settings, newer, oldest).await;
     }
+}
+
+/// A migration says that programs can use it that know this schema.
+async fn says(settings: &Settings, schema: i64, oldest: &str) {
+    let says = format!(
+        "INSERT OR REPLACE INTO meta VALUES ('oldest_for_schema_{schema}', CAST('{oldest}' AS BLOB))"
+    );
+    sql(settings, &says).await;
+}
+
+/// The database as the first two migrations made it, in place of the one that is there; with the same key.
+async fn of_schema_2(settings: &Settings) {
+    let path = settings.database_file().unwrap();
+    let newer = path.with_extension("newer");
+    fs::rename(&path, &newer).unwrap();
+    fs::write(&path, "").unwrap();
+    sql(settings, include_str!("../../migrations/sqlite/0001_first.sql")).await;
+    sql(settings, include_str!("../../migrations/sqlite/0002_display_picture.sql")).await;
+    let of_newer = format!(
+        "ATTACH '{}' AS newer;
+         CREATE TABLE _sqlx_migrations AS SELECT * FROM newer._sqlx_migrations WHERE version <= 2;
+         INSERT INTO meta SELECT * FROM newer.meta WHERE name = 'key_check'",
+        newer.display()
+    );
+    sql(settings, &of_newer).await;
+    fs::remove_file(newer).unwrap();
 }
 
 /// Does something to the database that no service has open.
@@ -83,18 +117,19 @@ async fn sql(settings: &Settings, statement: &str) {
     let path = settings.database_file().unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut database).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut database).await.unwrap();
     database.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_newer_schema_is_left_alone() {
     let (_folder, settings) = started_once().await;
-    for oldest in [None, Some("5"), Some("something else")] {
+    let newer = (known() + 2).to_string();
+    for oldest in [None, Some(&*newer), Some("something else")] {
         written_by_a_newer_one(&settings, oldest).await;
         let error = Service::start(settings.clone()).await.unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("schema 5") && text.contains("newer"), "{text}");
+        assert!(text.contains(&format!("schema {newer}")) && text.contains("newer"), "{text}");
     }
 }
 
@@ -104,7 +139,7 @@ async fn a_newer_schema_that_adds_to_this_one_can_be_used() {
     written_by_a_newer_one(&settings, Some("3")).await;
     // the one before it says nothing: it may have changed what is known
     assert!(matches!(Service::start(settings.clone()).await, Err(StartError::Open(_))));
-    sql(&settings, "INSERT INTO meta VALUES ('oldest_for_schema_4', CAST('3' AS BLOB))").await;
+    says(&settings, known() + 1, "3").await;
     Service::start(settings.clone()).await.unwrap().shutdown().await;
     Service::start(settings).await.unwrap().shutdown().await;
 }
@@ -132,16 +167,8 @@ async fn a_schema_is_examined_and_left_as_it_is() {
         "a stop leaves one file: {before:?}"
     );
     assert_eq!(SqliteStore::examine(&path).await.unwrap(), Standing::Same);
-    // the schema from before the last migration
-    for statement in [
-        "DROP TABLE kept_seat_rooms",
-        "DROP TABLE kept_seats",
-        "DELETE FROM meta WHERE name = 'oldest_for_schema_3'",
-        "DELETE FROM _sqlx_migrations WHERE version = 3",
-    ] {
-        sql(&settings, statement).await;
-    }
-    let older = Standing::Older { found: 2, known: 3, oldest: 3 };
+    of_schema_2(&settings).await;
+    let older = Standing::Older { found: 2, known: known(), oldest: 3 };
     let old = fs::read(&path).unwrap();
     assert_ne!(old, bytes);
     assert_eq!(SqliteStore::examine(&path).await.unwrap(), older);
@@ -160,9 +187,9 @@ async fn a_schema_is_examined_and_left_as_it_is() {
 
     written_by_a_newer_one(&settings, Some("3")).await;
     let error = SqliteStore::examine(&path).await.unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 5, known: 3, .. }), "{error}");
-    sql(&settings, "INSERT INTO meta VALUES ('oldest_for_schema_4', CAST('3' AS BLOB))").await;
-    let newer = Standing::Newer { found: 5, known: 3 };
+    assert!(matches!(error, OpenError::Newer { found, .. } if found == known() + 2), "{error}");
+    says(&settings, known() + 1, "3").await;
+    let newer = Standing::Newer { found: known() + 2, known: known() };
     assert_eq!(SqliteStore::examine(&path).await.unwrap(), newer);
 
     fs::write(&path, "this is no database, but it is longer than a header ".repeat(9)).unwrap();

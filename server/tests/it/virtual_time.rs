@@ -28,7 +28,7 @@ impl Clock for VirtualClock {
 }
 
 /// Keeps tokio from moving the clock, for as long as it lives.
-struct StandStill {
+pub(crate) struct StandStill {
     _release: mpsc::Sender<()>,
 }
 
@@ -45,14 +45,14 @@ impl StandStill {
     }
 }
 
-async fn world() -> (World, StandStill) {
+pub(crate) async fn world() -> (World, StandStill) {
     let still = StandStill::new().await;
     let clock = Arc::new(VirtualClock(Instant::now()));
     (World::on_clock(clock, Arc::default(), |_| {}).await, still)
 }
 
 /// Lets time pass in steps, so that what is due in between happens in between.
-async fn pass(seconds: u64) {
+pub(crate) async fn pass(seconds: u64) {
     for _ in 0..seconds {
         tokio::time::advance(Duration::from_secs(1)).await;
     }

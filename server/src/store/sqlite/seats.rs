@@ -19,13 +19,14 @@ pub(super) async fn keep(
     clear(db).await?;
     for seat in seats {
         let id: i64 = sqlx::query_scalar(
-            "INSERT INTO kept_seats (account, public_id, presence, stopped_at)
-             VALUES (?, ?, ?, ?) RETURNING id",
+            "INSERT INTO kept_seats (account, public_id, presence, stopped_at, receipts)
+             VALUES (?, ?, ?, ?, ?) RETURNING id",
         )
         .bind(seat.user.0)
         .bind(seat.public_id)
         .bind(seat.presence.0)
         .bind(number(stopped_at.0))
+        .bind(seat.receipts)
         .fetch_one(&mut *db)
         .await?;
         for room in seat.rooms {
@@ -46,19 +47,19 @@ pub(super) async fn take(db: &mut SqliteConnection) -> Result<KeptSeats> {
     for (seat, room) in places {
         rooms.entry(seat).or_default().push(RoomId(small(room)));
     }
-    let rows: Vec<(i64, i64, String, String, u8, i64)> = sqlx::query_as(
-        "SELECT s.id, a.id, a.name, s.public_id, s.presence, s.stopped_at
+    let rows: Vec<(i64, i64, String, String, u8, i64, bool)> = sqlx::query_as(
+        "SELECT s.id, a.id, a.name, s.public_id, s.presence, s.stopped_at, s.receipts
          FROM kept_seats s JOIN accounts a ON a.id = s.account ORDER BY s.id",
     )
     .fetch_all(&mut *db)
     .await?;
     clear(db).await?;
     let mut kept = KeptSeats::default();
-    for (id, user, name, public_id, presence, stopped_at) in rows {
+    for (id, user, name, public_id, presence, stopped_at, receipts) in rows {
         kept.stopped_at = Millis(natural(stopped_at));
         let rooms = rooms.remove(&id).unwrap_or_default();
         let (user, presence) = (UserId(small(user)), Presence(presence));
-        kept.seats.push((name, KeptSeat { user, public_id, presence, rooms }));
+        kept.seats.push((name, KeptSeat { user, public_id, presence, rooms, receipts }));
     }
     Ok(kept)
 }
