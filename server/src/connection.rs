@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 use self::taking::Taking;
 use crate::ClientInfo;
 use crate::answer::{Number, Outcome, Refused};
-use crate::backlog::catch_up;
+use crate::backlog::{bring, catch_up};
 use crate::commands;
 use crate::core::{Call, Core};
 use crate::end::End;
-use crate::fanout::{Ending, Mailbox, Outgoing, encode, encode_into};
+use crate::fanout::{Ending, Mailbox, Missed, Outgoing, encode, encode_into};
 use crate::handlers::login::log_store_error;
 use crate::handlers::messages::{count_as_delivered, store_received};
 use crate::ids::SessionNumber;
@@ -164,8 +164,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                 if self.eof {
                     return self.session.finish().map_or_else(End::Framing, |()| End::Closed);
                 }
-            } else if self.mailbox.ending() == Some(Ending::NotReading) {
-                return End::Session(Ending::NotReading);
             }
             if self.held.set(self.held_before_login()).is_err() {
                 return End::BeforeLogin;
@@ -420,16 +418,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         }
     }
 
-    /// Goes on with the messages that waited for this session's user, once the ones before are written.
+    /// Goes on with the messages that waited for this session's user, and with what there was no room for, once everything
+    /// before is written.
     async fn backlog(&mut self) {
         let Phase::Member(member) = &mut self.session.phase else { return };
-        let Some(after) = member.backlog else { return };
         if self.writing.is_some()
             || self.mailbox.waiting_bytes() > 0
             || self.mailbox.ending().is_some()
         {
             return;
         }
+        let after = match member.backlog {
+            Some(after) => after,
+            None => match self.mailbox.missed() {
+                None => return,
+                Some(Missed::Waiting(after)) => after,
+                Some(missed) => {
+                    return Box::pin(bring(self.core, &self.mailbox, member, missed)).await;
+                }
+            },
+        };
         match Box::pin(catch_up(self.core, &self.mailbox, member, after)).await {
             Ok(next) => member.backlog = next,
             Err(error) => {

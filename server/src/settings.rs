@@ -177,8 +177,9 @@ pub struct Limits {
     pub return_s: u64,
     /// Seconds in which a client that is being written to must take 4 KiB, or all that waits; then its session ends.
     pub stalled_write_s: u64,
-    /// Bytes of events that may wait to be written to one session; one that lets more pile up is ended. What it has
-    /// asked for does not count: while that waits, nothing more is read.
+    /// Bytes of events that may wait to be written to one session, and a quarter more of what is no message. What does not
+    /// fit is left out, and brought or shown as a gap once there is room. What it has asked for does not count: while that
+    /// waits, nothing more is read.
     pub outgoing_bytes: usize,
     /// Requests that a session may make at once after a rest.
     pub request_burst: u32,

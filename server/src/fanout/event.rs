@@ -1,10 +1,11 @@
 //! `Event`: a packet on its way to sessions that did not ask for it.
 use bytes::{Bytes, BytesMut};
 use mig33_codec::packets::{FileReceived, Message, Packet};
-use mig33_codec::values::ContentType;
+use mig33_codec::values::{ContentType, StatusEvent};
 use mig33_codec::{Encode, Text};
 
-use crate::ids::{RoomId, Seq};
+use super::left_out::Chat;
+use crate::ids::{RoomId, Seq, UserId};
 
 /// Something that happened, as a packet with number 0. It is encoded once, whoever gets it.
 #[derive(Clone, Debug)]
@@ -23,25 +24,69 @@ enum Form {
     Large { whole: Bytes, by_address: Box<Packet> },
 }
 
-/// What a session has to know of an event to get each message once and in order.
+/// What a session has to know of an event to get each message once and in order, and to be brought up to date where there
+/// was no room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing.
+    /// Nothing: who misses it misses little.
     None,
-    /// A private message that waits for this session's user.
-    Waiting(Seq),
+    /// A message in the private chat with `with`.
+    Private {
+        /// The other side.
+        with: UserId,
+        /// Its place.
+        seq: Seq,
+        /// Whether it waits for this session's user; if not, the user has sent it from another session.
+        waits: bool,
+    },
     /// A message in a room.
     InRoom(RoomId, Seq),
+    /// What became of one's messages. History has it, too.
+    Receipt,
+    /// Somebody has come into the room, or left it.
+    Members(RoomId),
+    /// Presence of a contact, the list of contacts, or who asks to be one.
+    Contacts,
+}
+
+impl Mark {
+    /// The chat that it is a message of.
+    pub(super) const fn chat(self) -> Option<Chat> {
+        match self {
+            Self::Private { with, .. } => Some(Chat::Private(with)),
+            Self::InRoom(room, _) => Some(Chat::Room(room)),
+            Self::None | Self::Receipt | Self::Members(_) | Self::Contacts => None,
+        }
+    }
+
+    fn of(packet: &Packet) -> Self {
+        if let Packet::MessageStatusEvent(event) = packet {
+            let is_typed = event.message_event_type == Some(StatusEvent::COMPOSING);
+            return if is_typed { Self::None } else { Self::Receipt };
+        }
+        let is_of_contacts = matches!(
+            packet,
+            Packet::Avatar(_)
+                | Packet::Contact(_)
+                | Packet::ContactListVersion(_)
+                | Packet::ContactRequest(_)
+                | Packet::DisplayPicture(_)
+                | Packet::Presence(_)
+                | Packet::StatusMessage(_)
+        );
+        if is_of_contacts { Self::Contacts } else { Self::None }
+    }
 }
 
 impl Event {
-    /// An event of this packet.
+    /// An event of this packet, which is no message.
     #[must_use]
     pub fn new(packet: Packet) -> Self {
-        Self::marked(packet, Mark::None)
+        let mark = Mark::of(&packet);
+        Self::marked(packet, mark)
     }
 
-    /// An event of this packet, which is a message.
+    /// An event of this packet, which is this to those who get it.
     #[must_use]
     pub fn marked(packet: Packet, mark: Mark) -> Self {
         let form = if is_linked(&packet) {

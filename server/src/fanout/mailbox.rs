@@ -1,8 +1,9 @@
 //! `Mailbox`: what waits to be written to one session, with a hard bound.
 //!
-//! Answers and events go into one queue, so a session sees them in the order in which things happened. A session that
-//! lets more events pile up than the bound is ended: what it missed is stored, and comes when it is back. What it has
-//! asked for does not count: its next request is not read before the answers are written.
+//! Answers and events go into one queue, so a session sees them in the order in which things happened. Events that do not
+//! fit within the bound are left out, and what they told is brought once the queue has been written (`left_out.rs`): so
+//! nobody's session ends because others talk. What it has asked for does not count: its next request is not read before
+//! the answers are written.
 //!
 //! Private messages come in the order of their places. While a session is brought those that waited for it, the ones
 //! that happen are kept, within the same bound, and put in where they belong: each comes once, from the store or from
@@ -18,10 +19,13 @@ use mig33_codec::packets::{Packet, SessionTerminated};
 
 use super::event::{Event, Mark, encode};
 use super::later::Later;
+use super::left_out::{Chat, LeftOut, Missed};
 use crate::ids::{RoomId, Seq};
 
 /// How much is handed to the stream at a time.
 const CHUNK: usize = 16 << 10;
+/// Of what is no message a quarter more than the bound may wait: it is small, and seldom what there is too much of.
+const RESERVE: usize = 4;
 /// Events that may be held back while one request is answered.
 const HELD: usize = 4096;
 
@@ -49,6 +53,9 @@ struct Queue {
     /// Messages up to these have been sent from the store.
     caught_up: Seq,
     rooms_caught_up: Vec<(RoomId, Seq)>,
+    /// The last private message that was put in, from wherever it came.
+    last: Seq,
+    left_out: Option<Box<LeftOut>>,
     ending: Option<Ending>,
 }
 
@@ -80,7 +87,7 @@ pub enum Ending {
     Shutdown,
     /// It logged out.
     Logout,
-    /// It let more pile up than may wait, or read nothing.
+    /// It read nothing, or next to nothing, of what waits for it.
     NotReading,
 }
 
@@ -154,7 +161,7 @@ impl Mailbox {
             if held.len() < HELD {
                 held.push(event.clone());
             } else {
-                queue.fall_behind();
+                queue.leave_out(event.mark());
             }
             return;
         }
@@ -197,14 +204,22 @@ impl Mailbox {
             later.drop_first(seq);
         }
         queue.caught_up = queue.caught_up.max(seq);
+        if let Some(left_out) = &mut queue.left_out {
+            left_out.has_come_from_store(seq);
+        }
+        queue.tidy();
         queue.put(message, Some(seq), Vec::new(), Kind::Asked);
         drop(queue);
         self.waker.wake();
     }
 
-    /// The store has no more of them: what has happened meanwhile follows, and then messages come as they happen.
+    /// The store has no more of them: what has happened meanwhile follows, and then messages come as they happen. Where
+    /// there was no room for one meanwhile, [`missed`](Self::missed) says so, and it goes on.
     pub fn stop_catching_up(&self) {
         let mut queue = self.lock();
+        if queue.left_out.as_ref().is_some_and(|left_out| left_out.has_waiting()) {
+            return;
+        }
         let mut later = queue.catching_up.take().unwrap_or_default();
         while let Some((seq, message)) = later.pop() {
             queue.put(message, Some(seq), Vec::new(), Kind::Event);
@@ -213,16 +228,50 @@ impl Mailbox {
         self.waker.wake();
     }
 
+    /// What the session lacks, to be brought now that everything is written. Where that is no message, events are held
+    /// back until it is in, by [`answer`](Self::answer).
+    pub fn missed(&self) -> Option<Missed> {
+        let mut queue = self.lock();
+        let after = queue.last.max(queue.caught_up);
+        let missed = queue.left_out.as_mut()?.next(after);
+        if matches!(missed, Some(Missed::Contacts | Missed::Members(_))) {
+            queue.held.get_or_insert_default();
+        }
+        queue.tidy();
+        missed
+    }
+
+    /// Puts in the last message of a chat of which some were left out, or nothing where there is none any more; not where
+    /// a later one has been left out meanwhile.
+    pub fn bring(&self, chat: Chat, seq: Seq, message: Bytes) {
+        let mut queue = self.lock();
+        if queue.left_out.as_mut().is_some_and(|left_out| left_out.has_come(chat, seq)) {
+            queue.put(message, None, Vec::new(), Kind::Asked);
+        }
+        queue.tidy();
+        drop(queue);
+        self.waker.wake();
+    }
+
     /// The room's messages up to this one have been sent from the store.
     pub fn room_caught_up(&self, room: RoomId, seq: Seq) {
         let mut queue = self.lock();
+        if let Some(left_out) = &mut queue.left_out {
+            left_out.has_come(Chat::Room(room), seq);
+        }
+        queue.tidy();
         queue.rooms_caught_up.retain(|(other, _)| *other != room);
         queue.rooms_caught_up.push((room, seq));
     }
 
     /// The session is no longer in the room.
     pub fn room_left(&self, room: RoomId) {
-        self.lock().rooms_caught_up.retain(|(other, _)| *other != room);
+        let mut queue = self.lock();
+        queue.rooms_caught_up.retain(|(other, _)| *other != room);
+        if let Some(left_out) = &mut queue.left_out {
+            left_out.room_left(room);
+        }
+        queue.tidy();
     }
 
     /// Ends the session, once what waits is written. The first reason stays, but for a log-out that was under way when the
@@ -274,11 +323,11 @@ impl Mailbox {
         Some(Outgoing { bytes: bytes.freeze(), message, messages, fetched })
     }
 
-    /// Ready when there may be something to write or the session is to end. For one task.
+    /// Ready when there may be something to write or to bring, or the session is to end. For one task.
     pub fn poll_changed(&self, context: &mut Context<'_>) -> Poll<()> {
         self.waker.register(context.waker());
         let queue = self.lock();
-        if queue.waiting.is_empty() && queue.ending.is_none() {
+        if queue.waiting.is_empty() && queue.left_out.is_none() && queue.ending.is_none() {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -295,10 +344,10 @@ impl Queue {
         if self.ending.is_some() {
             return;
         }
-        let message = match event.mark() {
-            Mark::None => None,
-            Mark::Waiting(seq) if seq <= self.caught_up => return,
-            Mark::Waiting(seq) => Some(seq),
+        let mark = event.mark();
+        let message = match mark {
+            Mark::Private { seq, waits: true, .. } if seq <= self.caught_up => return,
+            Mark::Private { seq, waits: true, .. } => Some(seq),
             Mark::InRoom(room, seq) => {
                 if self.rooms_caught_up.iter().any(|(other, up_to)| *other == room && seq <= *up_to)
                 {
@@ -306,11 +355,20 @@ impl Queue {
                 }
                 None
             }
+            Mark::Private { .. }
+            | Mark::None
+            | Mark::Receipt
+            | Mark::Members(_)
+            | Mark::Contacts => None,
         };
+        // behind a message that was left out, none of the same chat comes before that one is brought
+        let follows = |chat| self.left_out.as_ref().is_some_and(|left_out| left_out.has(chat));
+        if mark.chat().is_some_and(follows) {
+            return self.leave_out(mark);
+        }
         let bytes = event.bytes(&mailbox.base_url, mailbox.is_by_address());
-        let later = self.catching_up.as_ref().map_or(0, Later::bytes);
-        if self.event_bytes.saturating_add(later).saturating_add(bytes.len()) > mailbox.bound {
-            self.fall_behind();
+        if !self.has_room(bytes.len(), mark, mailbox.bound) {
+            self.leave_out(mark);
         } else if let (Some(seq), Some(later)) = (message, &mut self.catching_up) {
             later.push(seq, bytes);
         } else {
@@ -318,25 +376,55 @@ impl Queue {
         }
     }
 
+    /// Whether so many more bytes of events fit. One always does where there are none.
+    fn has_room(&self, bytes: usize, mark: Mark, bound: usize) -> bool {
+        let later = self.catching_up.as_ref().map_or(0, Later::bytes);
+        let waiting = self.event_bytes.saturating_add(later);
+        let most = match mark {
+            Mark::None | Mark::Private { .. } | Mark::InRoom(..) => bound,
+            Mark::Receipt | Mark::Members(_) | Mark::Contacts => {
+                bound.saturating_add(bound / RESERVE)
+            }
+        };
+        waiting == 0 || waiting.saturating_add(bytes) <= most
+    }
+
+    /// There is no room for an event: remembers what has to be brought in its place.
+    fn leave_out(&mut self, mark: Mark) {
+        if matches!(mark, Mark::None | Mark::Receipt) || self.ending.is_some() {
+            return;
+        }
+        let left_out = self.left_out.get_or_insert_default();
+        match mark {
+            Mark::None | Mark::Receipt => {}
+            Mark::Private { with, seq, waits } => {
+                left_out.message(Chat::Private(with), seq);
+                if waits {
+                    left_out.waiting();
+                    self.catching_up.get_or_insert_default();
+                }
+            }
+            Mark::InRoom(room, seq) => left_out.message(Chat::Room(room), seq),
+            Mark::Members(room) => left_out.members(room),
+            Mark::Contacts => left_out.contacts(),
+        }
+    }
+
+    /// A session that lacks nothing keeps nothing.
+    fn tidy(&mut self) {
+        self.left_out.take_if(|left_out| left_out.is_empty());
+    }
+
     fn put(&mut self, bytes: Bytes, message: Option<Seq>, fetched: Vec<Seq>, kind: Kind) {
         if bytes.is_empty() || self.ending.is_some() {
             return;
         }
         self.bytes += bytes.len();
+        self.last = self.last.max(message.unwrap_or_default());
         if kind == Kind::Event {
             self.event_bytes += bytes.len();
         }
         self.waiting.push_back(Item { bytes, message, fetched, kind });
-    }
-
-    /// The session is ended. What it did not read is of no use to it any more: it is stored.
-    fn fall_behind(&mut self) {
-        self.waiting = VecDeque::new();
-        self.catching_up = None;
-        self.held = None;
-        self.bytes = 0;
-        self.event_bytes = 0;
-        self.ending.get_or_insert(Ending::NotReading);
     }
 
     fn end(&mut self, ending: Ending) {
@@ -346,6 +434,7 @@ impl Queue {
             self.put(encode(&Packet::SessionTerminated(packet), 0), None, Vec::new(), Kind::Asked);
         }
         self.ending = Some(ending);
+        self.left_out = None;
     }
 
     fn take(&mut self) -> Option<Item> {

@@ -4,6 +4,7 @@
 //! bound each.
 mod event;
 mod later;
+mod left_out;
 mod local;
 mod mailbox;
 
@@ -15,6 +16,7 @@ use mig33_codec::values::Presence;
 
 pub use self::event::{Event, Mark};
 pub(crate) use self::event::{PICTURES, encode, encode_into, expand};
+pub use self::left_out::{Chat, Missed};
 pub use self::local::LocalFanout;
 pub use self::mailbox::{Ending, Mailbox, Outgoing};
 use crate::ids::{ContactId, RoomId, SessionNumber, UserId};

@@ -1,6 +1,6 @@
 //! The contact list, contact requests and blocks (spec/wire.md section 5).
 use mig33_codec::packets::{
-    self, AcceptContactRequest, AddContact, ContactListVersion, ContactRequest,
+    self, AcceptContactRequest, AddContact, Avatar, ContactListVersion, ContactRequest,
     GetContactsComplete, Group, HaveLatestContactList, Packet, RejectContactRequest, RemoveContact,
     SetPermission, StatusMessage,
 };
@@ -14,7 +14,9 @@ use crate::ids::{ContactId, GroupId, UserId};
 use crate::names;
 use crate::rules::contacts::{Change, Effect, Refusal};
 use crate::session::Member;
-use crate::store::{Contact, ContactChange, ContactChanged, ContactList, ListVersion, Other};
+use crate::store::{
+    Contact, ContactChange, ContactChanged, ContactList, ListVersion, Other, StoreError,
+};
 
 /// Contact requests in one answer.
 const REQUESTS: u32 = 1000;
@@ -104,6 +106,30 @@ fn version_packet(version: ListVersion) -> ContactListVersion {
         timestamp: Some(version.changed_at.0),
         ..ContactListVersion::default()
     }
+}
+
+/// What somebody who may have missed any change has to know: the own status message, who asks to be a contact, who is
+/// there, and that the list may be another one.
+pub(crate) async fn all_news(core: &Core, member: &Member) -> Result<Vec<Packet>, StoreError> {
+    let user = member.seat.user;
+    let key = names::key(&member.seat.name);
+    let own = core.store.account(&key).await?.map(|account| account.status_message);
+    let avatar =
+        Avatar { status_message: Some(own.unwrap_or_default().into()), ..Avatar::default() };
+    let mut packets = vec![Packet::Avatar(avatar)];
+    for name in core.store.contact_requests(user, REQUESTS).await? {
+        packets.push(Packet::ContactRequest(request(&name)));
+    }
+    let list = core.store.contact_list(user).await?;
+    for (contact, presence) in with_presence(core, list.contacts).await {
+        packets.push(Packet::Presence(packets::Presence {
+            contact_id: Some(contact.id.0),
+            presence: Some(presence),
+            ..packets::Presence::default()
+        }));
+    }
+    packets.push(Packet::ContactListVersion(version_packet(list.version)));
+    Ok(packets)
 }
 
 /// CONTACT_LIST_VERSION, unasked: the list is another than the client has.

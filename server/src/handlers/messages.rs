@@ -231,8 +231,9 @@ pub(crate) fn tell(
     };
     match place {
         Place::Private(receiver) => {
-            fanout.tell_user(receiver.id, None, &event(Mark::Waiting(added.seq)));
-            fanout.tell_user(from.user, from.session, &event(Mark::None));
+            let mark = |with, waits| Mark::Private { with, seq: added.seq, waits };
+            fanout.tell_user(receiver.id, None, &event(mark(from.user, true)));
+            fanout.tell_user(from.user, from.session, &event(mark(receiver.id, false)));
         }
         Place::Room(room, _) => {
             fanout.tell_room(*room, from.session, &event(Mark::InRoom(*room, added.seq)));

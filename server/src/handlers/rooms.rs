@@ -13,7 +13,7 @@ use super::login::log_store_error;
 use super::messages::{NOT_IN_ROOM, page, stored_packet};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::core::{Call, Core};
-use crate::fanout::{Event, RoomFull, Seat, Taken};
+use crate::fanout::{Event, Mark, RoomFull, Seat, Taken};
 use crate::ids::{RoomId, UserId};
 use crate::names;
 use crate::store::{History, HistoryOf, NewRoom, Room, RoomRefused};
@@ -157,7 +157,7 @@ pub(crate) async fn leave_room(core: &Core, seat: &Seat, room: RoomId, name: &st
         participant_type: Some(ParticipantType::NORMAL),
         ..ChatroomUserStatus::default()
     };
-    let left = Event::new(Packet::ChatroomUserStatus(status));
+    let left = Event::marked(Packet::ChatroomUserStatus(status), Mark::Members(room));
     core.fanout.leave(room, seat.user, seat.session, &left).await;
     seat.mailbox.room_left(room);
 }
@@ -195,7 +195,8 @@ fn is_administrator(room: &Room, name: &str) -> bool {
     room.creator.as_deref() == Some(name)
 }
 
-fn participants_packet(room: &Room, members: &[Arc<str>]) -> ChatroomParticipants {
+/// CHATROOM_PARTICIPANTS of a room.
+pub(crate) fn participants_packet(room: &Room, members: &[Arc<str>]) -> ChatroomParticipants {
     let administrators: List<';'> =
         members.iter().filter(|name| is_administrator(room, name)).collect();
     ChatroomParticipants {
@@ -213,11 +214,12 @@ fn user_status(room: &Room, name: &str, status: ChatUserStatus) -> Event {
     } else {
         ParticipantType::NORMAL
     };
-    Event::new(Packet::ChatroomUserStatus(ChatroomUserStatus {
+    let packet = ChatroomUserStatus {
         status: Some(status),
         chatroom_name: Some(room.name.as_str().into()),
         username: Some(name.into()),
         participant_type: Some(kind),
         ..ChatroomUserStatus::default()
-    }))
+    };
+    Event::marked(Packet::ChatroomUserStatus(packet), Mark::Members(room.id))
 }

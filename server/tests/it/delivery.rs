@@ -1,9 +1,12 @@
 //! Messages for who is not there, and again until they are delivered (spec/wire.md section 4).
-use mig33_codec::Command;
-use mig33_codec::packets::{GetMessages, Login, Message, MessageStatusEvent};
-use mig33_codec::values::StatusEvent;
+use mig33_codec::packets::{
+    ChatroomParticipants, ChatroomUserStatus, EndMessages, GetMessages, LeaveChatroom, Login,
+    Message, MessageStatusEvent, Presence as PresencePacket, SetPresence,
+};
+use mig33_codec::values::{ChatDestination, ChatUserStatus, Presence, StatusEvent};
+use mig33_codec::{Command, Frame};
 
-use crate::harness::{Client, World, guid, text};
+use crate::harness::{Client, World, guid, in_room, text};
 
 scenarios!(
     offline_messages_come_in_order_until_received,
@@ -11,7 +14,9 @@ scenarios!(
     what_was_fetched_does_not_come_again,
     what_was_fetched_and_not_written_comes_again,
     many_wait_and_new_ones_come_behind_them,
-    a_session_that_does_not_read_is_ended_and_misses_nothing,
+    a_slow_reader_stays_and_misses_nothing_of_what_is_said_to_it,
+    a_room_that_is_too_loud_for_a_reader_is_a_gap_that_it_sees,
+    who_comes_and_goes_while_there_is_no_room_is_told_in_the_end,
     each_session_gets_what_waits,
 );
 
@@ -141,7 +146,7 @@ async fn many_wait_and_new_ones_come_behind_them(world: World) {
     assert!(bob.fence().await.is_empty());
 }
 
-async fn a_session_that_does_not_read_is_ended_and_misses_nothing(_: World) {
+async fn a_slow_reader_stays_and_misses_nothing_of_what_is_said_to_it(_: World) {
     let world = World::with(|settings| settings.limits.outgoing_bytes = 20_000).await;
     let (mut alice, mut bob) = (world.user("alice").await, world.connect_from(None, 1024));
     bob.register("bob").await;
@@ -151,16 +156,104 @@ async fn a_session_that_does_not_read_is_ended_and_misses_nothing(_: World) {
     for n in 0..20 {
         alice.say("bob", &format!("g{n}"), &long).await.unwrap();
     }
-    let mut first = 0;
-    while bob.next().await.is_some() {
-        first += 1;
-    }
-    assert!(first < 20);
-    let mut bob = world.session("bob").await;
     for n in 0..20 {
         let message: Message = bob.expect().await;
         assert_eq!((guid(&message), text(&message).len()), (format!("g{n}"), 5000));
     }
+    assert!(bob.fence().await.is_empty());
+    // and goes on as if nothing had been
+    alice.say("bob", "last", "x").await.unwrap();
+    assert_eq!(guid(&bob.expect().await), "last");
+}
+
+/// The messages that come up to and with the one of this guid.
+async fn up_to(client: &mut Client, last: &str) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    while messages.last().map(guid).as_deref() != Some(last) {
+        messages.push(client.expect().await);
+    }
+    messages
+}
+
+async fn a_room_that_is_too_loud_for_a_reader_is_a_gap_that_it_sees(_: World) {
+    let world = World::with(|settings| settings.limits.outgoing_bytes = 20_000).await;
+    let (mut alice, mut bob) = (world.user("alice").await, world.connect_from(None, 1024));
+    bob.register("bob").await;
+    bob.log_in("bob").await;
+    alice.join("Lobby").await.unwrap();
+    bob.join("Lobby").await.unwrap();
+    bob.fence().await;
+    let long = "x".repeat(5000);
+    for n in 0..20 {
+        alice.ask(in_room("Lobby", &format!("g{n}"), &long)).await.unwrap();
+    }
+    let heard = up_to(&mut bob, "g19").await;
+    assert!(heard.len() < 20, "there is room for some of them only");
+    let (last, before) = heard.split_last().unwrap();
+    for (n, message) in before.iter().enumerate() {
+        assert_eq!(guid(message), format!("g{n}"));
+    }
+    assert_eq!(last.previous_message_guid.clone().unwrap(), "g18", "which it does not know");
+    // so it asks for what is between
+    let missing = GetMessages {
+        chat_id: Some("Lobby".into()),
+        chat_type: Some(ChatDestination::CHATROOM),
+        oldest_timestamp: before.last().unwrap().timestamp.map(|time| time + 1),
+        latest_timestamp: last.timestamp.map(|time| time - 1),
+        ..GetMessages::default()
+    };
+    bob.send(missing).await;
+    let (missed, _) = bob.until::<EndMessages>().await;
+    let missed: Vec<String> =
+        missed.iter().map(|frame| guid(&crate::harness::decode(frame))).collect();
+    assert_eq!(missed, (before.len()..19).map(|n| format!("g{n}")).collect::<Vec<_>>());
+    // what is said then comes as it happens
+    alice.ask(in_room("Lobby", "last", "x")).await.unwrap();
+    assert_eq!(guid(&bob.expect().await), "last");
+}
+
+async fn who_comes_and_goes_while_there_is_no_room_is_told_in_the_end(_: World) {
+    let world = World::with(|settings| settings.limits.outgoing_bytes = 2_000).await;
+    let mut bob = world.connect_from(None, 256);
+    bob.register("bob").await;
+    bob.log_in("bob").await;
+    bob.join("Lobby").await.unwrap();
+    let mut carol = world.user("carol").await;
+    crate::harness::befriend(&mut carol, &mut bob).await;
+    for _ in 0..100 {
+        carol.join("Lobby").await.unwrap();
+        let leave =
+            LeaveChatroom { chatroom_name: Some("Lobby".into()), ..LeaveChatroom::default() };
+        carol.ask(leave).await.unwrap();
+        for presence in [Presence::AWAY, Presence::BUSY] {
+            let set = SetPresence { presence: Some(presence), ..SetPresence::default() };
+            carol.ask(set).await.unwrap();
+        }
+    }
+    carol.join("Lobby").await.unwrap();
+    let mut told = Vec::new();
+    while !told.iter().any(|frame: &Frame| frame.command == Command::CONTACT_LIST_VERSION) {
+        told.push(bob.frame().await);
+    }
+    told.extend(bob.fence().await);
+    assert!(told.len() < 350, "{} of 401 changes", told.len());
+    let shown = told.iter().rfind(|frame| frame.command == Command::PRESENCE).unwrap();
+    let shown: PresencePacket = crate::harness::decode(shown);
+    assert_eq!(shown.presence, Some(Presence::BUSY));
+    // who is in the room is told whole, and by what changes after that
+    let at = |command| told.iter().rposition(|frame| frame.command == command);
+    let whole = at(Command::CHATROOM_PARTICIPANTS).expect("the room as it is then");
+    let packet: ChatroomParticipants = crate::harness::decode(&told[whole]);
+    let mut members = packet.participant_list.unwrap().entries();
+    for frame in told[whole..].iter().filter(|frame| frame.command == Command::CHATROOM_USER_STATUS)
+    {
+        let change: ChatroomUserStatus = crate::harness::decode(frame);
+        members.retain(|name| name != "carol");
+        if change.status == Some(ChatUserStatus::JOINED) {
+            members.push("carol".into());
+        }
+    }
+    assert_eq!(members, ["bob", "carol"]);
 }
 
 async fn each_session_gets_what_waits(world: World) {

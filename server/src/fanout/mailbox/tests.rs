@@ -1,7 +1,8 @@
-//! What waits, in which order it goes out, and when it ends a session.
+//! What waits, in which order it goes out, and what is left out where there is no room.
 use mig33_codec::packets::Pong;
 
 use super::*;
+use crate::ids::UserId;
 
 fn event(mark: Mark) -> Event {
     Event::marked(Packet::Pong(Pong::default()), mark)
@@ -11,17 +12,153 @@ fn taken(mailbox: &Mailbox) -> Vec<Outgoing> {
     std::iter::from_fn(|| mailbox.take()).collect()
 }
 
+fn waits(seq: u64) -> Mark {
+    Mark::Private { with: UserId(1), seq: Seq(seq), waits: true }
+}
+
+const ROOM: Chat = Chat::Room(RoomId(1));
+
 #[test]
-fn a_session_that_does_not_read_is_ended_and_holds_nothing() {
+fn nobodys_session_ends_because_others_talk() {
     let mailbox = Mailbox::new("", 20);
-    mailbox.tell(&event(Mark::None));
-    mailbox.tell(&event(Mark::None));
-    assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None));
-    mailbox.tell(&event(Mark::None));
-    assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (0, Some(Ending::NotReading)));
-    mailbox.tell(&event(Mark::None));
-    assert_eq!(mailbox.waiting_bytes(), 0);
+    let say = |seq| mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(seq))));
+    (1..=5).for_each(say);
+    assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None), "two of them");
+    assert_eq!(taken(&mailbox).len(), 1);
+    // none comes before the one that shows what is missing
+    say(6);
     assert_eq!(mailbox.take(), None);
+    assert_eq!(mailbox.missed(), Some(Missed::Message(ROOM, Seq(6))));
+    say(7);
+    mailbox.bring(ROOM, Seq(6), Bytes::from_static(b"six"));
+    assert_eq!(mailbox.take(), None, "there is a later one");
+    assert_eq!(mailbox.missed(), Some(Missed::Message(ROOM, Seq(7))));
+    mailbox.bring(ROOM, Seq(7), Bytes::from_static(b"seven"));
+    say(8);
+    assert_eq!(mailbox.missed(), None);
+    let out = taken(&mailbox);
+    assert!(out[0].bytes.starts_with(b"seven"));
+    assert_eq!(out[0].bytes.len(), 5 + 9);
+}
+
+#[test]
+fn an_empty_mailbox_takes_an_event_of_any_size() {
+    let mailbox = Mailbox::new("", 1);
+    mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(1))));
+    mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(2))));
+    assert_eq!(mailbox.waiting_bytes(), 9);
+}
+
+#[test]
+fn one_chat_that_is_too_loud_silences_no_other() {
+    let mailbox = Mailbox::new("", 20);
+    (1..=5).for_each(|seq| mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(seq)))));
+    taken(&mailbox);
+    mailbox.tell(&event(Mark::InRoom(RoomId(2), Seq(6))));
+    mailbox.tell(&event(waits(7)));
+    assert_eq!(mailbox.waiting_bytes(), 18);
+    mailbox.room_left(RoomId(1));
+    assert_eq!(mailbox.missed(), None);
+}
+
+#[test]
+fn a_room_that_is_entered_again_brings_what_was_left_out() {
+    let mailbox = Mailbox::new("", 20);
+    (1..=5).for_each(|seq| mailbox.tell(&event(Mark::InRoom(RoomId(1), Seq(seq)))));
+    mailbox.room_caught_up(RoomId(1), Seq(4));
+    assert_eq!(mailbox.missed(), Some(Missed::Message(ROOM, Seq(5))));
+    mailbox.room_caught_up(RoomId(1), Seq(5));
+    assert_eq!(mailbox.missed(), None);
+}
+
+#[test]
+fn private_messages_go_back_to_those_that_wait() {
+    let length = bytes([1]).len();
+    let mailbox = Mailbox::new("", 2 * length);
+    (1..=5).for_each(|seq| mailbox.tell(&message(seq)));
+    assert_eq!(parts(&mailbox), [(bytes([1, 2]), Some(Seq(2)), 2)]);
+    assert_eq!(mailbox.missed(), Some(Missed::Waiting(Seq(2))));
+    mailbox.tell(&message(6));
+    mailbox.catch_up(bytes([3]), Seq(3));
+    mailbox.catch_up(bytes([4]), Seq(4));
+    mailbox.stop_catching_up();
+    assert_eq!(parts(&mailbox), [(bytes([3, 4]), Some(Seq(4)), 2)]);
+    // the store had no more of them at that moment; 6 came after it
+    assert_eq!(mailbox.missed(), Some(Missed::Waiting(Seq(4))));
+    mailbox.catch_up(bytes([5]), Seq(5));
+    mailbox.catch_up(bytes([6]), Seq(6));
+    mailbox.stop_catching_up();
+    assert_eq!(mailbox.missed(), None);
+    mailbox.tell(&message(7));
+    assert_eq!(parts(&mailbox), [(bytes([5, 6, 7]), Some(Seq(7)), 3)]);
+}
+
+#[test]
+fn what_waits_no_more_leaves_a_gap_that_is_seen() {
+    let length = bytes([1]).len();
+    let mailbox = Mailbox::new("", length);
+    (1..=3).for_each(|seq| mailbox.tell(&message(seq)));
+    taken(&mailbox);
+    assert_eq!(mailbox.missed(), Some(Missed::Waiting(Seq(1))));
+    // another session has confirmed both
+    mailbox.stop_catching_up();
+    let chat = Chat::Private(UserId(1));
+    assert_eq!(mailbox.missed(), Some(Missed::Message(chat, Seq(3))));
+    mailbox.bring(chat, Seq(3), bytes([3]));
+    assert_eq!(mailbox.missed(), None);
+    // and what one says elsewhere does not wait at all
+    mailbox.tell(&event(Mark::Private { with: UserId(2), seq: Seq(4), waits: false }));
+    mailbox.tell(&event(Mark::Private { with: UserId(2), seq: Seq(5), waits: false }));
+    taken(&mailbox);
+    assert_eq!(mailbox.missed(), Some(Missed::Message(Chat::Private(UserId(2)), Seq(5))));
+}
+
+#[test]
+fn how_things_stand_is_told_anew_and_what_changes_then_follows() {
+    let mailbox = Mailbox::new("", 20);
+    let tell = |mark| mailbox.tell(&event(mark));
+    [Mark::None, Mark::None].into_iter().for_each(tell);
+    [Mark::Contacts, Mark::Members(RoomId(1)), Mark::Receipt, Mark::None]
+        .into_iter()
+        .for_each(tell);
+    assert_eq!(taken(&mailbox)[0].bytes.len(), 18);
+    for missed in [Missed::Contacts, Missed::Members(RoomId(1))] {
+        assert_eq!(mailbox.missed(), Some(missed));
+        tell(Mark::Contacts);
+        assert_eq!(mailbox.take(), None);
+        mailbox.answer(Bytes::from_static(b"so"), Vec::new());
+        let out = taken(&mailbox);
+        assert!(out[0].bytes.starts_with(b"so"));
+        assert_eq!(out[0].bytes.len(), 2 + 9);
+    }
+    assert_eq!(mailbox.missed(), None);
+}
+
+#[test]
+fn what_is_small_has_a_reserve() {
+    let mailbox = Mailbox::new("", 36);
+    let tell = |mark| mailbox.tell(&event(mark));
+    (1..=9).for_each(|seq| tell(Mark::InRoom(RoomId(1), Seq(seq))));
+    assert_eq!(mailbox.waiting_bytes(), 36);
+    tell(Mark::Receipt);
+    assert_eq!(mailbox.waiting_bytes(), 45);
+    tell(Mark::Receipt);
+    assert_eq!(mailbox.waiting_bytes(), 45);
+}
+
+#[test]
+fn what_is_left_out_stays_small() {
+    let mailbox = Mailbox::new("", 9);
+    for n in 1..=10_000 {
+        mailbox.tell(&event(Mark::Private { with: UserId(n), seq: Seq(n.into()), waits: false }));
+    }
+    taken(&mailbox);
+    let mut brought = 0;
+    while let Some(Missed::Message(chat, seq)) = mailbox.missed() {
+        mailbox.bring(chat, seq, Bytes::new());
+        brought += 1;
+    }
+    assert_eq!(brought, 1024);
 }
 
 #[test]
@@ -37,14 +174,14 @@ fn answers_do_not_count_for_what_may_pile_up() {
     mailbox.tell(&event(Mark::None));
     assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None));
     mailbox.tell(&event(Mark::None));
-    assert_eq!(mailbox.ending(), Some(Ending::NotReading));
+    assert_eq!((mailbox.waiting_bytes(), mailbox.ending()), (18, None));
 }
 
 #[test]
 fn small_packets_go_out_together_and_large_ones_alone() {
     let mailbox = Mailbox::new("", usize::MAX);
-    mailbox.tell(&event(Mark::Waiting(Seq(3))));
-    mailbox.tell(&event(Mark::Waiting(Seq(4))));
+    mailbox.tell(&event(waits(3)));
+    mailbox.tell(&event(waits(4)));
     mailbox.answer(Bytes::from(vec![1; CHUNK]), Vec::new());
     mailbox.tell(&event(Mark::None));
     let lengths: Vec<_> =
@@ -77,7 +214,7 @@ fn parts(mailbox: &Mailbox) -> Vec<(Bytes, Option<Seq>, u32)> {
 fn message(seq: u64) -> Event {
     let content = Some(Bytes::from(seq.to_string()));
     let packet = mig33_codec::packets::Message { content, ..Default::default() };
-    Event::marked(Packet::Message(packet), Mark::Waiting(Seq(seq)))
+    Event::marked(Packet::Message(packet), waits(seq))
 }
 
 /// The bytes of these messages, one after the other.
@@ -123,10 +260,16 @@ fn what_happens_while_it_catches_up_has_the_same_bound() {
     mailbox.catch_up(bytes([1]), Seq(1));
     assert_eq!(parts(&mailbox), [(bytes([1]), Some(Seq(1)), 1)]);
     mailbox.tell(&message(3));
-    assert_eq!(mailbox.ending(), None);
     mailbox.tell(&message(4));
-    assert_eq!(mailbox.ending(), Some(Ending::NotReading));
-    assert_eq!(mailbox.take(), None);
+    assert_eq!(mailbox.ending(), None);
+    mailbox.catch_up(bytes([2]), Seq(2));
+    mailbox.stop_catching_up();
+    assert_eq!(
+        parts(&mailbox),
+        [(bytes([2]), Some(Seq(2)), 1)],
+        "and 3 not before 4 is looked for"
+    );
+    assert_eq!(mailbox.missed(), Some(Missed::Waiting(Seq(2))));
 }
 
 #[test]
