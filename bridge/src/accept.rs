@@ -29,6 +29,7 @@ use crate::bridge::Shared;
 use crate::handshake::{First, answer, first};
 use crate::limits::{Admission, Admitted, Over};
 use crate::metrics::Unserved;
+use crate::patience::Patience;
 use crate::socket::{Socket, Stream};
 use crate::traces::Beginning;
 use crate::upgrade::{Established, connection};
@@ -69,6 +70,8 @@ pub(crate) struct Door {
     pub(crate) handshake_time: Option<Duration>,
     /// How long a request's header may take, and how long a connection may stay between two requests.
     pub(crate) header_time: Option<Duration>,
+    /// In what time a part of an answer has to be taken.
+    pub(crate) answer_time: Option<Duration>,
     pub(crate) shared: Arc<Shared>,
     /// Whether handshakes for tunnels may be answered before the router sees them.
     pub(crate) has_tunnels: bool,
@@ -261,7 +264,7 @@ async fn answer_requests(
         .timer(TokioTimer::new())
         .header_read_timeout(door.header_time)
         .max_buf_size(HEADER_SIZE)
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(Patience::new(socket, door.answer_time)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
@@ -286,8 +289,18 @@ async fn answer_requests(
         }
     };
     if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
+        if is_of_slow_reader(&error) {
+            door.shared.metrics.unserved(Unserved::SlowReader);
+        }
+        debug!(%peer.ip, %error, "a connection ended early");
     }
+}
+
+/// Whether an answer was not taken in time.
+fn is_of_slow_reader(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+    io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// What a client takes part in, unless it takes too long.

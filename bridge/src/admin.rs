@@ -29,15 +29,20 @@ async fn nosniff(mut response: Response) -> Response {
 
 /// Ready means: a new connection would be taken and get to the upstream, and what it sends can be stored.
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    if shared.drain.has_begun() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
+    let why_not = if shared.drain.has_begun() {
+        "stopping\n"
+    } else if !shared.requests.has_room() {
+        "no room for another connection\n"
+    } else if !shared.admission.has_room() {
+        "no room for another tunnel\n"
     } else if !shared.upstream.reachable().await {
-        (StatusCode::SERVICE_UNAVAILABLE, "the upstream cannot be reached\n").into_response()
+        "the upstream cannot be reached\n"
     } else if !shared.upstream.can_store().await {
-        (StatusCode::SERVICE_UNAVAILABLE, "nothing can be stored\n").into_response()
+        "nothing can be stored\n"
     } else {
-        "ready\n".into_response()
-    }
+        return "ready\n".into_response();
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, why_not).into_response()
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {

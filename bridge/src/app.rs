@@ -9,8 +9,9 @@ use axum::response::Response;
 use axum::routing::any;
 
 use crate::bridge::Shared;
+use crate::origin;
 use crate::traces::traced;
-use crate::upgrade::upgrade;
+use crate::upgrade::{bad_host, upgrade};
 
 /// Where TLS is spoken here, browsers are to come by TLS only, for a year.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -37,7 +38,10 @@ async fn page(State(shared): State<Arc<Shared>>, request: Request) -> Response {
 }
 
 async fn secured(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    // who asks for a tunnel is told by the same function that is asked in place
+    let is_bad = request.uri().path() != TUNNELS
+        && !origin::names_one_host(request.version(), request.headers());
+    let mut response = if is_bad { bad_host() } else { next.run(request).await };
     // the answer to a handshake has nothing that could be shown or run
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         guard(&shared, response.headers_mut());

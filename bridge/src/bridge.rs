@@ -33,7 +33,7 @@ use crate::traces::{FLUSH_TIME, Traces, TracesError};
 use crate::tunnel::Framing;
 use crate::upstream::{Upstream, UpstreamSetting};
 use crate::workers::Workers;
-use crate::{admin, app};
+use crate::{admin, app, origin};
 
 /// More than the embedded service takes to end its sessions and to close its store.
 const SERVICE_TIME: Duration = Duration::from_secs(15);
@@ -80,10 +80,14 @@ pub(crate) struct Shared {
     pub(crate) live: Live,
     /// What links start with, where it is set.
     pub(crate) public_url: Option<String>,
+    /// The host in it: what tunnels are asked for at.
+    pub(crate) public_host: Option<String>,
     /// Whose word about a client counts.
     pub(crate) trusted: Trusted,
     pub(crate) forwarded_header: ForwardedHeader,
     pub(crate) framing: Framing,
+    /// Counts the connections of the page's listener that are no tunnel.
+    pub(crate) requests: Arc<Admission>,
     /// Counts the tunnels.
     pub(crate) admission: Arc<Admission>,
     /// No new tunnels, and an end to the open ones.
@@ -262,10 +266,12 @@ impl Bridge {
             page,
             is_secure: offer.is_some(),
             live: Live::new(&settings),
+            public_host: opened.public_url.as_deref().and_then(origin::host_of),
             public_url: opened.public_url,
             trusted: proxies.trusted.clone(),
             forwarded_header: settings.forwarded_header,
             framing: settings.framing,
+            requests: Admission::new(settings.limits.requests()),
             admission: Admission::new(settings.limits.tunnels()),
             drain: Arc::default(),
             tunnels,
@@ -276,15 +282,15 @@ impl Bridge {
         }
         connections.spawn(tick(stop.clone()));
         let page_router = app::router(&shared, opened.pictures);
-        let door = |router, has_tunnels, proxies, tls, workers, is_inherited| Door {
+        let door = |router, admission, has_tunnels, proxies, tls, workers, is_inherited| Door {
             router,
             has_tunnels,
             proxies,
             tls,
             handshake_time: settings.limits.handshake_time(),
-            // each listener has its own: a full page keeps nobody from the figures
-            admission: Admission::new(settings.limits.requests()),
+            admission,
             header_time: settings.limits.header_time(),
+            answer_time: settings.limits.answer_time(),
             shared: Arc::clone(&shared),
             workers,
             leave: until(is_inherited),
@@ -297,9 +303,14 @@ impl Bridge {
         }
         let (watched, until) = (Arc::clone(&shared), stop.clone());
         connections.spawn(async move { watched.upstream.watch(until).await });
-        let page_door = door(page_router, true, proxies.clone(), acceptor, workers, page_inherited);
+        // each listener has its own count: a full page keeps nobody from the figures
+        let (of_page, of_admin) =
+            (Arc::clone(&shared.requests), Admission::new(settings.limits.requests()));
+        let page_door =
+            door(page_router, of_page, true, proxies.clone(), acceptor, workers, page_inherited);
+        let admin_router = admin::router(&shared);
         let admin_door =
-            door(admin::router(&shared), false, Proxies::default(), None, None, admin_inherited);
+            door(admin_router, of_admin, false, Proxies::default(), None, None, admin_inherited);
         connections.spawn_on(accept(page_listener, page_door), &accepting);
         info!(version = env!("CARGO_PKG_VERSION"), page = %page_address, "started");
         connections.spawn(accept(admin_listener, admin_door));
@@ -332,6 +343,7 @@ impl Bridge {
         let changes = Changes::between(&self.settings, &settings);
         self.shared.live.set(&settings);
         self.shared.sessions.set_client_limits(&settings.limits);
+        self.shared.requests.set(settings.limits.requests());
         self.shared.admission.set(settings.limits.tunnels());
         info!(applied = ?changes.applied, at_restart = ?changes.at_restart, "settings were read again");
         self.settings = settings;

@@ -137,7 +137,11 @@ impl End {
             Self::ClientProtocol => {
                 (Some(Protocol), "client_protocol", "Against the WebSocket protocol.")
             }
-            Self::ClientTooBig => (Some(Size), "client_too_big", "Larger than the largest packet."),
+            Self::ClientTooBig => (
+                Some(Size),
+                "client_too_big",
+                "Larger than the largest packet, or than 8 KiB before the log-in.",
+            ),
             Self::ClientControl => {
                 (Some(Protocol), "client_control", "No control message, or not the one due.")
             }

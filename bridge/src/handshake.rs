@@ -73,7 +73,7 @@ fn look(bytes: &[u8], peer: Peer, shared: &Shared) -> Option<First> {
     match Request::try_parse(bytes) {
         Ok(None) => None,
         Ok(Some((length, request))) if is_for_a_tunnel(&request) => {
-            match accepted(shared, request.method(), request.headers(), peer) {
+            match accepted(shared, &request, peer) {
                 Ok(accepted) => {
                     let early = bytes.get(length..).unwrap_or_default();
                     Some(First::Handshake(accepted, early.to_vec()))

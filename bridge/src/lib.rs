@@ -10,6 +10,7 @@ mod app;
 mod drain;
 mod drive;
 mod handshake;
+mod patience;
 mod socket;
 mod tick;
 mod timer;

@@ -1,8 +1,9 @@
-//! Which pages may open a tunnel: the rule about the Origin header.
+//! Which pages may open a tunnel: the rules about the headers Origin and Host.
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, Version, header};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Where a page comes from: scheme, host and port.
@@ -35,6 +36,47 @@ pub fn allowed(headers: &HeaderMap, host: Option<&str>, others: &[Origin]) -> bo
         return false;
     };
     others.contains(&origin) || host.is_some_and(|host| origin.is_at(host))
+}
+
+/// Whether a request says once which host it is for; before HTTP/1.1 it need not say so (RFC 9112 section 3.2).
+#[must_use]
+pub fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+    match headers.get_all(header::HOST).iter().count() {
+        0 => version < Version::HTTP_11,
+        count => count == 1,
+    }
+}
+
+/// Whether a tunnel may be asked for at this host, where the bridge has a name of its `own`.
+///
+/// Somebody else's name can lead to this machine for as long as they like (DNS rebinding), and then their page is at the
+/// host that it asks. Nobody else can give away an address or `localhost`, so checks and tests that use these pass; so do
+/// the hosts of `others`, which the settings name.
+#[must_use]
+pub fn is_ours(host: Option<&str>, own: Option<&str>, others: &[Origin]) -> bool {
+    let Some(own) = own else { return true };
+    let Some((name, _)) = host.and_then(|host| split_port(host, 0)) else { return false };
+    let name = without_root(name);
+    let mut named = others.iter().map(|origin| origin.host.as_str()).chain([own, "localhost"]);
+    is_address(name) || named.any(|known| without_root(known).eq_ignore_ascii_case(name))
+}
+
+/// The host that links start with.
+#[must_use]
+pub fn host_of(public_url: &str) -> Option<String> {
+    let uri: Uri = public_url.parse().ok()?;
+    uri.host().map(str::to_owned)
+}
+
+/// Whether it is no name, but an address; one of IPv6 stands in brackets.
+fn is_address(name: &str) -> bool {
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    bracketed.unwrap_or(name).parse::<IpAddr>().is_ok()
+}
+
+/// A name without the dot that may stand behind it.
+fn without_root(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn text(value: &HeaderValue) -> Option<&str> {
@@ -157,6 +199,42 @@ mod tests {
         assert!(may_connect("127.0.0.1", &["http://127.0.0.1:8080"], &others));
         assert!(may_connect("127.0.0.1", &["https://www.example:443"], &others));
         assert!(!may_connect("127.0.0.1", &["http://www.example"], &others));
+    }
+
+    #[test]
+    fn a_bridge_with_a_name_is_not_asked_under_somebody_elses() {
+        let others = ["http://other.example:8080".parse().unwrap()];
+        let own = host_of("https://chat.example:8443/").unwrap();
+        for (host, expected) in [
+            (Some("chat.example"), true),
+            (Some("Chat.Example:8443"), true),
+            (Some("chat.example."), true),
+            (Some("other.example"), true),
+            (Some("127.0.0.1:8033"), true),
+            (Some("[::1]:8033"), true),
+            (Some("localhost:8033"), true),
+            (Some("evil.example"), false),
+            (Some("evil.example:8443"), false),
+            (Some("chat.example.evil.example"), false),
+            (Some("evil.example@chat.example"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(is_ours(host, Some(&own), &others), expected, "{host:?}");
+            assert!(is_ours(host, None, &[]), "without a name of its own, any is");
+        }
+    }
+
+    #[test]
+    fn a_host_is_named_once() {
+        let mut headers = HeaderMap::new();
+        assert!(names_one_host(Version::HTTP_10, &headers));
+        assert!(!names_one_host(Version::HTTP_11, &headers));
+        headers.append(header::HOST, "chat.example".parse().unwrap());
+        assert!(names_one_host(Version::HTTP_11, &headers));
+        headers.append(header::HOST, "chat.example".parse().unwrap());
+        assert!(!names_one_host(Version::HTTP_10, &headers));
+        assert!(!names_one_host(Version::HTTP_11, &headers));
     }
 
     #[test]

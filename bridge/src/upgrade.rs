@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -22,6 +22,7 @@ use crate::forwarded::{Source, source};
 use crate::limits::{Admitted, Idle, Over, Throttle};
 use crate::metrics::{Refusal, closed};
 use crate::origin;
+use crate::patience::Patience;
 use crate::resume::Arrival;
 use crate::socket::Socket;
 use crate::traces::Opening;
@@ -91,22 +92,28 @@ pub(crate) enum Refused {
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn accepted(
+pub(crate) fn accepted<B>(
     shared: &Shared,
-    method: &Method,
-    headers: &HeaderMap,
+    request: &axum::http::Request<B>,
     peer: Peer,
 ) -> Result<Accepted, Refused> {
+    let headers = request.headers();
     // before it looks: who waits for the tunnels to end has begun the drain, and misses none that has not seen it
     let counted = shared.tunnels.token();
     if shared.drain.has_begun() {
         return Err(Refused::Because(Refusal::Draining, None));
     }
-    let Some(key) = accept_key(method, headers) else {
+    if !origin::names_one_host(request.version(), headers) {
+        return Err(Refused::Because(Refusal::BadHost, None));
+    }
+    let Some(key) = accept_key(request.version(), request.method(), headers) else {
         return Err(Refused::Because(Refusal::NoHandshake, None));
     };
     let source = source(peer, headers, &shared.trusted, shared.forwarded_header);
     let live = shared.live.now();
+    if !origin::is_ours(source.host.as_deref(), shared.public_host.as_deref(), &live.allow_origin) {
+        return Err(Refused::Because(Refusal::Host, source.client));
+    }
     if !origin::allowed(headers, source.host.as_deref(), &live.allow_origin) {
         return Err(Refused::Because(Refusal::Origin, source.client));
     }
@@ -142,7 +149,7 @@ pub(crate) async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Requ
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
         return refuse(&shared, Refusal::NoHandshake, None);
     };
-    let accepted = match accepted(&shared, request.method(), request.headers(), peer) {
+    let accepted = match accepted(&shared, &request, peer) {
         Ok(accepted) => accepted,
         Err(Refused::Because(refusal, client)) => return refuse(&shared, refusal, client),
         Err(Refused::Over(over, client)) => return refuse_over(&shared, over, client),
@@ -201,16 +208,17 @@ async fn plain(
     let metrics = Arc::clone(&shared.metrics.tunnel);
     let framing = shared.framing;
     let drain = Arc::clone(&shared.drain);
-    let (throttle, idle) = {
+    let (throttle, idle, login_bytes) = {
         let limits = &shared.live.now().limits;
-        (Throttle::new(limits, client.peer), Idle::of(limits))
+        (Throttle::new(limits, client.peer), Idle::of(limits), limits.login_bytes())
     };
     let upstream = connect(&shared, client, connection).await;
     drop(shared);
     let end = match upstream {
         Ok(upstream) => {
             let tunnel = Tunnel::new(socket, early, upstream, Arc::clone(&metrics));
-            let tunnel = tunnel.with_framing(framing).limited(throttle, idle);
+            let tunnel = tunnel.with_framing(framing).before_login(login_bytes);
+            let tunnel = tunnel.limited(throttle, idle);
             tunnel.run(drain.end()).await
         }
         Err(end) => {
@@ -258,9 +266,9 @@ async fn taken_over(upgrade: OnUpgrade) -> Option<(Socket, Vec<u8>)> {
             return None;
         }
     };
-    match upgraded.downcast::<TokioIo<Socket>>() {
+    match upgraded.downcast::<TokioIo<Patience<Socket>>>() {
         // a copy, so that the buffer of the handshake is let go of
-        Ok(parts) => Some((parts.io.into_inner(), parts.read_buf.to_vec())),
+        Ok(parts) => Some((parts.io.into_inner().into_inner(), parts.read_buf.to_vec())),
         Err(_) => {
             debug!("an upgrade came from another accept loop");
             None
@@ -285,6 +293,11 @@ fn refused(refusal: Refusal) -> Response {
             "This address takes WebSocket connections.\n",
         )
             .into_response(),
+        Refusal::BadHost => bad_host(),
+        Refusal::Host => {
+            (StatusCode::MISDIRECTED_REQUEST, "This bridge has another name than that.\n")
+                .into_response()
+        }
         Refusal::Origin => {
             (StatusCode::FORBIDDEN, "This page may not connect: its origin is not allowed here.\n")
                 .into_response()
@@ -311,6 +324,11 @@ fn refused(refusal: Refusal) -> Response {
     }
 }
 
+/// The answer to a request that names two hosts, or none where it has to.
+pub(crate) fn bad_host() -> Response {
+    (StatusCode::BAD_REQUEST, "A request has one Host header.\n").into_response()
+}
+
 /// The answer where a limit is reached, with the time after which trying again makes sense.
 fn refuse_over(shared: &Shared, over: Over, peer: Option<IpAddr>) -> Response {
     let (refusal, wait) = match over {
@@ -326,9 +344,10 @@ fn refuse_over(shared: &Shared, over: Over, peer: Option<IpAddr>) -> Response {
 }
 
 /// What a valid handshake (RFC 6455 section 4.2.1) is answered with.
-fn accept_key(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
+fn accept_key(version: Version, method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
     let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
-    let valid = method == Method::GET
+    let valid = version >= Version::HTTP_11
+        && method == Method::GET
         && has_token(headers, header::CONNECTION, "upgrade")
         && has_token(headers, header::UPGRADE, "websocket")
         && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
@@ -386,7 +405,10 @@ mod tests {
 
     #[test]
     fn the_example_of_the_specification_is_answered_as_there() {
-        assert_eq!(accept_key(&Method::GET, &example()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(
+            accept_key(Version::HTTP_11, &Method::GET, &example()).unwrap(),
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
         assert_eq!(subprotocol(&example()), Some(Subprotocol::Plain));
     }
 
@@ -417,13 +439,22 @@ mod tests {
 
     #[test]
     fn half_a_handshake_is_none() {
-        assert_eq!(accept_key(&Method::POST, &example()), None);
+        assert_eq!(accept_key(Version::HTTP_10, &Method::GET, &example()), None);
+        assert_eq!(accept_key(Version::HTTP_11, &Method::POST, &example()), None);
         for name in ["upgrade", "connection", "sec-websocket-key", "sec-websocket-version"] {
             let mut headers = example();
             headers.remove(name);
-            assert_eq!(accept_key(&Method::GET, &headers), None, "without {name}");
+            assert_eq!(
+                accept_key(Version::HTTP_11, &Method::GET, &headers),
+                None,
+                "without {name}"
+            );
             headers.insert(header::HeaderName::from_static(name), HeaderValue::from_static("8"));
-            assert_eq!(accept_key(&Method::GET, &headers), None, "with a bad {name}");
+            assert_eq!(
+                accept_key(Version::HTTP_11, &Method::GET, &headers),
+                None,
+                "with a bad {name}"
+            );
         }
     }
 }

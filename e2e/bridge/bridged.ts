@@ -20,7 +20,8 @@ export const test = base.extend<Bridged>({
   },
 
   bridge: async ({ start, upstream, programArgs }, use) => {
-    await use(await start({ upstream: upstream.address, args: programArgs }));
+    // nobody logs in here: the upstream is the test itself
+    await use(await start({ upstream: upstream.address, args: ['--limit-login-bytes', '0', ...programArgs] }));
   },
 
   pair: async ({ bridge, upstream }, use) => {

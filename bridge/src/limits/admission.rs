@@ -79,6 +79,12 @@ impl Admission {
         counts.most = most;
     }
 
+    /// Whether one more could come, from somewhere.
+    pub(crate) fn has_room(&self) -> bool {
+        let counts = self.lock();
+        !is_reached(counts.in_all, counts.most.in_all)
+    }
+
     /// Counts one more, unless there are too many. Without an address it counts in all only, and so does loopback.
     pub(crate) fn admit(
         self: &Arc<Self>,
@@ -146,6 +152,12 @@ impl Drop for Admitted {
             }
         }
     }
+}
+
+/// What a client is counted by where something else than connections is counted by address: its address, or its /64 of
+/// IPv6; none for loopback, which stands for everybody.
+pub(crate) fn counted_as(address: IpAddr) -> Option<IpAddr> {
+    counted(address).map(arriving)
 }
 
 /// The address as it is counted; none for loopback.

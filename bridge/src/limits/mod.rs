@@ -9,7 +9,7 @@ mod pace;
 mod settings;
 mod throttle;
 
-pub(crate) use self::admission::{Admission, Admitted, Over};
+pub(crate) use self::admission::{Admission, Admitted, Over, counted_as};
 pub use self::idle::Idle;
 pub use self::pace::{Pace, Rate};
 pub use self::settings::{LimitArguments, LimitSettings};

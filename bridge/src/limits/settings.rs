@@ -76,8 +76,12 @@ limits! {
         /// Seconds for a PROXY header, and as long again for the handshake of TLS; then the connection is closed
     header_s = 5, "limit-header-s", "MIG33_LIMIT_HEADER_S", "SECONDS":
         /// Seconds for the header of a request, and between two requests; then the connection is closed
+    answer_s = 30, "limit-answer-s", "MIG33_LIMIT_ANSWER_S", "SECONDS":
+        /// Seconds in which a client must take 16 KiB of what it is answered, or the rest; then the connection is closed
     first_packet_s = 30, "limit-first-packet-s", "MIG33_LIMIT_FIRST_PACKET_S", "SECONDS":
         /// Seconds that a client may take to send its first packet in a tunnel or a new session; then it is closed with 1008
+    login_bytes = 8_192, "limit-login-bytes", "MIG33_LIMIT_LOGIN_BYTES", "BYTES":
+        /// Bytes of a message, and of a packet, before the server has sent LOGIN_OK; a longer one is closed with 1009
     idle_s = 0, "limit-idle-s", "MIG33_LIMIT_IDLE_S", "SECONDS":
         /// Seconds without a packet either way after which a tunnel is closed; pings do not count
 }
@@ -124,10 +128,22 @@ impl LimitSettings {
         seconds(self.header_s)
     }
 
+    /// In what time a part of an answer has to be taken; none: it may take for ever.
+    #[must_use]
+    pub const fn answer_time(&self) -> Option<Duration> {
+        seconds(self.answer_s)
+    }
+
     /// How long a tunnel may be without its client's first packet; none: for ever.
     #[must_use]
     pub const fn first_packet_time(&self) -> Option<Duration> {
         seconds(self.first_packet_s)
+    }
+
+    /// The most bytes of a message and of a packet before the log-in; none: as after it.
+    #[must_use]
+    pub fn login_bytes(&self) -> Option<usize> {
+        usize::try_from(self.login_bytes).ok().filter(|bytes| *bytes > 0)
     }
 
     /// How long a tunnel may be without a packet; none: for ever.

@@ -17,7 +17,7 @@ impl Throttle {
     /// That of a client from `peer`. Whoever is on this machine has no limit.
     #[must_use]
     pub fn new(limits: &LimitSettings, peer: Option<IpAddr>) -> Self {
-        let is_local = peer.is_none_or(|peer| peer.is_loopback());
+        let is_local = peer.is_none_or(|peer| peer.to_canonical().is_loopback());
         let (bytes, packets) = limits.client_rates();
         if is_local || (bytes == Rate::UNLIMITED && packets == Rate::UNLIMITED) {
             return Self::default();
@@ -62,10 +62,12 @@ mod tests {
         let limits = LimitSettings::default();
         for (peer, is_limited) in [
             (None, false),
-            (Some(Ipv4Addr::LOCALHOST), false),
-            (Some(Ipv4Addr::new(192, 0, 2, 1)), true),
+            (Some("127.0.0.1"), false),
+            // as a listener for both families says it
+            (Some("::ffff:127.0.0.1"), false),
+            (Some("192.0.2.1"), true),
         ] {
-            let mut throttle = Throttle::new(&limits, peer.map(IpAddr::V4));
+            let mut throttle = Throttle::new(&limits, peer.map(|peer| peer.parse().unwrap()));
             throttle.pay(100_000_000, 100_000);
             assert_eq!(throttle.until().is_some(), is_limited, "{peer:?}");
         }

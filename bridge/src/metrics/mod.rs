@@ -385,7 +385,7 @@ mod tests {
             text.lines().filter(zero).count()
         };
         assert_eq!(count("mig33_bridge_closes_total"), close::ALL.len());
-        assert_eq!(count("mig33_bridge_refusals_total"), 10);
+        assert_eq!(count("mig33_bridge_refusals_total"), 13);
         assert_eq!(count("mig33_bridge_resumes_total"), 3);
         assert_eq!(count("mig33_bridge_certificate_reads_total"), 2);
         assert_eq!(count("mig33_bridge_packets_total"), 0, "there are too many commands");

@@ -5,6 +5,10 @@
 pub enum Refusal {
     /// It is no WebSocket handshake.
     NoHandshake,
+    /// It names two hosts, or none.
+    BadHost,
+    /// It is for another host than this one.
+    Host,
     /// The page comes from elsewhere.
     Origin,
     /// The bridge is being stopped.
@@ -20,8 +24,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::NoHandshake,
+        Self::BadHost,
+        Self::Host,
         Self::Origin,
         Self::Draining,
         Self::Full,
@@ -35,6 +41,8 @@ impl Refusal {
     pub const fn label(self) -> &'static str {
         match self {
             Self::NoHandshake => "no_handshake",
+            Self::BadHost => "bad_host",
+            Self::Host => "host",
             Self::Origin => "origin",
             Self::Draining => "draining",
             Self::Full => "full",
@@ -45,7 +53,7 @@ impl Refusal {
     }
 }
 
-/// Why a connection was closed before its first request.
+/// Why a connection that is no tunnel was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unserved {
     /// There are as many that are no tunnel as there may be, in all or from its address.
@@ -54,10 +62,13 @@ pub enum Unserved {
     ProxyHeader,
     /// The handshake of TLS failed, or took too long.
     TlsHandshake,
+    /// It took next to nothing of an answer for too long.
+    SlowReader,
 }
 
 impl Unserved {
-    pub(super) const ALL: [Self; 3] = [Self::Requests, Self::ProxyHeader, Self::TlsHandshake];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Requests, Self::ProxyHeader, Self::TlsHandshake, Self::SlowReader];
 
     /// Its name in metrics and logs.
     #[must_use]
@@ -66,6 +77,7 @@ impl Unserved {
             Self::Requests => "requests",
             Self::ProxyHeader => "proxy_header",
             Self::TlsHandshake => "tls_handshake",
+            Self::SlowReader => "slow_reader",
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::websocket::{Message, Reader, scratch};
 /// How long a client may take to say what it wants.
 const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(5);
 
+/// The most bytes of it, with its frame and whatever else comes before it: a few times as many as it may have.
+const MAX_OPENING: usize = 4096;
+
 /// Reads it. `early` is what the client has sent behind its handshake.
 ///
 /// # Errors
@@ -35,6 +38,7 @@ async fn read<C: AsyncRead + AsyncWrite + Unpin>(
     early: &mut [u8],
 ) -> Result<First, End> {
     let mut answers = Vec::new();
+    let mut total = early.len();
     let mut taken = take(reader, early, &mut answers);
     loop {
         if !answers.is_empty() {
@@ -44,12 +48,16 @@ async fn read<C: AsyncRead + AsyncWrite + Unpin>(
         if let Some(first) = taken? {
             return Ok(first);
         }
+        if total > MAX_OPENING {
+            return Err(End::ClientControl);
+        }
         taken = poll_fn(|cx| {
             scratch::with(|scratch| {
                 let mut into = ReadBuf::new(&mut scratch.from_client);
                 match Pin::new(&mut *socket).poll_read(cx, &mut into) {
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(Ok(())) if !into.filled().is_empty() => {
+                        total += into.filled().len();
                         Poll::Ready(take(reader, into.filled_mut(), &mut answers))
                     }
                     Poll::Ready(_) => Poll::Ready(Err(End::ClientGone)),

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::control::Reason;
 use super::token::Token;
 use crate::close::End;
-use crate::limits::LimitSettings;
+use crate::limits::{LimitSettings, counted_as};
 use crate::metrics::TunnelMetrics;
 use crate::tunnel::Framing;
 use crate::websocket::Reader;
@@ -49,7 +49,8 @@ pub struct Registry<C> {
 #[derive(Debug, Default)]
 struct Detached {
     count: usize,
-    by_address: HashMap<Option<IpAddr>, usize>,
+    /// Of those that are counted by address.
+    by_address: HashMap<IpAddr, usize>,
 }
 
 /// Where a session is handed a new connection.
@@ -174,18 +175,23 @@ impl<C> Registry<C> {
         Membership { registry: Arc::clone(self), slot, token, previous: None }
     }
 
-    /// A place among those who wait; none where there are too many.
+    /// A place among those who wait; none where there are too many. By address they are counted as connections are.
     pub(super) fn wait(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Waiting<C>> {
+        let address = peer.and_then(counted_as);
         let mut detached = lock(&self.detached);
-        let at_address = detached.by_address.get(&peer).copied().unwrap_or_default();
-        if detached.count >= self.limits.detached || at_address >= self.limits.detached_per_address
-        {
+        if detached.count >= self.limits.detached {
             return None;
+        }
+        if let Some(address) = address {
+            let there = detached.by_address.entry(address).or_default();
+            if *there >= self.limits.detached_per_address {
+                return None;
+            }
+            *there += 1;
         }
         detached.count += 1;
         self.metrics.detached();
-        detached.by_address.insert(peer, at_address + 1);
-        Some(Waiting { registry: Arc::clone(self), peer })
+        Some(Waiting { registry: Arc::clone(self), address })
     }
 }
 
@@ -193,7 +199,7 @@ impl<C> Registry<C> {
 #[derive(Debug)]
 pub(super) struct Waiting<C> {
     registry: Arc<Registry<C>>,
-    peer: Option<IpAddr>,
+    address: Option<IpAddr>,
 }
 
 impl<C> Drop for Waiting<C> {
@@ -201,10 +207,12 @@ impl<C> Drop for Waiting<C> {
         let mut detached = lock(&self.registry.detached);
         detached.count -= 1;
         self.registry.metrics.attached();
-        if let Some(count) = detached.by_address.get_mut(&self.peer) {
+        if let Some(address) = self.address
+            && let Some(count) = detached.by_address.get_mut(&address)
+        {
             *count -= 1;
             if *count == 0 {
-                detached.by_address.remove(&self.peer);
+                detached.by_address.remove(&address);
             }
         }
     }
@@ -435,5 +443,23 @@ mod tests {
         let detached = lock(&registry.detached);
         assert_eq!(detached.count, 0);
         assert!(detached.by_address.is_empty());
+    }
+
+    #[test]
+    fn this_machine_and_proxies_that_name_nobody_are_counted_in_all_only() {
+        for nobody in [None, Some("127.0.0.1"), Some("::1"), Some("::ffff:127.0.0.1")] {
+            let registry = registry();
+            let peer = nobody.map(|text| text.parse().unwrap());
+            let waiting: Vec<_> = (0..4).map_while(|_| registry.wait(peer)).collect();
+            assert_eq!(waiting.len(), 3, "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_address() {
+        let registry = registry();
+        let [a, b, c] = ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map(|a| a.parse().ok());
+        let waiting = (registry.wait(a), registry.wait(b), registry.wait(c));
+        assert!(waiting.0.is_some() && waiting.1.is_some() && waiting.2.is_none());
     }
 }

@@ -22,7 +22,7 @@ use crate::close::End;
 use crate::drive::{Driven, drive};
 use crate::limits::{Idle, Throttle};
 use crate::metrics::{TunnelMetrics, closed};
-use crate::tunnel::Track;
+use crate::tunnel::{Allowance, Track};
 use crate::upstream::BreakOff;
 use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
@@ -56,6 +56,8 @@ pub(super) struct Session<C, U> {
     detached: Option<Detached<C>>,
     membership: Membership<C>,
     throttle: Throttle,
+    /// How much at once the client may send.
+    allowance: Allowance,
     idle: Idle,
     metrics: Arc<TunnelMetrics>,
 }
@@ -88,10 +90,14 @@ where
         };
         let now = Instant::now();
         let (limits, client) = (registry.limits(), registry.client_limits());
+        let allowance = Allowance::new(limits.framing, client.login_bytes());
+        let mut connected = Connected::new(arrival, &answer, now);
+        connected.reader.allow(allowance.max());
         Self {
-            throttle: Throttle::new(&client, arrival.peer),
+            throttle: Throttle::new(&client, connected.peer),
+            allowance,
             idle: Idle::of(&client),
-            client: Some(Connected::new(arrival, &answer, now)),
+            client: Some(connected),
             server,
             to_server: ToServer::new(limits.framing, now),
             from_server: Track::new(limits.framing),
@@ -151,6 +157,7 @@ where
         };
         let mut client = Connected::new(newcomer.into_arrival(), &answer, Instant::now());
         client.acknowledged = self.to_server.offset();
+        client.reader.allow(self.allowance.max());
         let mut replayed = 0;
         for part in self.replay.parts() {
             if !part.is_empty() {
@@ -229,12 +236,12 @@ where
         answers.clear();
         let (to_server, replay) = (&mut self.to_server, &mut self.replay);
         let bytes = scratch.from_client.get_mut(..read).unwrap_or_default();
-        let (mut has_message, mut count) = (false, 0);
+        let (mut has_message, mut count, max) = (false, 0, self.allowance.max());
         let taken = client.reader.take(bytes, answers, |message| {
             has_message = true;
             match message {
                 Message::Binary(bytes) => {
-                    count += to_server.check(bytes).map_err(End::ClientFraming)?;
+                    count += to_server.check(bytes, max)?;
                     packets.extend_from_slice(bytes);
                 }
                 Message::Text(text) => {
@@ -245,6 +252,8 @@ where
             }
             Ok(())
         });
+        // whatever it was: control and parts of messages are work, too
+        self.throttle.pay(read, count);
         if has_message && !mem::replace(&mut client.is_confirmed, true) {
             self.membership.confirm();
         }
@@ -253,7 +262,6 @@ where
             client.to_client.push(answers);
         }
         if !packets.is_empty() {
-            self.throttle.pay(packets.len(), count);
             self.idle.heard();
             self.to_server.write(packets, &mut self.server, cx);
             let length = packets.len();
@@ -309,8 +317,10 @@ where
         let bytes = buffer.get(HEADER_ROOM..HEADER_ROOM + count).unwrap_or_default();
         let pings = self.to_server.pings();
         let is_open = pings.is_open();
+        let allowance = &mut self.allowance;
         let scanned = self.from_server.advance(bytes, |header| {
             tally.add(&header);
+            allowance.heed(&header);
             if !is_open {
                 pings.answered(&header);
             }
@@ -318,6 +328,9 @@ where
         match scanned {
             Ok(_) => {
                 self.metrics.count_from_upstream(count, tally);
+                if let Some(client) = &mut self.client {
+                    client.reader.allow(self.allowance.max());
+                }
                 self.idle.moved();
             }
             Err(error) => return Ok(self.server_ended(End::UpstreamFraming(error))),

@@ -2,11 +2,12 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use mig33_codec::{Command, FrameError};
+use mig33_codec::{Command, HEADER_LEN};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::keepalive::{PING, Pings};
+use crate::close::End;
 use crate::metrics::Tally;
 use crate::tunnel::{Framing, Track};
 use crate::websocket::Backlog;
@@ -46,12 +47,17 @@ impl ToServer {
         }
     }
 
-    /// Checks the stream's next bytes; how many packets end in them.
+    /// Checks the stream's next bytes, in which no packet may have more than `max` bytes; how many packets end in them.
     ///
     /// # Errors
-    /// They are no packets.
-    pub(super) fn check(&mut self, bytes: &[u8]) -> Result<usize, FrameError> {
-        self.checked.advance(bytes, |_| {}).map(|scan| scan.packets)
+    /// They are no packets, or one is too long.
+    pub(super) fn check(&mut self, bytes: &[u8], max: usize) -> Result<usize, End> {
+        let mut is_too_long = false;
+        let scan = self.checked.advance(bytes, |header| {
+            is_too_long |= HEADER_LEN + header.length as usize > max;
+        });
+        let packets = scan.map_err(End::ClientFraming)?.packets;
+        if is_too_long { Err(End::ClientTooBig) } else { Ok(packets) }
     }
 
     /// How much of the stream is written.
@@ -192,6 +198,8 @@ mod tests {
 
     use tokio::io::{AsyncRead, ReadBuf};
 
+    use mig33_codec::MAX_PACKET;
+
     use super::*;
     use crate::pipe::{PipeEnd, pipe};
 
@@ -213,7 +221,7 @@ mod tests {
         let (mut near, mut far) = pipe(12);
         let mut stream = ToServer::new(Framing::Checked, Instant::now());
         let packets = [PING, LOGOUT].concat();
-        stream.check(&packets).unwrap();
+        stream.check(&packets, MAX_PACKET).unwrap();
         stream.write(&packets, &mut near, &mut cx);
         assert_eq!(stream.tally().take_total(), 1);
         assert_eq!((stream.offset(), stream.has_logged_out()), (12, false));
@@ -221,7 +229,7 @@ mod tests {
         stream.discard();
         assert_eq!(stream.offset(), 12);
         // the client sends the rest again, and another packet
-        stream.check(&[&packets[12..], &PING].concat()).unwrap();
+        stream.check(&[&packets[12..], &PING].concat(), MAX_PACKET).unwrap();
         assert_eq!(read(&mut far, &mut cx), packets[..12]);
         stream.write(&packets[12..], &mut near, &mut cx);
         assert_eq!(stream.tally().take_total(), 1);
@@ -237,7 +245,7 @@ mod tests {
         assert!(stream.takes_ping());
         stream.send_ping(Instant::now());
         assert!(!stream.takes_ping());
-        stream.check(&LOGOUT).unwrap();
+        stream.check(&LOGOUT, MAX_PACKET).unwrap();
         stream.write(&LOGOUT, &mut near, &mut cx);
         assert_eq!(stream.tally().take_total(), 0);
         let mut got = Vec::new();
@@ -255,7 +263,7 @@ mod tests {
         let (mut near, far) = pipe(100);
         drop(far);
         let mut stream = ToServer::new(Framing::Checked, Instant::now());
-        stream.check(&LOGOUT).unwrap();
+        stream.check(&LOGOUT, MAX_PACKET).unwrap();
         stream.write(&LOGOUT, &mut near, &mut cx);
         assert_eq!(stream.offset(), 0);
         assert!(!stream.takes_ping() && stream.into_rest().is_none());

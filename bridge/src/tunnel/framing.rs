@@ -1,6 +1,6 @@
 //! `Framing`: whether a tunnel passes packets or any bytes.
 use clap::ValueEnum;
-use mig33_codec::{FrameError, Header, Scan, Scanner};
+use mig33_codec::{Command, FrameError, Header, MAX_PACKET, Scan, Scanner};
 use serde::{Deserialize, Serialize};
 
 /// What a tunnel passes.
@@ -13,6 +13,34 @@ pub enum Framing {
     /// Any bytes: for tests, and for other protocols. A message's bytes go to the upstream as they are, and what is read
     /// from it at once is one message. No packets are counted, and a session whose client is away sends no PING.
     Raw,
+}
+
+/// How much a client may send in one message or packet: little, until the upstream has let it in. Whoever comes can have
+/// the bridge hold as much, unfinished, for as long as they may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    max: usize,
+}
+
+impl Allowance {
+    /// That of a client that has just come, of so many bytes before its log-in; none: as after it. Where there are no
+    /// packets to tell a log-in by, there is none to wait for.
+    pub(crate) fn new(framing: Framing, before_login: Option<usize>) -> Self {
+        let limit = before_login.filter(|_| framing == Framing::Checked);
+        Self { max: limit.map_or(MAX_PACKET, |limit| limit.min(MAX_PACKET)) }
+    }
+
+    /// Learns from a packet of the upstream's.
+    pub(crate) const fn heed(&mut self, header: &Header) {
+        if matches!(header.command, Command::LOGIN_OK | Command::SLIM_LOGIN_OK) {
+            self.max = MAX_PACKET;
+        }
+    }
+
+    /// The most bytes of a message, and of a packet with its header.
+    pub(crate) const fn max(self) -> usize {
+        self.max
+    }
 }
 
 /// Follows one direction of a stream: how much of it there was, and its packets where it has some.

@@ -1,7 +1,7 @@
 //! Client to server: a client's bytes in, whole packets and answers to control frames out. No I/O.
 use mig33_codec::Scanner;
 
-use super::framing::Framing;
+use super::framing::{Allowance, Framing};
 use crate::close::End;
 use crate::metrics::Tally;
 use crate::websocket::{Message, Reader};
@@ -17,6 +17,11 @@ pub(super) struct Inbound {
 impl Inbound {
     pub(super) fn new(framing: Framing) -> Self {
         Self { reader: Reader::default(), packets: framing.scanner() }
+    }
+
+    /// Takes as much at once as that allows.
+    pub(super) fn allow(&mut self, allowance: Allowance) {
+        self.reader.allow(allowance.max());
     }
 
     /// Takes the stream's next bytes, which are changed by that. Appends the packets in them to `upstream`, and what the client has to be answered

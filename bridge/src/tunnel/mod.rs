@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 pub use self::framing::Framing;
-pub(crate) use self::framing::Track;
+pub(crate) use self::framing::{Allowance, Track};
 use self::inbound::Inbound;
 use self::outbound::Outbound;
 use crate::close::End;
@@ -38,6 +38,7 @@ pub struct Tunnel<C, U> {
     upstream: U,
     /// What the client sent together with its request.
     early: Vec<u8>,
+    framing: Framing,
     inbound: Inbound,
     outbound: Outbound,
     to_client: Backlog,
@@ -67,6 +68,7 @@ where
             client,
             upstream,
             early,
+            framing: Framing::Checked,
             inbound: Inbound::new(Framing::Checked),
             outbound: Outbound::new(Framing::Checked),
             to_client: Backlog::default(),
@@ -85,7 +87,17 @@ where
     /// The same, passing what `framing` says.
     #[must_use]
     pub fn with_framing(self, framing: Framing) -> Self {
-        Self { inbound: Inbound::new(framing), outbound: Outbound::new(framing), ..self }
+        let (inbound, outbound) = (Inbound::new(framing), Outbound::new(framing));
+        Self { framing, inbound, outbound, ..self }
+    }
+
+    /// The most bytes of a message of the client's before the upstream has let it in; none: as after it.
+    #[must_use]
+    pub fn before_login(mut self, max: Option<usize>) -> Self {
+        let allowance = Allowance::new(self.framing, max);
+        self.inbound.allow(allowance);
+        self.outbound.allow(allowance);
+        self
     }
 
     /// How fast the client may send, and how long nothing may move.
@@ -167,10 +179,12 @@ where
         let Batch { packets, answers, tally } = batch;
         packets.clear();
         answers.clear();
+        let read = bytes.len();
         let taken = self.inbound.take(bytes, packets, answers, tally);
+        // whatever it was: pongs and parts of messages are work, too
+        self.throttle.pay(read, taken.unwrap_or_default());
         if !packets.is_empty() && !self.upstream_deaf {
             self.metrics.count_from_client(packets.len(), tally);
-            self.throttle.pay(packets.len(), taken.unwrap_or_default());
             self.idle.heard();
             if self.to_upstream.write_or_keep(packets, &mut self.upstream, cx).is_err() {
                 self.upstream_takes_no_more();
@@ -222,6 +236,7 @@ where
             .take(&mut scratch.from_upstream, count, tally)
             .map_err(End::UpstreamFraming)?;
         self.metrics.count_from_upstream(count, tally);
+        self.inbound.allow(taken.allowance);
         if !taken.message.is_empty() {
             self.idle.moved();
             self.to_client

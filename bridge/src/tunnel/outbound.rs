@@ -1,7 +1,7 @@
 //! Server to client: any bytes in, messages of whole packets out. No I/O.
 use mig33_codec::{FrameError, MAX_PACKET, Scanner};
 
-use super::framing::Framing;
+use super::framing::{Allowance, Framing};
 use crate::metrics::Tally;
 use crate::websocket::frames::{HEADER_ROOM, put_binary_header};
 use crate::websocket::scratch::READ;
@@ -12,6 +12,7 @@ pub(super) struct Outbound {
     /// None where any bytes may come.
     packets: Option<Scanner>,
     partial: Vec<u8>,
+    allowance: Allowance,
 }
 
 /// What a read from the upstream made.
@@ -21,11 +22,19 @@ pub(super) struct Taken<'a> {
     pub(super) packets: usize,
     /// One WebSocket message with all of them, or with the bytes as they came; empty when no packet is whole yet.
     pub(super) message: &'a [u8],
+    /// What the client may from now on.
+    pub(super) allowance: Allowance,
 }
 
 impl Outbound {
     pub(super) fn new(framing: Framing) -> Self {
-        Self { packets: framing.scanner(), partial: Vec::new() }
+        let allowance = Allowance::new(framing, None);
+        Self { packets: framing.scanner(), partial: Vec::new(), allowance }
+    }
+
+    /// What the client may before its log-in.
+    pub(super) const fn allow(&mut self, allowance: Allowance) {
+        self.allowance = allowance;
     }
 
     /// Where in the shared buffer the upstream's next bytes belong.
@@ -52,13 +61,17 @@ impl Outbound {
         let Some(packets) = &mut self.packets else {
             let message_start = put_binary_header(buffer, count);
             let message = buffer.get(message_start..end).unwrap_or_default();
-            return Ok(Taken { packets: 0, message });
+            return Ok(Taken { packets: 0, message, allowance: self.allowance });
         };
         let bytes = buffer.get(start..end).unwrap_or_default();
-        let scan = packets.advance_with(bytes, |header| tally.add(&header))?;
+        let allowance = &mut self.allowance;
+        let scan = packets.advance_with(bytes, |header| {
+            tally.add(&header);
+            allowance.heed(&header);
+        })?;
         if scan.packets == 0 {
             self.partial.extend_from_slice(buffer.get(start..end).unwrap_or_default());
-            return Ok(Taken { packets: 0, message: &[] });
+            return Ok(Taken { packets: 0, message: &[], allowance: self.allowance });
         }
         let whole = start + scan.whole;
         if let Some(front) = buffer.get_mut(HEADER_ROOM..start) {
@@ -69,6 +82,7 @@ impl Outbound {
         Ok(Taken {
             packets: scan.packets,
             message: buffer.get(message_start..whole).unwrap_or_default(),
+            allowance: self.allowance,
         })
     }
 

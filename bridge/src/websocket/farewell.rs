@@ -17,6 +17,9 @@ const STALL: Duration = Duration::from_secs(10);
 /// reset the connection, and the other end would lose what we sent last: a browser would see 1006 in place of our code.
 const LINGER: Duration = Duration::from_secs(3);
 
+/// The most bytes of a client's that are thrown away: more than are on the way, unless it goes on regardless.
+const MAX_DISCARDED: usize = 4 << 20;
+
 /// Tells a client that it gets no tunnel; nothing, where it is gone.
 pub(crate) async fn refuse<C: AsyncRead + AsyncWrite + Unpin>(client: C, reader: Reader, end: End) {
     if end.client_is_there() {
@@ -37,7 +40,12 @@ where
     if delivered && !matches!(end, End::ClientClosed { .. }) {
         // behind bytes that are no WebSocket, or a message that is not read, there is no close to be found
         let mut is_lost = matches!(end, End::ClientTooBig | End::ClientUtf8 | End::ClientProtocol);
+        let mut discarded = 0;
         discard(&mut client, LINGER, |bytes, answers| {
+            discarded += bytes.len();
+            if discarded > MAX_DISCARDED {
+                return true;
+            }
             if is_lost {
                 return false;
             }

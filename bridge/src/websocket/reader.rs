@@ -19,13 +19,37 @@ pub(crate) enum Message<'a> {
 }
 
 /// What reads a client's stream. At rest, which is between two messages, it holds no buffer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reader {
     websocket: Option<Box<WebSocketContext>>,
     follower: Follower,
+    /// The most bytes of a message.
+    max: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(MAX_PACKET)
+    }
 }
 
 impl Reader {
+    /// One that takes messages of at most so many bytes.
+    pub(crate) fn new(max: usize) -> Self {
+        Self { websocket: None, follower: Follower::default(), max }
+    }
+
+    /// Takes messages of at most so many bytes from now on.
+    pub(crate) fn allow(&mut self, max: usize) {
+        if max == self.max {
+            return;
+        }
+        self.max = max;
+        if let Some(websocket) = &mut self.websocket {
+            websocket.set_config(|config| *config = limited(*config, max));
+        }
+    }
+
     /// Takes the stream's next bytes, which it takes the masks off in place: shows each message in them to `seen`, and
     /// appends what the client has to be answered (pongs, the answer to its close) to `answers`.
     ///
@@ -38,7 +62,7 @@ impl Reader {
         mut seen: impl FnMut(Message<'_>) -> Result<(), End>,
     ) -> Result<(), End> {
         if self.websocket.is_none() {
-            let (taken, rest) = read_whole(bytes, &mut seen);
+            let (taken, rest) = read_whole(bytes, self.max, &mut seen);
             bytes = rest;
             if taken.is_err() {
                 self.keep(bytes);
@@ -52,9 +76,9 @@ impl Reader {
             }
         }
         self.follower.advance(bytes);
-        let websocket = self
-            .websocket
-            .get_or_insert_with(|| Box::new(WebSocketContext::new(Role::Server, Some(config()))));
+        let websocket = self.websocket.get_or_insert_with(|| {
+            Box::new(WebSocketContext::new(Role::Server, Some(config(self.max))))
+        });
         let mut memory = Memory { input: bytes, output: answers };
         loop {
             match websocket.read(&mut memory) {
@@ -87,7 +111,7 @@ impl Reader {
     fn keep(&mut self, bytes: &[u8]) {
         self.follower.advance(bytes);
         let (kept, role) = (bytes.to_vec(), Role::Server);
-        let websocket = WebSocketContext::from_partially_read(kept, role, Some(config()));
+        let websocket = WebSocketContext::from_partially_read(kept, role, Some(config(self.max)));
         self.websocket = Some(Box::new(websocket));
     }
 
@@ -102,10 +126,11 @@ impl Reader {
 /// tunnel; what is behind them.
 fn read_whole(
     mut bytes: &mut [u8],
+    max: usize,
     mut seen: impl FnMut(Message<'_>) -> Result<(), End>,
 ) -> (Result<(), End>, &mut [u8]) {
     loop {
-        let Whole { is_text, content, rest } = match whole::split(bytes) {
+        let Whole { is_text, content, rest } = match whole::split(bytes, max) {
             Ok(whole) => whole,
             Err(bytes) => return (Ok(()), bytes),
         };
@@ -123,14 +148,17 @@ fn read_whole(
     }
 }
 
-/// Small buffers; a message is at most as long as the longest packet.
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
+/// Small buffers, and messages of at most `max` bytes.
+fn config(max: usize) -> WebSocketConfig {
+    let small = WebSocketConfig::default()
         .read_buffer_size(4096)
         .write_buffer_size(0)
-        .max_write_buffer_size(4096)
-        .max_message_size(Some(MAX_PACKET))
-        .max_frame_size(Some(MAX_PACKET))
+        .max_write_buffer_size(4096);
+    limited(small, max)
+}
+
+fn limited(config: WebSocketConfig, max: usize) -> WebSocketConfig {
+    config.max_message_size(Some(max)).max_frame_size(Some(max))
 }
 
 /// The socket as the codec sees it: bytes that have arrived, and a place for what it answers.
@@ -288,6 +316,32 @@ mod tests {
             assert_eq!(taken, Err(End::ClientClosed { code }));
             assert_eq!(answers, [&[0x88, content.len() as u8], content].concat());
         }
+    }
+
+    #[test]
+    fn a_message_over_what_is_allowed_is_refused_by_its_length() {
+        // 9,000 bytes: in one frame, of which the content has not come, and in parts
+        let long = [&[0x82, 0xfe][..], &9000_u16.to_be_bytes(), &[0; 4]].concat();
+        let part = [&[0x02, 0xfe][..], &5000_u16.to_be_bytes(), &[0; 5004]].concat();
+        let rest = [&[0x80, 0xfe][..], &4000_u16.to_be_bytes(), &[0; 4004]].concat();
+        for frames in [&[&long[..]][..], &[&part, &rest]] {
+            let mut reader = Reader::new(8192);
+            let taken = frames.iter().map(|frame| take(&mut reader, frame).0).find(Result::is_err);
+            assert_eq!(taken, Some(Err(End::ClientTooBig)));
+
+            let mut reader = Reader::new(8192);
+            reader.allow(MAX_PACKET);
+            assert!(frames.iter().all(|frame| take(&mut reader, frame).0.is_ok()));
+        }
+        // allowed in the middle of it
+        let mut reader = Reader::new(8192);
+        assert_eq!(take(&mut reader, &part).0, Ok(()));
+        reader.allow(MAX_PACKET);
+        assert_eq!(take(&mut reader, &rest).1.len(), 1);
+        // and there in full
+        let whole = [long, vec![0; 9000]].concat();
+        assert_eq!(take(&mut Reader::new(8192), &whole).0, Err(End::ClientTooBig));
+        assert_eq!(take(&mut Reader::new(9000), &whole).1.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What nearly every frame is: there in full, and a message by itself, or the close. It is read where it stands, with no copy.
 //!
 //! All others are left to the codec of tungstenite, which puts together what comes in parts, and names what is wrong.
-use mig33_codec::MAX_PACKET;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::close::NO_CODE;
@@ -29,9 +28,12 @@ pub(super) struct Whole<'a> {
     pub(super) rest: &'a mut [u8],
 }
 
-/// The whole message that `bytes` begin with, unmasked; or the bytes as they are, where they begin with anything else.
-pub(super) fn split(bytes: &mut [u8]) -> Result<Whole<'_>, &mut [u8]> {
-    let Some(Header { is_text, mask, start, end }) = Header::read(bytes) else { return Err(bytes) };
+/// The whole message that `bytes` begin with, unmasked; or the bytes as they are, where they begin with anything else, or
+/// it has more than `max` bytes.
+pub(super) fn split(bytes: &mut [u8], max: usize) -> Result<Whole<'_>, &mut [u8]> {
+    let Some(Header { is_text, mask, start, end }) = Header::read(bytes, max) else {
+        return Err(bytes);
+    };
     let (frame, rest) = bytes.split_at_mut(end);
     let content = frame.get_mut(start..).unwrap_or_default();
     unmask(content, mask);
@@ -75,7 +77,7 @@ struct Header {
 
 impl Header {
     /// None where the frame is not there in full, is no message by itself, or is not allowed.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8], max: usize) -> Option<Self> {
         let is_text = match *bytes.first()? {
             WHOLE_TEXT => true,
             WHOLE_BINARY => false,
@@ -89,7 +91,7 @@ impl Header {
         };
         let mask = *behind.get(length_len..)?.first_chunk()?;
         let start = 2 + length_len + MASK;
-        let length = usize::try_from(length).ok().filter(|length| *length <= MAX_PACKET)?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= max)?;
         let end = start + length;
         (end <= bytes.len()).then_some(Self { is_text, mask, start, end })
     }
@@ -110,7 +112,13 @@ fn unmask(content: &mut [u8], mask: [u8; MASK]) {
 
 #[cfg(test)]
 mod tests {
+    use mig33_codec::MAX_PACKET;
+
     use super::*;
+
+    fn split(bytes: &mut [u8]) -> Result<Whole<'_>, &mut [u8]> {
+        super::split(bytes, MAX_PACKET)
+    }
 
     #[test]
     fn the_examples_of_the_specification_are_read() {

@@ -141,6 +141,85 @@ async fn a_handshake_is_answered_alike_in_place_and_by_the_library() {
     tokio::join!(echoes, both);
 }
 
+/// A handshake as bytes, whose first line ends with `version` and which has these header lines more.
+fn handshake_as(version: &str, lines: &str) -> String {
+    format!(
+        "GET /ws {version}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+    )
+}
+
+/// The status that bytes are answered with.
+async fn status(at: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).await.unwrap();
+    String::from_utf8_lossy(&start[9..]).into_owned()
+}
+
+#[tokio::test]
+async fn a_handshake_is_of_http_1_1_and_has_one_host_however_it_is_read() {
+    let (_listener, address) = upstream().await;
+    let bridge = bridge(address).await;
+    let at = bridge.addresses().page;
+    // what has content is not answered in place
+    for more in ["", "Content-Length: 0\r\n"] {
+        for (version, hosts, expected) in [
+            ("HTTP/1.1", "Host: x\r\n", "101"),
+            ("HTTP/1.0", "Host: x\r\n", "426"),
+            ("HTTP/1.0", "", "426"),
+            ("HTTP/1.1", "", "400"),
+            ("HTTP/1.1", "Host: x\r\nHost: x\r\n", "400"),
+            ("HTTP/1.1", "Host: x\r\nHost: y\r\n", "400"),
+        ] {
+            let request = handshake_as(version, &format!("{hosts}{more}"));
+            assert_eq!(status(at, &request).await, expected, "{request}");
+        }
+    }
+    for (request, expected) in [
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
+    ] {
+        assert_eq!(status(at, request).await, expected, "{request}");
+    }
+}
+
+#[cfg(feature = "embedded")]
+#[tokio::test]
+async fn a_bridge_that_has_a_name_opens_no_tunnel_under_another() {
+    let (_listener, address) = upstream().await;
+    let mut settings = settings(address);
+    settings.server.public_url = Some("https://chat.example".to_owned());
+    settings.allow_origin = vec!["https://other.example".parse().unwrap()];
+    settings.trusted_proxy = vec!["127.0.0.0/8".parse().unwrap()];
+    let bridge = mig33_bridge::Bridge::start(settings).await.unwrap();
+    let at = bridge.addresses().page;
+    for more in ["", "Content-Length: 0\r\n"] {
+        for (lines, expected) in [
+            ("Host: chat.example\r\nOrigin: https://chat.example\r\n", "101"),
+            ("Host: chat.example\r\nOrigin: https://other.example\r\n", "101"),
+            ("Host: other.example\r\n", "101"),
+            // a page whose name was made to lead here: its Origin is that of its Host
+            ("Host: evil.example\r\nOrigin: http://evil.example\r\n", "421"),
+            ("Host: evil.example\r\n", "421"),
+            ("Host: 127.0.0.1:8033\r\n", "101"),
+            ("Host: localhost\r\n", "101"),
+            // a proxy may have another name for the bridge
+            ("Host: bridge\r\nX-Forwarded-Host: chat.example\r\n", "101"),
+            ("Host: chat.example\r\nX-Forwarded-Host: evil.example\r\n", "421"),
+        ] {
+            let request = handshake_as("HTTP/1.1", &format!("{lines}{more}"));
+            assert_eq!(status(at, &request).await, expected, "{request}");
+        }
+    }
+    let metrics = get(bridge.addresses().admin, "/metrics").await;
+    assert!(metrics.contains("refusals_total{reason=\"host\"} 6"), "{metrics}");
+    assert!(status(at, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await != "421");
+}
+
 #[tokio::test]
 async fn a_handshake_has_no_more_headers_than_other_requests() {
     let (_listener, address) = upstream().await;

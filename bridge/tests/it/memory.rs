@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::close::End;
 use mig33_bridge::limits::{Idle, LimitSettings, Pace, Rate, Throttle};
 use mig33_bridge::metrics::TunnelMetrics;
-use mig33_bridge::tunnel::Tunnel;
+use mig33_bridge::tunnel::{Framing, Tunnel};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::support::{close_code, closed, packet, receive, send};
+use crate::support::{close_code, closed, log_in, packet, receive, send};
 
 /// Bytes that each of the two streams may hold.
 const STREAM: usize = 1024;
@@ -235,6 +235,121 @@ async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn before_the_log_in_a_client_cannot_have_much_held() {
+    let header = |first, length: u16| [&[first, 0xfe][..], &length.to_be_bytes(), &[0; 4]].concat();
+    // in one frame, of which nothing more comes, and in parts
+    let at_once = header(0x82, 8193);
+    let in_parts = [header(0x02, 5000), vec![0; 5000], header(0x80, 3193), vec![0; 3193]].concat();
+    for bytes in [at_once, in_parts] {
+        let mut ends = limited_ends().await;
+        ends.client.get_mut().write_all(&bytes).await.unwrap();
+        assert_eq!(close_code(&mut ends.client).await, Some(1009));
+    }
+    let mut ends = limited_ends().await;
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 8192];
+        ends.upstream.read_exact(&mut got).await.unwrap();
+        ends.upstream
+    });
+    send(&mut ends.client, &packet(8192 - 9)).await;
+    let mut upstream = reading.await.unwrap();
+    log_in(&mut ends.client, &mut upstream).await;
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 300_009];
+        upstream.read_exact(&mut got).await.unwrap();
+    });
+    send(&mut ends.client, &packet(300_000)).await;
+    reading.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_are_no_packets_there_is_no_log_in() {
+    let (client, near) = duplex(STREAM);
+    let (mut upstream, far) = duplex(STREAM);
+    let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()));
+    tokio::spawn(tunnel.with_framing(Framing::Raw).before_login(Some(8192)).run(pending()));
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 100_000];
+        upstream.read_exact(&mut got).await.unwrap();
+    });
+    send(&mut client, &[7; 100_000]).await;
+    reading.await.unwrap();
+}
+
+/// How many bytes a stream takes in 10 s of `first` once and then of `rest` for ever, while what comes back is read.
+async fn taken_in_10_s(stream: DuplexStream, first: &[u8], rest: &[u8]) -> usize {
+    let (mut answers, mut to_tunnel) = tokio::io::split(stream);
+    let reading = tokio::spawn(async move {
+        while answers.read(&mut [0; STREAM]).await.is_ok_and(|count| count > 0) {}
+    });
+    let mut taken = 0;
+    let writing = async {
+        let mut part = first;
+        loop {
+            match to_tunnel.write(part).await {
+                Ok(count) if taken < 100_000 => {
+                    taken += count;
+                    part = part.get(count..).filter(|left| !left.is_empty()).unwrap_or(rest);
+                }
+                _ => return,
+            }
+        }
+    };
+    let _ = timeout(Duration::from_secs(10), writing).await;
+    reading.abort();
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_a_client_sends_counts_for_its_pace() {
+    let mask = [0; 4];
+    let pong = [&[0x8a, 0x84][..], &mask, b"pong"].concat();
+    let ping = [&[0x89, 0x84][..], &mask, b"ping"].concat();
+    let nothing_yet = [&[0x02, 0x80][..], &mask].concat();
+    let still_nothing = [&[0x00, 0x80][..], &mask].concat();
+    let long = [&[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0x1f, 0x00][..], &mask].concat();
+    let packets = [&[0x82, 0x8a][..], &mask, &packet(1)].concat();
+    for (what, first, rest) in [
+        ("pongs", &pong[..], &pong[..]),
+        ("pings", &ping, &ping),
+        ("parts of no message", &nothing_yet, &still_nothing),
+        ("a message that does not end", &long, &[2, 1, 244]),
+        ("packets", &packets, &packets),
+    ] {
+        let (client, near) = duplex(STREAM);
+        let (mut upstream, far) = duplex(STREAM);
+        tokio::spawn(async move {
+            while upstream.read(&mut [0; STREAM]).await.is_ok_and(|count| count > 0) {}
+        });
+        let bytes = Rate { per_s: 500, burst: 1000 };
+        let throttle = Throttle::of(Pace::new(bytes, Rate::UNLIMITED, Instant::now()));
+        let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()))
+            .limited(throttle, Idle::default());
+        tokio::spawn(tunnel.run(pending()));
+        let taken = taken_in_10_s(client, first, rest).await;
+        // 6,000 are allowed, one read may be ahead, and a stream is full behind it
+        assert!(taken <= 6000 + 2 * STREAM, "{taken} bytes of {what}");
+        assert!(taken >= 5000, "{taken} bytes of {what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_told_to_go_is_not_listened_to_for_long() {
+    let mut ends = ends().await;
+    ends.client.send(Message::text("no")).await.unwrap();
+    let (stream, mut sent) = (ends.client.get_mut(), 0);
+    let flood = async {
+        while let Ok(count) = stream.write(&[0; STREAM]).await {
+            sent += count;
+            assert!(sent < 10_000_000, "what comes behind the end is read without end");
+        }
+    };
+    let _ = timeout(Duration::from_secs(10), flood).await;
+    assert_eq!(ends.tunnel.await.unwrap(), End::ClientText);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tunnel_in_which_nothing_moves_is_closed_with_1001_where_that_is_set() {
     let (client, near) = duplex(STREAM);
     let (mut upstream, far) = duplex(STREAM);
@@ -258,7 +373,8 @@ async fn limited_ends() -> Ends {
     let (client, near) = duplex(STREAM);
     let (upstream, far) = duplex(STREAM);
     let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()))
-        .limited(Throttle::default(), Idle::of(&LimitSettings::default()));
+        .limited(Throttle::default(), Idle::of(&LimitSettings::default()))
+        .before_login(LimitSettings::default().login_bytes());
     let tunnel = tokio::spawn(tunnel.run(pending()));
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     Ends { client, upstream, tunnel }

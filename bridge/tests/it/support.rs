@@ -19,6 +19,19 @@ pub(crate) fn packet(length: usize) -> Vec<u8> {
     packet
 }
 
+/// What lets a client in: from then on it may send packets of any length.
+pub(crate) const LOGIN_OK: [u8; 9] = [2, 0, 203, 0, 2, 0, 0, 0, 0];
+
+/// Has the upstream let the client in.
+pub(crate) async fn log_in<S, U>(client: &mut WebSocketStream<S>, upstream: &mut U)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncWrite + Unpin,
+{
+    upstream.write_all(&LOGIN_OK).await.unwrap();
+    assert_eq!(receive(client).await, LOGIN_OK);
+}
+
 pub(crate) fn free_port() -> mig33_bridge::address::Address {
     "127.0.0.1:0".parse().unwrap()
 }

@@ -24,8 +24,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::support::{
-    bridge_here, bridge_with, client, close_code, closed, get, handshake_on, packet, receive, send,
-    settings, upstream,
+    bridge_here, bridge_with, client, close_code, closed, get, handshake_on, log_in, packet,
+    receive, send, settings, upstream,
 };
 
 /// More than enough for anything here.
@@ -170,6 +170,7 @@ async fn packets_pass_and_the_end_is_a_clean_one() {
     let (pair, (listener, address)) = (Pair::new(), upstream().await);
     let bridge = bridge_with(secure(&pair, address)).await;
     let (mut client, mut upstream) = tunnel(&bridge, &pair, &listener).await;
+    log_in(&mut client, &mut upstream).await;
     let largest = packet(mig33_codec::MAX_PACKET - 9);
     send(&mut client, &largest).await;
     let mut got = vec![0; largest.len()];
@@ -232,6 +233,7 @@ async fn a_server_that_reads_late_gets_the_last_byte() {
     let tunnel = Tunnel::new(near, Vec::new(), far, Arc::new(TunnelMetrics::default()));
     tokio::spawn(tunnel.run(pending()));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    log_in(&mut client, &mut server).await;
     send(&mut client, &packet(50_000)).await;
     assert!(timeout(Duration::from_secs(1), pending::<()>()).await.is_err());
     let mut got = vec![0; 50_009];

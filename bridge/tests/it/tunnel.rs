@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::support::{
-    bridge, client, close_code, closed, ends, packet, receive, send, settings, upstream,
+    bridge, client, close_code, closed, ends, log_in, packet, receive, send, settings, upstream,
 };
 
 /// What still comes from the bridge, and whether its stream ends in good order then.
@@ -45,6 +45,7 @@ async fn a_message_is_sent_once_its_packet_is_whole() {
 #[tokio::test]
 async fn the_largest_packet_passes_both_ways() {
     let mut ends = ends().await;
+    log_in(&mut ends.client, &mut ends.upstream).await;
     let largest = packet(MAX_PACKET - 9);
     send(&mut ends.client, &largest).await;
     let mut got = vec![0; largest.len()];
@@ -71,6 +72,7 @@ async fn what_a_client_may_not_send_has_its_close_code() {
         [(text, 1003), (half, 1002), (garbage, 1002), (long_packet, 1002), (long_message, 1009)]
     {
         let mut ends = ends().await;
+        log_in(&mut ends.client, &mut ends.upstream).await;
         send(&mut ends.client, &packet(1)).await;
         ends.client.send(message).await.unwrap();
         assert_eq!(close_code(&mut ends.client).await, Some(code));
@@ -166,6 +168,7 @@ async fn an_upstream_that_is_not_there_is_1013_with_a_reason() {
 #[tokio::test]
 async fn the_clients_close_is_answered_and_the_upstream_gets_what_came_before_it() {
     let mut ends = ends().await;
+    log_in(&mut ends.client, &mut ends.upstream).await;
     for size in [1, 50_000] {
         send(&mut ends.client, &packet(size)).await;
     }

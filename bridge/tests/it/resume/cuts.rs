@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, 
 use tokio::time::timeout;
 
 use super::client::Lost;
-use super::{STREAM, Sessions};
+use super::{STREAM, Sessions, log_in};
 use crate::support::packet;
 
 /// How much passes before a line goes dead, client to bridge and back.
@@ -69,7 +69,9 @@ async fn talk(
     pieces: &[usize],
 ) -> (Vec<u8>, Vec<u8>) {
     let mut sessions = Sessions::new();
-    let (mut client, server) = sessions.begin().await;
+    let (mut client, mut server) = sessions.begin().await;
+    log_in(&mut client, &mut server).await;
+    let came_before = client.received.len();
     let (server_read, server_write) = tokio::io::split(server);
     let reading = tokio::spawn(read(server_read, to_server.len()));
     let writing = tokio::spawn(write(server_write, to_client.to_vec(), pieces.to_vec()));
@@ -79,7 +81,7 @@ async fn talk(
         let line = cut_line(&sessions, cut);
         let talking = async {
             assert_eq!(client.resume(line).await?["resumed"], true);
-            while client.received.len() < to_client.len() || !reading.is_finished() {
+            while client.received.len() < came_before + to_client.len() || !reading.is_finished() {
                 let at = client.sent.len();
                 if at < to_server.len() {
                     let end = (at + sizes.next().unwrap()).min(to_server.len());
@@ -100,7 +102,7 @@ async fn talk(
         }
     }
     drop(writing.await.unwrap());
-    (reading.await.unwrap(), client.received)
+    (reading.await.unwrap(), client.received.split_off(came_before))
 }
 
 async fn read(mut from: ReadHalf<DuplexStream>, total: usize) -> Vec<u8> {

@@ -15,13 +15,14 @@ use mig33_bridge::limits::LimitSettings;
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::resume::{Arrival, Limits, Registry};
 use mig33_bridge::tunnel::Framing;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::client::Client;
+use crate::support::LOGIN_OK;
 
 /// Bytes that each stream may hold.
 const STREAM: usize = 1024;
@@ -105,6 +106,12 @@ impl Sessions {
     pub(crate) fn no_server(&mut self) -> bool {
         self.servers.try_recv().is_err()
     }
+}
+
+/// Has the server let the client in.
+pub(crate) async fn log_in(client: &mut Client, server: &mut DuplexStream) {
+    server.write_all(&LOGIN_OK).await.unwrap();
+    client.receive(client.received.len() + LOGIN_OK.len()).await.unwrap();
 }
 
 /// Lets so many seconds of virtual time pass, and all happen that happens in them.

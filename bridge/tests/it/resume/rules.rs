@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Client, Sessions, limits, pass};
-use crate::support::packet;
+use super::{Client, Sessions, limits, log_in, pass};
+use crate::support::{LOGIN_OK, packet};
 use futures_util::SinkExt;
 
 #[tokio::test(start_paused = true)]
@@ -35,6 +35,7 @@ async fn the_streams_go_both_ways_in_any_cut() {
 async fn what_is_written_is_acknowledged_by_bytes_or_time() {
     let mut sessions = Sessions::new();
     let (mut client, mut server) = sessions.begin().await;
+    log_in(&mut client, &mut server).await;
     let begin = Instant::now();
     client.send(&packet(100)).await.unwrap();
     client.take().await.unwrap();
@@ -101,6 +102,93 @@ async fn an_acknowledgement_behind_or_ahead_is_1002() {
         let answer = client.resume(sessions.connection()).await.unwrap();
         assert_eq!(answer["reason"], "unknown");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_log_in_packets_are_short_in_whatever_cut() {
+    let long = packet(8 * 1024 - 9 + 1);
+    for pieces in [long.len(), 1000, 7] {
+        let mut sessions = Sessions::new();
+        let (mut client, _server) = sessions.begin().await;
+        for piece in long.chunks(pieces) {
+            if client.send(piece).await.is_err() {
+                break;
+            }
+        }
+        let ended = timeout(Duration::from_secs(10), client.ended()).await;
+        assert_eq!(ended, Ok(Some(1009)), "in pieces of {pieces}");
+    }
+    // a packet may be as long as that, and so may many together
+    let mut sessions = Sessions::new();
+    let (mut client, mut server) = sessions.begin().await;
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 3 * 8192];
+        server.read_exact(&mut got).await.unwrap();
+        server
+    });
+    for _ in 0..3 {
+        client.send(&packet(8 * 1024 - 9)).await.unwrap();
+    }
+    let mut server = reading.await.unwrap();
+
+    // who is let in may send more, and so on the next connection
+    server.write_all(&LOGIN_OK).await.unwrap();
+    client.receive(9).await.unwrap();
+    let reading = tokio::spawn(async move {
+        let mut got = vec![0; 2 * 100_009];
+        server.read_exact(&mut got).await.unwrap();
+        assert!(got == packet(100_000).repeat(2));
+        server
+    });
+    client.send(&packet(100_000)).await.unwrap();
+    while client.acknowledged < 3 * 8192 + 100_009 {
+        client.take().await.unwrap();
+    }
+    client.resume(sessions.connection()).await.unwrap();
+    client.send(&packet(100_000)).await.unwrap();
+    reading.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_counts_for_a_clients_pace_as_data_does() {
+    let texts = [r#"{"ack":0}"#, r#"{"later":[1,2,3]}"#].map(Message::text);
+    for message in texts.into_iter().chain([Message::binary(""), Message::Pong("".into())]) {
+        let mut sessions = Sessions::with(Limits {
+            client: LimitSettings {
+                client_bytes_per_s: 500,
+                client_burst_bytes: 1000,
+                ..limits().client
+            },
+            ..limits()
+        });
+        let (mut client, _server) = sessions.begin().await;
+        let mut sent = 0;
+        let flood = async {
+            while client.socket.send(message.clone()).await.is_ok() {
+                // two bytes of a header, a mask of four
+                sent += 6 + message.len();
+                assert!(sent < 100_000, "{message:?} is free");
+            }
+        };
+        assert!(timeout(Duration::from_secs(10), flood).await.is_err(), "it is no reason to end");
+        assert!((5000..=6000 + 3 * super::STREAM).contains(&sent), "{sent} bytes of {message:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_much_before_the_first_message_is_not_waited_for() {
+    let mut sessions = Sessions::new();
+    for (first, times) in [(Message::Pong("x".into()), 1000), (Message::text(" ".repeat(9000)), 1)]
+    {
+        let mut client = Client::on(sessions.connection()).await;
+        for _ in 0..times {
+            client.socket.send(first.clone()).await.unwrap();
+        }
+        let begin = Instant::now();
+        assert_eq!(client.ended().await, Some(1002), "after {times} of {} bytes", first.len());
+        assert!(begin.elapsed() < Duration::from_secs(1));
+    }
+    assert!(sessions.no_server());
 }
 
 #[tokio::test(start_paused = true)]
