@@ -2,6 +2,7 @@
 
 mod args;
 mod decode;
+mod dialects;
 mod encode;
 mod error;
 mod names;

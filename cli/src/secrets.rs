@@ -1,10 +1,20 @@
 //! `Secrets`: whether passwords, proofs and tokens are shown.
 use mig33_codec::{Command, FieldInfo, FieldKind, catalogue};
 
-/// Commands outside the catalogue that may carry passwords, codes and account numbers in blocks which nobody here can
-/// read.
-const OPAQUE: [&str; 5] =
-    ["IM_LOGIN", "ACTIVATE_ACCOUNT", "RECHARGE", "FORGOT_PASSWORD", "TRANSFER_CREDIT"];
+/// Commands outside the catalogue, or with few blocks in it, that may carry passwords, codes, tickets and account numbers
+/// in blocks which nobody here can read.
+const OPAQUE: [&str; 10] = [
+    "IM_LOGIN",
+    "ACTIVATE_ACCOUNT",
+    "RESEND_VERIFICATION_CODE",
+    "RECHARGE",
+    "FORGOT_PASSWORD",
+    "TRANSFER_CREDIT",
+    "SERVER_QUESTION_REPLY",
+    "HTTP_POLL",
+    "GET_UPLOAD_DATA_TICKET",
+    "UPLOAD_ADDRESS_BOOK_CONTACTS",
+];
 
 /// What happens to passwords, proofs and tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +99,9 @@ mod tests {
     fn opaque_commands_are_those_of_the_catalogue() {
         for name in OPAQUE {
             let command = Command::named(name).unwrap();
-            assert!(command.info().is_none(), "{name} has fields now: mark them instead");
+            // what is known of a transfer is no secret, and there may be more of it
+            let is_known = command.info().is_some() && name != "TRANSFER_CREDIT";
+            assert!(!is_known, "{name} has fields now: mark them instead");
             assert!(Secrets::Masked.hide(command, None, b"x"));
         }
         assert!(!Secrets::Masked.hide(Command(55_555), None, b"x"));

@@ -5,6 +5,7 @@ use mig33_codec::{
     HEADER_LEN, MAGIC, value_sets,
 };
 
+use crate::dialects::fields_of;
 use crate::secrets::Secrets;
 use crate::stream::{Broken, Problem};
 
@@ -104,7 +105,8 @@ impl PacketView {
     }
 
     fn read(&mut self, blocks: impl IntoIterator<Item = Block>, secrets: Secrets) {
-        let known = self.command.info().map_or(&[][..], |packet| packet.fields);
+        let blocks: Vec<Block> = blocks.into_iter().collect();
+        let known = fields_of(self.command, &blocks);
         let mut at = self.offset + HEADER_LEN as u64;
         for block in blocks {
             let info = known.iter().find(|field| field.id == block.id);

@@ -42,6 +42,13 @@ packets! {
         5 timeout: u16,
     }
 
+    /// Something that a handset keeps: a setting, a cookie, a token of the device.
+    11 MIDLET_PROPERTY MidletProperty c {
+        1 property_type: u8,
+        2 key: Text,
+        3 value: Secret<Text>,
+    }
+
     /// A notice with an address to open.
     14 NOTIFICATION Notification s {
         1 text: Text,
@@ -72,6 +79,9 @@ packets! {
         7 last_name: Text,
         8 date_of_birth: Text,
         9 email_address: Text,
+        10 startup_card_number: Secret<u32>,
+        11 startup_card_pin: Secret<u32>,
+        12 group_id: u32,
         13 user_agent: Text,
         14 mobile_device: Text,
         15 imei: Text,
@@ -161,11 +171,19 @@ packets! {
         2 mobile_verified: bool,
         3 alert: Text,
         4 alert_content_type: values::AlertContentType,
+        5 asterisk_servers: Text,
+        6 msn_detail: values::ImDetail,
+        7 aim_detail: values::ImDetail,
+        8 yahoo_detail: values::ImDetail,
+        9 asterisk_id: u32,
+        10 asterisk_server: Text,
         11 currency: Text,
         12 exchange_rate: Text,
         13 mail_url: Text,
         14 mail_count: u32,
+        15 voip_codec: values::VoipCodec,
         16 emoticon_height: u32,
+        17 gtalk_detail: values::ImDetail,
         18 local_did_support: bool,
         20 contact_list_version: u32,
         23 image_server_url: Text,
@@ -175,6 +193,7 @@ packets! {
         27 user_type: values::UserType,
         28 badge_hotkey: Text,
         29 send_connection_report: bool,
+        30 facebook_detail: values::ImDetail,
         31 reputation_level: u16,
         32 reputation_image_path: Text,
         33 tcp_tunneling: bool,
@@ -272,10 +291,22 @@ packets! {
         11 default_im: u8,
         12 username: Text,
         13 presence: values::Presence,
+        14 msn_username: Text,
+        15 msn_presence: values::Presence,
+        16 aim_username: Text,
+        17 aim_presence: values::Presence,
+        18 yahoo_username: Text,
+        19 yahoo_presence: values::Presence,
+        20 icq_username: Text,
+        21 icq_presence: values::Presence,
+        22 gtalk_username: Text,
+        23 gtalk_presence: values::Presence,
         24 share_mobile_phone: bool,
         25 is_voice_capable: bool,
         27 status_message: Text,
         28 display_picture_guid: Text,
+        29 facebook_username: Text,
+        30 facebook_presence: values::Presence,
         31 im_type_list: U8Array,
         32 im_presence_list: U8Array,
         33 im_username_list: StringArray,
@@ -289,6 +320,12 @@ packets! {
     404 PRESENCE Presence s "CLIST_STATUS_CHANGE" {
         1 contact_id: u32,
         2 presence: values::Presence,
+        3 msn_presence: values::Presence,
+        4 aim_presence: values::Presence,
+        5 yahoo_presence: values::Presence,
+        6 icq_presence: values::Presence,
+        7 gtalk_presence: values::Presence,
+        8 facebook_presence: values::Presence,
         9 im_type_list: U8Array,
         10 im_presence_list: U8Array,
     }
@@ -306,7 +343,13 @@ packets! {
         10 office_phone: Text,
         11 default_im: u8,
         12 username: Text,
+        14 msn_username: Text,
+        16 aim_username: Text,
+        18 yahoo_username: Text,
+        20 icq_username: Text,
+        22 gtalk_username: Text,
         24 share_mobile_phone: u8,
+        29 facebook_username: Text,
         30 im_username: Text,
         31 im_type: u8,
     }
@@ -330,6 +373,12 @@ packets! {
         10 office_phone: Text,
         11 default_im: u8,
         12 username: Text,
+        14 msn_username: Text,
+        16 aim_username: Text,
+        18 yahoo_username: Text,
+        20 icq_username: Text,
+        22 gtalk_username: Text,
+        29 facebook_username: Text,
         30 im_usernames: StringArray,
         31 im_types: U8Array,
     }
@@ -417,6 +466,9 @@ packets! {
         2 display_picture_guid: Text,
         3 timestamp: u64,
     }
+
+    /// Asks for details of the account when a client starts.
+    424 GET_USER_INIT_DETAILS GetUserInitDetails c {}
 
     /// Asks for the contact requests that wait for an answer.
     425 GET_CONTACT_REQUESTS GetContactRequests c {}
@@ -600,7 +652,7 @@ packets! {
 
     /// What mode the client's device is in.
     604 DEVICE_MODE DeviceMode c {
-        1 device_mode: u32,
+        1 device_mode: values::DeviceMode,
     }
 
     /// Asks for rooms (spec/wire.md section 6).
@@ -805,6 +857,11 @@ packets! {
         4 participant_type: values::ParticipantType,
     }
 
+    /// What credit the account has.
+    902 ACCOUNT_BALANCE AccountBalance s {
+        1 balance: Text,
+    }
+
     /// Asks for one's own profile.
     905 GET_USER_PROFILE GetUserProfile c {}
 
@@ -824,6 +881,21 @@ packets! {
         12 mobile_phone: Text,
         13 away_message: Text,
         14 auto_recharge: u8,
+        15 msn_username: Text,
+        16 msn_password: Secret<Text>,
+        17 msn_auto_login: u8,
+        18 yahoo_username: Text,
+        19 yahoo_password: Secret<Text>,
+        20 yahoo_auto_login: u8,
+        21 aim_username: Text,
+        22 aim_password: Secret<Text>,
+        23 aim_auto_login: u8,
+        24 gtalk_username: Text,
+        25 gtalk_password: Secret<Text>,
+        26 gtalk_auto_login: u8,
+        27 facebook_username: Text,
+        28 facebook_password: Secret<Text>,
+        29 facebook_auto_login: u8,
     }
 
     /// Changes one's own profile.
@@ -842,6 +914,21 @@ packets! {
         12 mobile_phone: Text,
         13 away_message: Text,
         14 auto_recharge: u8,
+        15 msn_username: Text,
+        16 msn_password: Secret<Text>,
+        17 msn_auto_login: u8,
+        18 yahoo_username: Text,
+        19 yahoo_password: Secret<Text>,
+        20 yahoo_auto_login: u8,
+        21 aim_username: Text,
+        22 aim_password: Secret<Text>,
+        23 aim_auto_login: u8,
+        24 gtalk_username: Text,
+        25 gtalk_password: Secret<Text>,
+        26 gtalk_auto_login: u8,
+        27 facebook_username: Text,
+        28 facebook_password: Secret<Text>,
+        29 facebook_auto_login: u8,
         30 im_type_to_remove: u8,
     }
 
@@ -849,6 +936,13 @@ packets! {
     908 CHANGE_PASSWORD ChangePassword c {
         1 old_password: Secret<Text>,
         2 new_password: Secret<Text>,
+    }
+
+    /// Gives credit to somebody: asks what it costs, or does it.
+    909 TRANSFER_CREDIT TransferCredit c {
+        1 username: Text,
+        2 amount: u32,
+        3 commit: u8,
     }
 
     /// Asks for an address to send a picture to (spec/wire.md section 4).
@@ -884,8 +978,36 @@ packets! {
         2 alternate_hotkey_list: List<' '>,
     }
 
+    /// Asks the server to fetch a page.
+    922 OPEN_URL OpenUrl c {
+        1 method: u8,
+        2 url: Text,
+        3 parameter: Secret<Text>,
+        11 cookies: Secret<StringArray>,
+    }
+
+    /// A page that the server has fetched.
+    923 OPEN_URL_RESPONSE OpenUrlResponse s {
+        1 response_code: u32,
+        2 content: Bytes,
+        3 ttl: u64,
+        11 cookies: Secret<StringArray>,
+    }
+
     /// The emoticons are complete.
     928 GET_EMOTICONS_COMPLETE GetEmoticonsComplete s {}
+
+    /// Asks for gifts.
+    935 GET_GIFT GetGift c {
+        1 limit: u32,
+    }
+
+    /// Gifts, as parallel arrays.
+    936 GIFT_HOTKEYS GiftHotkeys s {
+        1 hotkeys: StringArray,
+        2 names: StringArray,
+        3 prices: StringArray,
+    }
 
     /// Asks for the keys of all emoticons.
     937 GET_EMOTICON_HOTKEYS GetEmoticonHotkeys c {
@@ -953,7 +1075,6 @@ pub(crate) const OTHER: &[(u16, &str)] = &[
     (8, "SERVER_QUESTION"),
     (9, "SERVER_QUESTION_REPLY"),
     (10, "REPORT"),
-    (11, "MIDLET_PROPERTY"),
     (12, "GET_MIDLET_PROPERTY"),
     (13, "HTTP_POLL"),
     (18, "GET_SERVER_QUESTION"),
@@ -977,17 +1098,13 @@ pub(crate) const OTHER: &[(u16, &str)] = &[
     (807, "ANONYMOUS_CALL_RESPONSE"),
     (900, "INVITE_FRIEND"),
     (901, "GET_ACCOUNT_BALANCE"),
-    (902, "ACCOUNT_BALANCE"),
     (903, "RECHARGE"),
     (904, "FORGOT_PASSWORD"),
-    (909, "TRANSFER_CREDIT"),
     (911, "DYNAMIC_MENU"),
     (912, "WALLPAPER"),
     (918, "MIDLET_TAB"),
     (920, "MIDLET_ACTION"),
     (921, "CHANGE_USER_EVENT_SETTING"),
-    (922, "OPEN_URL"),
-    (923, "OPEN_URL_RESPONSE"),
     (924, "TEXT_COLOR"),
     (925, "LANGUAGE"),
     (926, "GET_IM_ICONS"),
@@ -998,8 +1115,6 @@ pub(crate) const OTHER: &[(u16, &str)] = &[
     (932, "PRELOGIN_MARKETING_MSG"),
     (933, "APPLICATION_MENU"),
     (934, "APPLICATION_MENU_COMPLETE"),
-    (935, "GET_GIFT"),
-    (936, "GIFT_HOTKEYS"),
     (959, "GET_UPLOAD_DATA_TICKET"),
     (960, "UPLOAD_ADDRESS_BOOK_CONTACTS"),
 ];

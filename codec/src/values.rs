@@ -101,8 +101,15 @@ values! {
     /// What program a client is.
     ClientType: u8 {
         MIDP1 = 1, MIDP2 = 2, DESKTOP = 3, SYMBIAN = 4, AJAX1 = 5, TOOLBAR = 6, WINDOWS_MOBILE = 7, ANDROID = 8,
-        WAP = 9, BLACKBERRY = 13, MRE = 15, AJAX2 = 16, IOS = 17,
+        WAP = 9, MIGBO = 10, VAS = 11, MERCHANT_CENTER = 12, BLACKBERRY = 13, BLAAST = 14, MRE = 15, AJAX2 = 16,
+        IOS = 17,
     }
+    /// What mode a client's device is in.
+    DeviceMode: u32 { AWAKE = 0, SLEEP = 1 }
+    /// Whether there is an account of another network, and a connection to that.
+    ImDetail: u8 { UNREGISTERED = 0, DISCONNECTED = 1, CONNECTED = 2 }
+    /// How sound is coded in a call.
+    VoipCodec: u8 { ULAW = 1, ALAW = 2, GSM = 3, G729 = 4 }
     /// Why a request was refused.
     ErrorCode: u16 {
         UNDEFINED = 1, CHAT_SYNC_ENTITY_NOT_FOUND = 2, INCORRECT_CREDENTIAL = 3, INVALID_VERSION = 100,

@@ -96,10 +96,29 @@ local VALUES = {
     [7] = "WINDOWS_MOBILE",
     [8] = "ANDROID",
     [9] = "WAP",
+    [10] = "MIGBO",
+    [11] = "VAS",
+    [12] = "MERCHANT_CENTER",
     [13] = "BLACKBERRY",
+    [14] = "BLAAST",
     [15] = "MRE",
     [16] = "AJAX2",
     [17] = "IOS",
+  },
+  DeviceMode = {
+    [0] = "AWAKE",
+    [1] = "SLEEP",
+  },
+  ImDetail = {
+    [0] = "UNREGISTERED",
+    [1] = "DISCONNECTED",
+    [2] = "CONNECTED",
+  },
+  VoipCodec = {
+    [1] = "ULAW",
+    [2] = "ALAW",
+    [3] = "GSM",
+    [4] = "G729",
   },
   ErrorCode = {
     [1] = "UNDEFINED",
@@ -129,6 +148,11 @@ local PACKETS = {
     [4] = { name = "title", kind = "string" },
     [5] = { name = "timeout", kind = "u16" },
   } },
+  [11] = { name = "MIDLET_PROPERTY", from = "client", fields = {
+    [1] = { name = "property_type", kind = "u8" },
+    [2] = { name = "key", kind = "string" },
+    [3] = { name = "value", kind = "string", secret = true },
+  } },
   [14] = { name = "NOTIFICATION", from = "server", fields = {
     [1] = { name = "text", kind = "string" },
     [2] = { name = "url", kind = "string" },
@@ -152,6 +176,9 @@ local PACKETS = {
     [7] = { name = "last_name", kind = "string" },
     [8] = { name = "date_of_birth", kind = "string" },
     [9] = { name = "email_address", kind = "string" },
+    [10] = { name = "startup_card_number", kind = "u32", secret = true },
+    [11] = { name = "startup_card_pin", kind = "u32", secret = true },
+    [12] = { name = "group_id", kind = "u32" },
     [13] = { name = "user_agent", kind = "string" },
     [14] = { name = "mobile_device", kind = "string" },
     [15] = { name = "imei", kind = "string" },
@@ -225,11 +252,19 @@ local PACKETS = {
     [2] = { name = "mobile_verified", kind = "bool" },
     [3] = { name = "alert", kind = "string" },
     [4] = { name = "alert_content_type", kind = "u8", values = VALUES.AlertContentType },
+    [5] = { name = "asterisk_servers", kind = "string" },
+    [6] = { name = "msn_detail", kind = "u8", values = VALUES.ImDetail },
+    [7] = { name = "aim_detail", kind = "u8", values = VALUES.ImDetail },
+    [8] = { name = "yahoo_detail", kind = "u8", values = VALUES.ImDetail },
+    [9] = { name = "asterisk_id", kind = "u32" },
+    [10] = { name = "asterisk_server", kind = "string" },
     [11] = { name = "currency", kind = "string" },
     [12] = { name = "exchange_rate", kind = "string" },
     [13] = { name = "mail_url", kind = "string" },
     [14] = { name = "mail_count", kind = "u32" },
+    [15] = { name = "voip_codec", kind = "u8", values = VALUES.VoipCodec },
     [16] = { name = "emoticon_height", kind = "u32" },
+    [17] = { name = "gtalk_detail", kind = "u8", values = VALUES.ImDetail },
     [18] = { name = "local_did_support", kind = "bool" },
     [20] = { name = "contact_list_version", kind = "u32" },
     [23] = { name = "image_server_url", kind = "string" },
@@ -239,6 +274,7 @@ local PACKETS = {
     [27] = { name = "user_type", kind = "u8", values = VALUES.UserType },
     [28] = { name = "badge_hotkey", kind = "string" },
     [29] = { name = "send_connection_report", kind = "bool" },
+    [30] = { name = "facebook_detail", kind = "u8", values = VALUES.ImDetail },
     [31] = { name = "reputation_level", kind = "u16" },
     [32] = { name = "reputation_image_path", kind = "string" },
     [33] = { name = "tcp_tunneling", kind = "bool" },
@@ -318,10 +354,22 @@ local PACKETS = {
     [11] = { name = "default_im", kind = "u8" },
     [12] = { name = "username", kind = "string" },
     [13] = { name = "presence", kind = "u8", values = VALUES.Presence },
+    [14] = { name = "msn_username", kind = "string" },
+    [15] = { name = "msn_presence", kind = "u8", values = VALUES.Presence },
+    [16] = { name = "aim_username", kind = "string" },
+    [17] = { name = "aim_presence", kind = "u8", values = VALUES.Presence },
+    [18] = { name = "yahoo_username", kind = "string" },
+    [19] = { name = "yahoo_presence", kind = "u8", values = VALUES.Presence },
+    [20] = { name = "icq_username", kind = "string" },
+    [21] = { name = "icq_presence", kind = "u8", values = VALUES.Presence },
+    [22] = { name = "gtalk_username", kind = "string" },
+    [23] = { name = "gtalk_presence", kind = "u8", values = VALUES.Presence },
     [24] = { name = "share_mobile_phone", kind = "bool" },
     [25] = { name = "is_voice_capable", kind = "bool" },
     [27] = { name = "status_message", kind = "string" },
     [28] = { name = "display_picture_guid", kind = "string" },
+    [29] = { name = "facebook_username", kind = "string" },
+    [30] = { name = "facebook_presence", kind = "u8", values = VALUES.Presence },
     [31] = { name = "im_type_list", kind = "u8_array" },
     [32] = { name = "im_presence_list", kind = "u8_array" },
     [33] = { name = "im_username_list", kind = "string_array" },
@@ -331,6 +379,12 @@ local PACKETS = {
   [404] = { name = "PRESENCE", from = "server", fields = {
     [1] = { name = "contact_id", kind = "u32" },
     [2] = { name = "presence", kind = "u8", values = VALUES.Presence },
+    [3] = { name = "msn_presence", kind = "u8", values = VALUES.Presence },
+    [4] = { name = "aim_presence", kind = "u8", values = VALUES.Presence },
+    [5] = { name = "yahoo_presence", kind = "u8", values = VALUES.Presence },
+    [6] = { name = "icq_presence", kind = "u8", values = VALUES.Presence },
+    [7] = { name = "gtalk_presence", kind = "u8", values = VALUES.Presence },
+    [8] = { name = "facebook_presence", kind = "u8", values = VALUES.Presence },
     [9] = { name = "im_type_list", kind = "u8_array" },
     [10] = { name = "im_presence_list", kind = "u8_array" },
   } },
@@ -346,7 +400,13 @@ local PACKETS = {
     [10] = { name = "office_phone", kind = "string" },
     [11] = { name = "default_im", kind = "u8" },
     [12] = { name = "username", kind = "string" },
+    [14] = { name = "msn_username", kind = "string" },
+    [16] = { name = "aim_username", kind = "string" },
+    [18] = { name = "yahoo_username", kind = "string" },
+    [20] = { name = "icq_username", kind = "string" },
+    [22] = { name = "gtalk_username", kind = "string" },
     [24] = { name = "share_mobile_phone", kind = "u8" },
+    [29] = { name = "facebook_username", kind = "string" },
     [30] = { name = "im_username", kind = "string" },
     [31] = { name = "im_type", kind = "u8" },
   } },
@@ -366,6 +426,12 @@ local PACKETS = {
     [10] = { name = "office_phone", kind = "string" },
     [11] = { name = "default_im", kind = "u8" },
     [12] = { name = "username", kind = "string" },
+    [14] = { name = "msn_username", kind = "string" },
+    [16] = { name = "aim_username", kind = "string" },
+    [18] = { name = "yahoo_username", kind = "string" },
+    [20] = { name = "icq_username", kind = "string" },
+    [22] = { name = "gtalk_username", kind = "string" },
+    [29] = { name = "facebook_username", kind = "string" },
     [30] = { name = "im_usernames", kind = "string_array" },
     [31] = { name = "im_types", kind = "u8_array" },
   } },
@@ -425,6 +491,7 @@ local PACKETS = {
     [2] = { name = "display_picture_guid", kind = "string" },
     [3] = { name = "timestamp", kind = "u64" },
   } },
+  [424] = { name = "GET_USER_INIT_DETAILS", from = "client", fields = {} },
   [425] = { name = "GET_CONTACT_REQUESTS", from = "client", fields = {} },
   [500] = { name = "MESSAGE", fields = {
     [1] = { name = "message_type", kind = "u8", values = VALUES.MessageType },
@@ -566,7 +633,7 @@ local PACKETS = {
     [5] = { name = "fullbody_avatar_picture_guid", kind = "string" },
   } },
   [604] = { name = "DEVICE_MODE", from = "client", fields = {
-    [1] = { name = "device_mode", kind = "u32" },
+    [1] = { name = "device_mode", kind = "u32", values = VALUES.DeviceMode },
   } },
   [700] = { name = "GET_CHATROOMS", from = "client", fields = {
     [1] = { name = "search_string", kind = "string" },
@@ -714,6 +781,9 @@ local PACKETS = {
     [3] = { name = "username", kind = "string" },
     [4] = { name = "participant_type", kind = "u8", values = VALUES.ParticipantType },
   } },
+  [902] = { name = "ACCOUNT_BALANCE", from = "server", fields = {
+    [1] = { name = "balance", kind = "string" },
+  } },
   [905] = { name = "GET_USER_PROFILE", from = "client", fields = {} },
   [906] = { name = "USER_PROFILE", from = "server", fields = {
     [1] = { name = "display_name", kind = "string" },
@@ -730,6 +800,21 @@ local PACKETS = {
     [12] = { name = "mobile_phone", kind = "string" },
     [13] = { name = "away_message", kind = "string" },
     [14] = { name = "auto_recharge", kind = "u8" },
+    [15] = { name = "msn_username", kind = "string" },
+    [16] = { name = "msn_password", kind = "string", secret = true },
+    [17] = { name = "msn_auto_login", kind = "u8" },
+    [18] = { name = "yahoo_username", kind = "string" },
+    [19] = { name = "yahoo_password", kind = "string", secret = true },
+    [20] = { name = "yahoo_auto_login", kind = "u8" },
+    [21] = { name = "aim_username", kind = "string" },
+    [22] = { name = "aim_password", kind = "string", secret = true },
+    [23] = { name = "aim_auto_login", kind = "u8" },
+    [24] = { name = "gtalk_username", kind = "string" },
+    [25] = { name = "gtalk_password", kind = "string", secret = true },
+    [26] = { name = "gtalk_auto_login", kind = "u8" },
+    [27] = { name = "facebook_username", kind = "string" },
+    [28] = { name = "facebook_password", kind = "string", secret = true },
+    [29] = { name = "facebook_auto_login", kind = "u8" },
   } },
   [907] = { name = "UPDATE_USER_PROFILE", from = "client", fields = {
     [1] = { name = "display_name", kind = "string" },
@@ -746,11 +831,31 @@ local PACKETS = {
     [12] = { name = "mobile_phone", kind = "string" },
     [13] = { name = "away_message", kind = "string" },
     [14] = { name = "auto_recharge", kind = "u8" },
+    [15] = { name = "msn_username", kind = "string" },
+    [16] = { name = "msn_password", kind = "string", secret = true },
+    [17] = { name = "msn_auto_login", kind = "u8" },
+    [18] = { name = "yahoo_username", kind = "string" },
+    [19] = { name = "yahoo_password", kind = "string", secret = true },
+    [20] = { name = "yahoo_auto_login", kind = "u8" },
+    [21] = { name = "aim_username", kind = "string" },
+    [22] = { name = "aim_password", kind = "string", secret = true },
+    [23] = { name = "aim_auto_login", kind = "u8" },
+    [24] = { name = "gtalk_username", kind = "string" },
+    [25] = { name = "gtalk_password", kind = "string", secret = true },
+    [26] = { name = "gtalk_auto_login", kind = "u8" },
+    [27] = { name = "facebook_username", kind = "string" },
+    [28] = { name = "facebook_password", kind = "string", secret = true },
+    [29] = { name = "facebook_auto_login", kind = "u8" },
     [30] = { name = "im_type_to_remove", kind = "u8" },
   } },
   [908] = { name = "CHANGE_PASSWORD", from = "client", fields = {
     [1] = { name = "old_password", kind = "string", secret = true },
     [2] = { name = "new_password", kind = "string", secret = true },
+  } },
+  [909] = { name = "TRANSFER_CREDIT", from = "client", fields = {
+    [1] = { name = "username", kind = "string" },
+    [2] = { name = "amount", kind = "u32" },
+    [3] = { name = "commit", kind = "u8" },
   } },
   [910] = { name = "GET_URL", from = "client", fields = {
     [1] = { name = "url_type", kind = "u8" },
@@ -775,7 +880,27 @@ local PACKETS = {
     [1] = { name = "hotkey_list", kind = "list( )" },
     [2] = { name = "alternate_hotkey_list", kind = "list( )" },
   } },
+  [922] = { name = "OPEN_URL", from = "client", fields = {
+    [1] = { name = "method", kind = "u8" },
+    [2] = { name = "url", kind = "string" },
+    [3] = { name = "parameter", kind = "string", secret = true },
+    [11] = { name = "cookies", kind = "string_array", secret = true },
+  } },
+  [923] = { name = "OPEN_URL_RESPONSE", from = "server", fields = {
+    [1] = { name = "response_code", kind = "u32" },
+    [2] = { name = "content", kind = "bytes" },
+    [3] = { name = "ttl", kind = "u64" },
+    [11] = { name = "cookies", kind = "string_array", secret = true },
+  } },
   [928] = { name = "GET_EMOTICONS_COMPLETE", from = "server", fields = {} },
+  [935] = { name = "GET_GIFT", from = "client", fields = {
+    [1] = { name = "limit", kind = "u32" },
+  } },
+  [936] = { name = "GIFT_HOTKEYS", from = "server", fields = {
+    [1] = { name = "hotkeys", kind = "string_array" },
+    [2] = { name = "names", kind = "string_array" },
+    [3] = { name = "prices", kind = "string_array" },
+  } },
   [937] = { name = "GET_EMOTICON_HOTKEYS", from = "client", fields = {
     [1] = { name = "session_id", kind = "string", secret = true },
   } },
@@ -804,7 +929,6 @@ local OTHERS = {
   [8] = "SERVER_QUESTION",
   [9] = "SERVER_QUESTION_REPLY",
   [10] = "REPORT",
-  [11] = "MIDLET_PROPERTY",
   [12] = "GET_MIDLET_PROPERTY",
   [13] = "HTTP_POLL",
   [18] = "GET_SERVER_QUESTION",
@@ -828,17 +952,13 @@ local OTHERS = {
   [807] = "ANONYMOUS_CALL_RESPONSE",
   [900] = "INVITE_FRIEND",
   [901] = "GET_ACCOUNT_BALANCE",
-  [902] = "ACCOUNT_BALANCE",
   [903] = "RECHARGE",
   [904] = "FORGOT_PASSWORD",
-  [909] = "TRANSFER_CREDIT",
   [911] = "DYNAMIC_MENU",
   [912] = "WALLPAPER",
   [918] = "MIDLET_TAB",
   [920] = "MIDLET_ACTION",
   [921] = "CHANGE_USER_EVENT_SETTING",
-  [922] = "OPEN_URL",
-  [923] = "OPEN_URL_RESPONSE",
   [924] = "TEXT_COLOR",
   [925] = "LANGUAGE",
   [926] = "GET_IM_ICONS",
@@ -849,14 +969,13 @@ local OTHERS = {
   [932] = "PRELOGIN_MARKETING_MSG",
   [933] = "APPLICATION_MENU",
   [934] = "APPLICATION_MENU_COMPLETE",
-  [935] = "GET_GIFT",
-  [936] = "GIFT_HOTKEYS",
   [959] = "GET_UPLOAD_DATA_TICKET",
   [960] = "UPLOAD_ADDRESS_BOOK_CONTACTS",
 }
 
 -- Commands whose unknown blocks may hold secrets.
 local HOLDS_SECRETS = {
+  [11] = true,
   [100] = true,
   [103] = true,
   [200] = true,
@@ -866,13 +985,37 @@ local HOLDS_SECRETS = {
   [210] = true,
   [211] = true,
   [212] = true,
+  [906] = true,
+  [907] = true,
   [908] = true,
+  [922] = true,
+  [923] = true,
   [937] = true,
   [206] = true,
   [204] = true,
+  [205] = true,
   [903] = true,
   [904] = true,
   [909] = true,
+  [9] = true,
+  [13] = true,
+  [959] = true,
+  [960] = true,
+}
+
+-- Packets that other servers fill otherwise (section 9), where block `told_by` has a length of this range.
+local DIALECTS = {
+  [718] = { told_by = 2, least = 1, most = 1, fields = {
+    [1] = { name = "chatroom_name", kind = "string" },
+    [2] = { name = "kind", kind = "u8" },
+    [3] = { name = "username", kind = "string" },
+    [4] = { name = "text", kind = "string" },
+  } },
+  [720] = { told_by = 1, least = 2, most = 358400, fields = {
+    [1] = { name = "chatroom_name", kind = "string" },
+    [2] = { name = "username", kind = "string" },
+    [3] = { name = "status", kind = "u8", values = VALUES.ChatUserStatus },
+  } },
 }
 
 -- The integers: their width in bytes, and their largest value.
@@ -919,10 +1062,18 @@ end
 
 local fields = {}
 for _, part in pairs(parts) do table.insert(fields, part) end
-for _, packet in pairs(PACKETS) do
+for command, packet in pairs(PACKETS) do
+  local by_name = {}
   for _, field in pairs(packet.fields) do
     field.type = field_type(packet, field)
+    by_name[field.name] = field.type
     table.insert(fields, field.type)
+  end
+  -- a dialect's field is filtered for as the catalogue's of the same name
+  local dialect = DIALECTS[command]
+  for _, field in pairs(dialect and dialect.fields or {}) do
+    field.type = by_name[field.name] or field_type(packet, field)
+    if not by_name[field.name] then table.insert(fields, field.type) end
   end
 end
 mig33.fields = fields
@@ -1045,10 +1196,24 @@ local function takes_in(field, content)
   return not value or value > LARGEST[field.kind]
 end
 
+-- What the blocks of a packet are: the catalogue's, or those of the dialect that it speaks.
+local function fields_of(tvb, command)
+  local packet, dialect = PACKETS[command], DIALECTS[command]
+  local at = HEADER
+  while dialect and at + BLOCK_HEADER <= tvb:len() do
+    local length = tvb(at + 2, 4):uint()
+    if length > tvb:len() - at - BLOCK_HEADER then break end
+    if tvb(at, 2):uint() == dialect.told_by then
+      if length >= dialect.least and length <= dialect.most then return dialect.fields end
+      break
+    end
+    at = at + BLOCK_HEADER + length
+  end
+  return packet and packet.fields or {}
+end
+
 -- Adds a block that is whole, and gives what its item is to say.
-local function add_block(item, command, id, content)
-  local packet = PACKETS[command]
-  local field = packet and packet.fields[id]
+local function add_block(item, command, field, content)
   local is_secret = field and field.secret
     or HOLDS_SECRETS[command] and (not field or takes_in(field, content))
   if is_secret and content:len() > 0 and not mig33.prefs.show_secrets then
@@ -1062,6 +1227,7 @@ end
 -- Adds the blocks of a packet; those that came before one that is broken are shown.
 local function add_blocks(tree, tvb, command)
   local at, seen, is_cut = HEADER, {}, tvb:len() < tvb:reported_len()
+  local fields = fields_of(tvb, command)
   while at < tvb:len() do
     local left = tvb:len() - at
     local length = left >= BLOCK_HEADER and tvb(at + 2, 4):uint()
@@ -1077,7 +1243,7 @@ local function add_blocks(tree, tvb, command)
     local item = tree:add(parts.block, tvb(at, BLOCK_HEADER + length))
     item:add(parts.block_id, tvb(at, 2))
     item:add(parts.block_length, tvb(at + 2, 4))
-    local says = add_block(item, command, id, tvb(at + BLOCK_HEADER, length))
+    local says = add_block(item, command, fields[id], tvb(at + BLOCK_HEADER, length))
     item:set_text(("Block %d, %s"):format(id, says))
     if seen[id] then item:add_proto_expert_info(problems.repeated) end
     seen[id] = true

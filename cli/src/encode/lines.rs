@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde_json::Value;
 
 use super::values::{ValueError, content};
+use crate::dialects::fields_named;
 use crate::names::{self, NoPacket};
 use crate::print::Side;
 
@@ -145,13 +146,18 @@ impl Line {
         let mut blocks = Vec::new();
         match &self.fields {
             Fields::InOrder(fields) => {
+                let named =
+                    fields.iter().filter_map(|field| Some((field.id, field.name.as_deref()?)));
+                let known = fields_named(command, named);
                 for field in fields {
-                    blocks.push(field.block(command)?);
+                    blocks.push(field.block(command, known)?);
                 }
             }
             Fields::ByName(fields) => {
+                let named = fields.iter().map(|(name, _)| (None, name.as_str()));
+                let known = fields_named(command, named);
                 for (name, field) in fields {
-                    let info = field_named(command, name)?;
+                    let info = field_named(command, known, name)?;
                     if blocks.iter().any(|(id, _)| *id == info.id) {
                         return Err(LineError::Twice { command, name: name.clone() });
                     }
@@ -193,9 +199,13 @@ impl Line {
 }
 
 impl Field {
-    fn block(&self, command: Command) -> Result<(u16, Bytes), LineError> {
+    fn block(
+        &self,
+        command: Command,
+        known: &'static [FieldInfo],
+    ) -> Result<(u16, Bytes), LineError> {
         let named = match &self.name {
-            Some(name) => Some(field_named(command, name)?),
+            Some(name) => Some(field_named(command, known, name)?),
             None => None,
         };
         let id = match (self.id, named, &self.name) {
@@ -206,8 +216,7 @@ impl Field {
             (None, Some(info), _) => info.id,
             (None, None, _) => return Err(LineError::NoField(command)),
         };
-        let fields = command.info().map_or(&[][..], |packet| packet.fields);
-        let info = named.or_else(|| fields.iter().find(|field| field.id == id));
+        let info = named.or_else(|| known.iter().find(|field| field.id == id));
         let called = info.map_or_else(|| format!("block {id}"), |info| info.name.to_owned());
         Ok((id, self.content(command, info, called)?))
     }
@@ -223,9 +232,12 @@ impl Field {
     }
 }
 
-fn field_named(command: Command, name: &str) -> Result<&'static FieldInfo, LineError> {
-    let fields = command.info().map_or(&[][..], |packet| packet.fields);
-    let found = fields.iter().find(|field| field.name == name);
+fn field_named(
+    command: Command,
+    known: &'static [FieldInfo],
+    name: &str,
+) -> Result<&'static FieldInfo, LineError> {
+    let found = known.iter().find(|field| field.name == name);
     found.ok_or_else(|| LineError::UnknownField { command, name: name.to_owned() })
 }
 

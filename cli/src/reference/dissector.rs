@@ -6,6 +6,7 @@ use mig33_codec::{
     other_commands, value_sets,
 };
 
+use crate::dialects::{DIALECTS, Dialect};
 use crate::secrets;
 
 const LUA: &str = include_str!("mig33.lua");
@@ -51,6 +52,20 @@ fn tables(out: &mut dyn Write) -> io::Result<()> {
     )?;
     for command in secrets::holders() {
         writeln!(out, "  [{}] = true,", command.0)?;
+    }
+    writeln!(
+        out,
+        "}}\n\n-- Packets that other servers fill otherwise (section 9), where block `told_by` has a length of this range.\n\
+         local DIALECTS = {{"
+    )?;
+    for Dialect { command, told_by, least, most, fields } in DIALECTS {
+        writeln!(
+            out,
+            "  [{}] = {{ told_by = {told_by}, least = {least}, most = {most}, fields = {{",
+            command.0
+        )?;
+        fields.iter().try_for_each(|field| self::field(out, field))?;
+        writeln!(out, "  }} }},")?;
     }
     writeln!(out, "}}")
 }

@@ -59,10 +59,18 @@ end
 
 local fields = {}
 for _, part in pairs(parts) do table.insert(fields, part) end
-for _, packet in pairs(PACKETS) do
+for command, packet in pairs(PACKETS) do
+  local by_name = {}
   for _, field in pairs(packet.fields) do
     field.type = field_type(packet, field)
+    by_name[field.name] = field.type
     table.insert(fields, field.type)
+  end
+  -- a dialect's field is filtered for as the catalogue's of the same name
+  local dialect = DIALECTS[command]
+  for _, field in pairs(dialect and dialect.fields or {}) do
+    field.type = by_name[field.name] or field_type(packet, field)
+    if not by_name[field.name] then table.insert(fields, field.type) end
   end
 end
 mig33.fields = fields
@@ -185,10 +193,24 @@ local function takes_in(field, content)
   return not value or value > LARGEST[field.kind]
 end
 
+-- What the blocks of a packet are: the catalogue's, or those of the dialect that it speaks.
+local function fields_of(tvb, command)
+  local packet, dialect = PACKETS[command], DIALECTS[command]
+  local at = HEADER
+  while dialect and at + BLOCK_HEADER <= tvb:len() do
+    local length = tvb(at + 2, 4):uint()
+    if length > tvb:len() - at - BLOCK_HEADER then break end
+    if tvb(at, 2):uint() == dialect.told_by then
+      if length >= dialect.least and length <= dialect.most then return dialect.fields end
+      break
+    end
+    at = at + BLOCK_HEADER + length
+  end
+  return packet and packet.fields or {}
+end
+
 -- Adds a block that is whole, and gives what its item is to say.
-local function add_block(item, command, id, content)
-  local packet = PACKETS[command]
-  local field = packet and packet.fields[id]
+local function add_block(item, command, field, content)
   local is_secret = field and field.secret
     or HOLDS_SECRETS[command] and (not field or takes_in(field, content))
   if is_secret and content:len() > 0 and not mig33.prefs.show_secrets then
@@ -202,6 +224,7 @@ end
 -- Adds the blocks of a packet; those that came before one that is broken are shown.
 local function add_blocks(tree, tvb, command)
   local at, seen, is_cut = HEADER, {}, tvb:len() < tvb:reported_len()
+  local fields = fields_of(tvb, command)
   while at < tvb:len() do
     local left = tvb:len() - at
     local length = left >= BLOCK_HEADER and tvb(at + 2, 4):uint()
@@ -217,7 +240,7 @@ local function add_blocks(tree, tvb, command)
     local item = tree:add(parts.block, tvb(at, BLOCK_HEADER + length))
     item:add(parts.block_id, tvb(at, 2))
     item:add(parts.block_length, tvb(at + 2, 4))
-    local says = add_block(item, command, id, tvb(at + BLOCK_HEADER, length))
+    local says = add_block(item, command, fields[id], tvb(at + BLOCK_HEADER, length))
     item:set_text(("Block %d, %s"):format(id, says))
     if seen[id] then item:add_proto_expert_info(problems.repeated) end
     seen[id] = true

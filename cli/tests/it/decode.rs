@@ -2,6 +2,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+use mig33_codec::Command;
+
 use crate::program::{LOGIN_HEX, mig33, run, run_with};
 use crate::wire;
 
@@ -54,6 +56,71 @@ fn json_is_one_object_a_line() {
             r#"{"from":"client","offset":88,"bytes":9,"packet":"PING","command":2,"transaction":4,"fields":[]}"#,
         ]
     );
+}
+
+#[test]
+fn secrets_of_other_networks_and_pages_are_masked() {
+    let hidden = |command: u16, id: u16| {
+        let frame = wire::frame(Command(command), 1, &[(id, b"hunter2".to_vec())]);
+        let text = run_with(&["decode"], &frame.to_bytes());
+        !text.well().text().contains("hunter2")
+    };
+    for (command, ids) in [
+        (906, &[16, 19, 22, 25, 28][..]),
+        (907, &[16, 19, 22, 25, 28]),
+        (922, &[3, 11]),
+        (923, &[11]),
+        (11, &[3]),
+        // and what is known by its number only
+        (907, &[44]),
+        (959, &[1]),
+        (205, &[2]),
+    ] {
+        assert!(ids.iter().all(|id| hidden(command, *id)), "{command}, {ids:?}");
+    }
+    assert!(!hidden(907, 15), "a name is none");
+}
+
+#[test]
+fn what_other_servers_say_of_rooms_is_understood() {
+    let status = |blocks: &[(u16, &[u8])]| {
+        let blocks: Vec<_> = blocks.iter().map(|(id, content)| (*id, content.to_vec())).collect();
+        let ended = run_with(
+            &["decode", "--json"],
+            &wire::frame(Command::CHATROOM_USER_STATUS, 0, &blocks).to_bytes(),
+        );
+        ended.well().text().split_once("\"fields\":").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        status(&[(1, b"Room"), (2, b"anna"), (3, &[1])]),
+        concat!(
+            r#"[{"offset":9,"id":1,"name":"chatroom_name","value":"Room"},"#,
+            r#"{"offset":19,"id":2,"name":"username","value":"anna"},"#,
+            r#"{"offset":29,"id":3,"name":"status","value":1,"meaning":"JOINED"}]}"#,
+            "\n"
+        )
+    );
+    assert!(status(&[(1, &[2]), (2, b"Room"), (3, b"anna")]).contains(r#""status","value":2"#));
+
+    let kicked = wire::frame(
+        Command::CHATROOM_NOTIFICATION,
+        0,
+        &[
+            (1, b"Room".to_vec()),
+            (2, vec![0]),
+            (3, b"anna".to_vec()),
+            (4, b"anna was kicked".to_vec()),
+        ],
+    );
+    let json = run_with(&["decode", "--json"], &kicked.to_bytes());
+    for field in [r#""name":"chatroom_name","value":"Room""#, r#""name":"kind","value":0"#] {
+        assert!(json.well().text().contains(field), "{}", json.text());
+    }
+    // and comes back
+    assert_eq!(run_with(&["encode"], &json.bytes).well().bytes, kicked.to_bytes());
+    let notice = wire::frame(Command::CHATROOM_NOTIFICATION, 0, &[(1, b"Hello".to_vec())]);
+    let json = run_with(&["decode", "--json"], &notice.to_bytes());
+    assert!(json.well().text().contains(r#""name":"text","value":"Hello""#));
 }
 
 #[test]

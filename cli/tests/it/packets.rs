@@ -11,6 +11,12 @@ PRESENCE (404), server to client; CLIST_STATUS_CHANGE in the protocol article
   block  field                         type          values
       1  contact_id                    u32
       2  presence                      u8            Presence
+      3  msn_presence                  u8            Presence
+      4  aim_presence                  u8            Presence
+      5  yahoo_presence                u8            Presence
+      6  icq_presence                  u8            Presence
+      7  gtalk_presence                u8            Presence
+      8  facebook_presence             u8            Presence
       9  im_type_list                  u8_array
      10  im_presence_list              u8_array
 
