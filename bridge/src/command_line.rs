@@ -4,6 +4,9 @@ use std::env;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 
+#[cfg(feature = "embedded")]
+use mig33_server::backup::BackupCommand;
+
 use crate::settings::Arguments;
 
 /// What the program is asked to do.
@@ -22,6 +25,14 @@ pub enum Order {
     },
     /// To ask the program that runs whether it does.
     Healthy(Box<Arguments>),
+    /// To make or restore a backup of the chat service's data.
+    #[cfg(feature = "embedded")]
+    Data {
+        /// Which of the two.
+        command: BackupCommand,
+        /// What it would serve with.
+        arguments: Box<Arguments>,
+    },
     /// To say what can be set.
     Settings {
         /// As a table in Markdown, and not as a settings file.
@@ -31,7 +42,7 @@ pub enum Order {
 
 /// mig33 in the browser: serves the page, and passes packets between WebSockets and the chat service.
 #[derive(Debug, Parser)]
-#[command(name = "mig33-bridge", version, args_conflicts_with_subcommands = true)]
+#[command(name = "mig33-bridge", version)]
 struct Line {
     #[command(flatten)]
     arguments: Arguments,
@@ -43,14 +54,15 @@ struct Line {
 enum Command {
     /// Say each setting and where it comes from, or what is wrong; exit code 0 or 2
     CheckConfig {
-        #[command(flatten)]
-        arguments: Box<Arguments>,
         /// Say only what is wrong or in doubt
         #[arg(long)]
         quiet: bool,
     },
     /// Ask the program that runs with these settings whether it does; exit code 0 or 1
-    Healthy(Box<Arguments>),
+    Healthy,
+    #[cfg(feature = "embedded")]
+    #[command(flatten)]
+    Data(BackupCommand),
     /// Print a settings file with every setting, its default and its meaning
     Settings {
         /// Print a table in Markdown instead
@@ -70,17 +82,22 @@ fn read_from<T: Into<std::ffi::OsString> + Clone>(
 ) -> Result<Order, Error> {
     let words: Vec<std::ffi::OsString> = words.into_iter().map(Into::into).collect();
     let named = |error| name_variable(error, &words);
-    let matches = Line::command().try_get_matches_from(&words).map_err(named)?;
+    let matches = command().try_get_matches_from(&words).map_err(named)?;
     let line = Line::from_arg_matches(&matches).map_err(named)?;
+    let arguments = Box::new(line.arguments);
     Ok(match line.command {
-        None => Order::Serve(Box::new(line.arguments)),
-        Some(Command::Healthy(arguments)) => Order::Healthy(arguments),
+        None => Order::Serve(arguments),
+        Some(Command::Healthy) => Order::Healthy(arguments),
+        #[cfg(feature = "embedded")]
+        Some(Command::Data(command)) => Order::Data { command, arguments },
         Some(Command::Settings { markdown }) => Order::Settings { markdown },
-        Some(Command::CheckConfig { arguments, quiet }) => {
-            let matches = matches.subcommand().map(|(_, own)| own.clone()).unwrap_or_default();
-            Order::CheckConfig { arguments, matches, quiet }
-        }
+        Some(Command::CheckConfig { quiet }) => Order::CheckConfig { arguments, matches, quiet },
     })
+}
+
+/// The line, whose flags count before and behind a command.
+fn command() -> clap::Command {
+    Line::command().mut_args(|flag| flag.global(true))
 }
 
 /// Puts into an error about a value that it comes from the environment, where the flag that it names is not given.
@@ -108,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Line::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -127,5 +144,8 @@ mod tests {
         assert_eq!(arguments.listen.unwrap().as_str(), "127.0.0.1:0");
         assert!(matches.value_source("listen").is_some());
         assert!(read_from(["mig33-bridge", "check-confg"]).is_err());
+        let order = read_from(["mig33-bridge", "--listen", "127.0.0.1:0", "healthy"]).unwrap();
+        let Order::Healthy(arguments) = order else { panic!("{order:?}") };
+        assert_eq!(arguments.listen.unwrap().as_str(), "127.0.0.1:0");
     }
 }

@@ -8,6 +8,8 @@ use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
 use mig33_bridge::{check, healthy, notify, open_files, reference};
+#[cfg(feature = "embedded")]
+use mig33_server::backup::BackupCommand;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
@@ -35,6 +37,11 @@ fn main() -> ExitCode {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error, FAILED),
             },
+            Err(error) => fail(&error, BAD_SETTINGS),
+        },
+        #[cfg(feature = "embedded")]
+        Order::Data { command, arguments } => match Settings::from_arguments(*arguments) {
+            Ok(settings) => data(command, &settings),
             Err(error) => fail(&error, BAD_SETTINGS),
         },
         Order::Settings { markdown } => {
@@ -79,6 +86,26 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
         () = bridge.stop() => ExitCode::SUCCESS,
         // at once: returning would wait for work that is under way
         () = signals.stop() => std::process::exit(FAILED.into()),
+    }
+}
+
+/// Makes or restores a backup.
+#[cfg(feature = "embedded")]
+#[tokio::main]
+async fn data(command: BackupCommand, settings: &Settings) -> ExitCode {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error, FAILED),
+    };
+    tokio::select! {
+        done = command.run(&settings.server) => match done {
+            Ok(told) => {
+                let _ = writeln!(io::stderr(), "{told}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error, FAILED),
+        },
+        () = signals.stop() => ExitCode::from(FAILED),
     }
 }
 

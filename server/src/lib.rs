@@ -5,6 +5,7 @@
 mod admission;
 mod answer;
 mod backlog;
+pub mod backup;
 pub mod clock;
 mod commands;
 mod connection;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use mig33_peer::{Network, Proxies, Trusted};
+use mig33_server::backup::{BackupCommand, CommandError};
 use mig33_server::{Service, Settings, SettingsArgs, StartError};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Deserialize;
@@ -41,6 +42,8 @@ struct Args {
     proxy_protocol: Option<bool>,
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(subcommand)]
+    command: Option<BackupCommand>,
 }
 
 /// The settings file.
@@ -67,6 +70,10 @@ enum Failure {
     Listen { address: SocketAddr, flag: &'static str, source: io::Error },
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("interrupted")]
+    Interrupted,
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -86,7 +93,10 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    match run(Args::parse()).await {
+    // flags count before and behind a command
+    let matches = Args::command().mut_args(|flag| flag.global(true)).get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("mig33-server: {failure}");
@@ -100,6 +110,16 @@ async fn run(args: Args) -> Result<(), Failure> {
     let file = args.config.as_deref().map(read).transpose()?.unwrap_or_default();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    if let Some(command) = args.command {
+        let settings = file.server.with_args(args.settings);
+        let told = tokio::select! {
+            told = command.run(&settings) => told?,
+            _ = terminate.recv() => return Err(Failure::Interrupted),
+            _ = interrupt.recv() => return Err(Failure::Interrupted),
+        };
+        eprintln!("{told}");
+        return Ok(());
+    }
     let tcp = bind(args.listen.or(file.listen).unwrap_or(LISTEN), "--listen").await?;
     let http =
         bind(args.http_listen.or(file.http_listen).unwrap_or(HTTP_LISTEN), "--http-listen").await?;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
+use crate::backup;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::connection;
 use crate::core::{Core, Parts};
@@ -81,6 +82,15 @@ pub enum StartError {
         /// The file that the other process has locked.
         path: PathBuf,
     },
+    /// A backup was being put in place, and that was cut short.
+    #[error(
+        "a restore was cut short, and the data is not whole: restore the backup again with --replace ({path} says so). What \
+         was there before is in the folder before-… beside it"
+    )]
+    Restoring {
+        /// The file that says so.
+        path: PathBuf,
+    },
     /// The key file.
     #[error(transparent)]
     Key(#[from] KeyFileError),
@@ -139,6 +149,9 @@ impl Service {
         let database = settings.database_file()?;
         let locks =
             [lock(&settings.data_dir.join("mig33.lock"))?, lock(&beside(&database, ".lock"))?];
+        if let Some(path) = backup::unfinished(&settings.data_dir) {
+            return Err(StartError::Restoring { path });
+        }
         let exists =
             database.exists() || outside.store.is_some() && Settings::key_file(&database).exists();
         let sealer = load_key(&Settings::key_file(&database), exists, &*entropy)?;
@@ -270,7 +283,7 @@ impl Service {
 
 /// Locks a file, and makes it and its folder if they are not there: its owner's only, since who can open it can lock it.
 /// The lock goes with the file.
-fn lock(path: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(path: &Path) -> Result<File, StartError> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let fail = |source| StartError::Folder { path: folder.to_owned(), source };
@@ -297,7 +310,7 @@ fn beside(file: &Path, end: &str) -> PathBuf {
 }
 
 /// Makes a folder that is its owner's only: what people write to each other is in it.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -306,7 +319,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// What is sealed in the database to tell its key from others, and whom it is sealed for.
-const KEY_CHECK: (&str, &str) = ("mig33", "\0key check");
+pub(crate) const KEY_CHECK: (&str, &str) = ("mig33", "\0key check");
 
 async fn open_store(
     database: &Path,

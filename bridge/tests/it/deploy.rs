@@ -45,10 +45,18 @@ fn succeeds(command: &mut Command) -> String {
     said
 }
 
+const UNITS: [&str; 5] = [
+    "mig33-bridge.service",
+    "mig33-bridge.socket",
+    "mig33-bridge-tcp.socket",
+    "mig33-backup.service",
+    "mig33-backup.timer",
+];
+
 /// The units, with a program that is there.
 fn units() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["mig33-bridge.service", "mig33-bridge.socket", "mig33-bridge-tcp.socket"] {
+    for name in UNITS {
         let unit = read(&format!("deploy/systemd/{name}"))
             .replace("/usr/local/bin/mig33-bridge", env!("CARGO_BIN_EXE_mig33-bridge"));
         fs::write(folder.path().join(name), unit).unwrap();
@@ -64,7 +72,7 @@ fn systemd_takes_the_units() {
     let units = units();
     let mut verify = Command::new("systemd-analyze");
     verify.arg("verify").current_dir(units.path());
-    for name in ["mig33-bridge.service", "mig33-bridge.socket", "mig33-bridge-tcp.socket"] {
+    for name in UNITS {
         verify.arg(format!("./{name}"));
     }
     // it succeeds with warnings too, of keys that it does not know for example

@@ -236,6 +236,6 @@ fn can_be_from(named: &NamedFiles, upload_time: Duration, made: SystemTime) -> b
 }
 
 /// Whether we would have given a file this name: nothing else in the folder is touched.
-fn is_file_name(name: &str) -> bool {
+pub(crate) fn is_file_name(name: &str) -> bool {
     name.len() == super::TOKEN_LEN && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use mig33_codec::packets::{FileReceived, Packet};
 use mig33_codec::values::ContentType;
 
-pub(crate) use self::files::{FileError, PictureFiles, Written};
+pub(crate) use self::files::{FileError, PictureFiles, Written, is_file_name};
 pub(crate) use self::places::Places;
 pub(crate) use self::router::router;
 use crate::clock::{random_guid, random_text};

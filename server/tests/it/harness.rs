@@ -105,9 +105,22 @@ impl World {
         Self { service, settings, clock, _folder: folder }
     }
 
+    /// On data that is there.
+    pub(crate) async fn on_data(settings: Settings) -> Self {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(StandingClock::default()));
+        let outside = Outside { clock: Some(clock.clone()), ..Outside::default() };
+        let service = Service::start_with(settings.clone(), outside).await.unwrap();
+        Self { service, settings, clock, _folder: folder }
+    }
+
     /// The same data after a stop and a new start.
-    pub(crate) async fn restarted(mut self) -> Self {
+    pub(crate) async fn restarted(self) -> Self {
         self.service.shutdown().await;
+        self.started_again().await
+    }
+
+    /// The same data after a new start; the service was stopped.
+    pub(crate) async fn started_again(mut self) -> Self {
         drop(self.service);
         let outside = Outside { clock: Some(self.clock.clone()), ..Outside::default() };
         self.service = Service::start_with(self.settings.clone(), outside).await.unwrap();

@@ -5,6 +5,7 @@
 mod harness;
 
 mod abuse;
+mod backup;
 mod bad_input;
 mod contacts;
 mod contacts_model;

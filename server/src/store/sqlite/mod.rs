@@ -363,6 +363,11 @@ pub(super) fn cause(error: &sqlx::Error) -> Cause {
     }
 }
 
+/// Whether there is no room on the disk.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    cause(error) == Cause::Full
+}
+
 /// An id or a time as SQLite keeps it. Ids count up from 1 and times are of this age: both are far below 2^63.
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
