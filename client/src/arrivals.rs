@@ -195,8 +195,15 @@ impl Session {
 
     /// Somebody who had not answered has: the person hears of a yes.
     fn tell_acceptance(&mut self, contact: &Contact) {
-        let waited = self.state.contact(&contact.username).is_some_and(|known| known.pending);
-        if waited && !contact.pending {
+        let known = self.state.contact(&contact.username).is_some_and(|known| known.pending);
+        if contact.pending {
+            return;
+        }
+        let asked = self.asked.iter().position(|name| name.eq_ignore_ascii_case(&contact.username));
+        if let Some(at) = asked {
+            self.asked.swap_remove(at);
+        }
+        if known || asked.is_some() {
             let text = format!("{} accepted your contact request.", contact.username);
             self.notice(NoticeKind::System, &text, None);
         }
@@ -205,17 +212,17 @@ impl Session {
 
 /// Whether these are a server's words for a command that it does not know.
 pub(crate) fn is_unserved(text: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "not serve",
-        "not support",
-        "unsupported",
-        "not implement",
-        "unimplemented",
-        "unknown command",
-        "unknown packet",
-    ];
-    let text = text.to_ascii_lowercase();
-    WORDS.iter().any(|words| text.contains(words))
+    const WORDS: [&str; 5] =
+        ["not serve", "not support", "unsupported", "not implement", "unknown command"];
+    WORDS.iter().any(|words| places(text, words).next().is_some())
+}
+
+/// Where some words stand in a text, whatever their case. A search of the library's would be a kilobyte of the page.
+pub(crate) fn places(text: &str, words: &str) -> impl Iterator<Item = usize> {
+    let (text, words) = (text.as_bytes(), words.as_bytes());
+    // an empty name is nowhere
+    let found = text.windows(words.len().max(1)).enumerate();
+    found.filter(|(_, part)| part.eq_ignore_ascii_case(words)).map(|(at, _)| at)
 }
 
 type UserStatus = (ChatUserStatus, Rc<str>, Rc<str>, ParticipantType);

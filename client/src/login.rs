@@ -91,6 +91,17 @@ impl Login {
 }
 
 impl Session {
+    /// Names who had not answered when the same person was here last, before the log-in: a yes since then is told.
+    pub fn remember_asked(&mut self, usernames: Vec<Rc<str>>) {
+        self.asked = usernames;
+    }
+
+    /// Says what time the device has now. All that waits goes by `now`, which may be a clock of its own that nobody sets;
+    /// this one dates what is written, from the next log-in on, where the server does not say its time.
+    pub const fn set_device_time(&mut self, now: Millis, device: Millis) {
+        self.device_ahead = device.cast_signed().saturating_sub(now.cast_signed());
+    }
+
     /// The connection is open: registers, or logs in.
     pub(crate) fn start_login(&mut self, now: Millis) {
         let Some(login) = &self.login else { return };
@@ -177,9 +188,9 @@ impl Session {
             self.event(Event::TokenChanged { username: username.clone(), token: Some(token) });
         }
         let action = self.login.as_mut().and_then(|login| login.action.take());
-        if let Some(time) = ok.server_time {
-            self.ahead = time.cast_signed().saturating_sub(now.cast_signed());
-        }
+        self.ahead = ok
+            .server_time
+            .map_or(self.device_ahead, |time| time.cast_signed().saturating_sub(now.cast_signed()));
         self.has_chat_sync = ok.supports_chat_sync == Some(true);
         self.settle_history();
         let features = ok.features.as_ref().map(|features| features.entries()).unwrap_or_default();

@@ -6,6 +6,7 @@ use mig33_codec::packets::{Message as MessagePacket, MessageStatusEvent};
 use mig33_codec::values::{ChatDestination, ContentType, MessageType, StatusEvent};
 
 use crate::action::{ActionId, Event};
+use crate::arrivals::places;
 use crate::change::Change;
 use crate::notices;
 use crate::outbox;
@@ -440,26 +441,21 @@ pub(crate) fn body(packet: &MessagePacket) -> Body {
 
 /// What somebody does. A server may say it as a whole sentence with the name in it, which is not to stand there twice.
 fn emote_body(text: &str, author: &str) -> Body {
-    let begins_with = |text: &str| {
-        text.get(..author.len()).is_some_and(|start| start.eq_ignore_ascii_case(author))
-    };
-    let bare = text.trim_start_matches(['*', ' ']);
-    if !author.is_empty() && begins_with(bare) {
-        let rest = &bare[author.len()..];
-        if rest.starts_with(' ') {
-            return Body::Emote(rest.trim_start().into());
-        }
-    }
-    let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-.".contains(c));
-    let names_author = text.char_indices().any(|(at, _)| {
-        let (before, after) = text.split_at(at);
-        let after_name = || after[author.len()..].trim_start_matches('.').chars().next();
-        !author.is_empty()
-            && begins_with(after)
-            && !is_letter(before.chars().next_back())
-            && !is_letter(after_name())
+    let bytes = text.as_bytes();
+    let is_letter = |c: &u8| c.is_ascii_alphanumeric() || !c.is_ascii() || b"_-".contains(c);
+    let mut places = places(text, author).filter(|at| {
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        !before.is_some_and(is_letter) && !bytes.get(at + author.len()).is_some_and(is_letter)
     });
-    if names_author { Body::Text(text.into()) } else { Body::Emote(text.into()) }
+    let Some(at) = places.next() else { return Body::Emote(text.into()) };
+    match text.split_at_checked(at + author.len()) {
+        Some((before, rest))
+            if rest.starts_with(' ') && !before.trim_start_matches(['*', ' ']).contains(' ') =>
+        {
+            Body::Emote(rest.trim_start().into())
+        }
+        _ => Body::Text(text.into()),
+    }
 }
 
 fn text_body(text: &str) -> Body {

@@ -7,6 +7,7 @@ use mig33_codec::{Decode, values::ChatDestination};
 use mig33_codec::{DecodeError, Frame, Text, packets};
 
 use crate::answers::string;
+use crate::arrivals::places;
 use crate::change::Change;
 use crate::session::Session;
 use crate::state::{Body, ChatId, Delivery, Member, Membership, Message, Millis, NoticeKind};
@@ -122,70 +123,32 @@ pub(crate) fn notice(packet: &MessagePacket) -> Option<Notice> {
     // a sentence with the facts beside it, or the facts alone
     let data = string(packet.mime_type_data.as_ref());
     let is_sentence = !content.trim_start().starts_with('{');
-    let facts = facts(if data.is_empty() { &content } else { &data });
-    let fact = |names: [&str; 3]| {
-        let named = |(name, _): &&(String, String)| names.iter().any(|part| name.contains(part));
-        facts.iter().find(named).map(|(_, value)| value.as_str())
-    };
-    let who = fact(["user", "participant", "nick"]);
+    let facts = if data.is_empty() { &*content } else { &*data };
+    let fact = |names: [&str; 3]| names.iter().find_map(|name| fact(facts, name));
+    let who = fact(["username", "participant", "nickname"]);
     let (is_here, verb) = match kind {
         "participant-enter" => (Some(true), "joined"),
         "participant-exit" => (Some(false), "left"),
         other => (None, other),
     };
     let text = match (who, fact(["text", "message", "description"])) {
-        _ if is_sentence && !content.is_empty() => content.into_owned(),
-        (_, Some(text)) => text.to_owned(),
-        (Some(who), None) => format!("{who} {verb}"),
-        (None, None) => String::new(),
+        _ if is_sentence && !content.is_empty() => (&*content).into(),
+        (_, Some(text)) => text.into(),
+        (Some(who), None) => format!("{who} {verb}").into(),
+        (None, None) => "".into(),
     };
     let moved = who.and_then(|who| Some((who.into(), is_here?)));
-    Some(Notice { moved, text: text.into() })
+    Some(Notice { moved, text })
 }
 
-/// Names and values of a small flat JSON object, as far as the values are texts. What cannot be read ends it.
-fn facts(json: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = json.chars();
-    let mut name = None;
-    while let Some(sign) = rest.next() {
-        match sign {
-            '"' => {
-                let Some(text) = quoted(&mut rest) else { break };
-                let is_name = rest.as_str().trim_start().starts_with(':');
-                if is_name {
-                    name = Some(text.to_ascii_lowercase());
-                } else if let Some(name) = name.take() {
-                    found.push((name, text));
-                }
-            }
-            ',' => name = None,
-            _ => {}
-        }
-    }
-    found
-}
-
-/// The rest of a quoted text.
-fn quoted(rest: &mut std::str::Chars<'_>) -> Option<String> {
-    let mut text = String::new();
-    loop {
-        match rest.next()? {
-            '"' => return Some(text),
-            '\\' => text.push(match rest.next()? {
-                'n' | 'r' | 't' => ' ',
-                'u' => {
-                    let mut code = 0;
-                    for _ in 0..4 {
-                        code = code * 16 + rest.next()?.to_digit(16)?;
-                    }
-                    char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-                }
-                other => other,
-            }),
-            other => text.push(other),
-        }
-    }
+/// The text of this name in a small flat JSON object; escapes stay as they are.
+fn fact<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    places(json, name).find_map(|at| {
+        let quoted = json.get(..at)?.ends_with('"');
+        let rest = json.get(at + name.len()..).filter(|_| quoted)?.strip_prefix('"')?;
+        let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+        value.split('"').next()
+    })
 }
 
 #[cfg(test)]
@@ -194,12 +157,12 @@ mod tests {
 
     #[test]
     fn facts_are_the_texts_of_a_flat_object() {
-        let found =
-            facts(r#" {"userName" : "b\"\u00f6b", "level":3,"x":null, "text":"a, \"b\": c"} "#);
-        let expected = [("username", "b\"öb"), ("text", "a, \"b\": c")];
-        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for broken in ["", "{", "{\"a", "{\"a\":\"\\u12", "\"a\"", "{\"a\":\"\\"] {
-            assert_eq!(facts(broken), [], "{broken}");
+        let json = r#" {"userName" : "böb", "level":3,"of":"text","text":"a, b: c"} "#;
+        assert_eq!(fact(json, "username"), Some("böb"));
+        assert_eq!(fact(json, "text"), Some("a, b: c"));
+        assert_eq!(fact(json, "level"), None);
+        for broken in ["", "{", "{\"a", "{\"a\":", "\"a\"", "a\":\"x", "é"] {
+            assert_eq!(fact(broken, "a"), None, "{broken}");
         }
     }
 }

@@ -47,10 +47,14 @@ pub struct Session {
     pub(crate) shown: Option<ChatId>,
     /// Messages of a room up to this time are no news: they were there before we came.
     pub(crate) no_news_until: LiteMap<ChatId, Millis>,
-    /// Milliseconds that the server's clock is ahead of ours.
+    /// Milliseconds that the server's clock is ahead of `now`.
     pub(crate) ahead: i64,
+    /// The same of the device's.
+    pub(crate) device_ahead: i64,
     /// Whether the server keeps history.
     pub(crate) has_chat_sync: bool,
+    /// Who was asked to become a contact before the page was loaded.
+    pub(crate) asked: Vec<Rc<str>>,
     /// Whether the server says that anybody can be written to.
     pub(crate) takes_strangers: bool,
     /// How far each chat is whole.
@@ -96,7 +100,9 @@ impl Session {
             shown: None,
             no_news_until: LiteMap::new(),
             ahead: 0,
+            device_ahead: 0,
             has_chat_sync: false,
+            asked: Vec::new(),
             takes_strangers: false,
             whole: Whole::default(),
             presence: Presence::AVAILABLE,
@@ -452,8 +458,9 @@ impl Session {
         self.keep_alive_at = now + KEEP_ALIVE_EVERY;
     }
 
-    /// The server's time.
-    pub(crate) const fn server_time(&self, now: Millis) -> Millis {
+    /// The server's time where it says it, else the device's: milliseconds since 1970.
+    #[must_use]
+    pub const fn server_time(&self, now: Millis) -> Millis {
         now.saturating_add_signed(self.ahead)
     }
 

@@ -160,7 +160,7 @@ impl ChatId {
     #[must_use]
     pub fn written(&self) -> &str {
         match self {
-            Self::Private(name) | Self::Room(name) => &name.written,
+            Self::Private(name) | Self::Room(name) => &name.0.1,
         }
     }
 
@@ -173,23 +173,17 @@ impl ChatId {
 
 impl fmt::Debug for ChatId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.is_room() { '#' } else { '@' }, self.key())
+        write!(f, "{}{}", if self.is_room() { "#" } else { "@" }, self.key())
     }
 }
 
 /// A name of somebody or something: a text in lower case that knows how it was written.
 #[derive(Clone)]
-pub struct Name {
-    key: Rc<str>,
-    written: Rc<str>,
-}
+pub struct Name(Rc<(String, String)>);
 
 impl Name {
     fn new(written: &str) -> Self {
-        let lower = written.to_ascii_lowercase();
-        let written: Rc<str> = written.into();
-        let key = if lower == *written { written.clone() } else { lower.into() };
-        Self { key, written }
+        Self(Rc::new((written.to_ascii_lowercase(), written.to_owned())))
     }
 }
 
@@ -197,13 +191,13 @@ impl Deref for Name {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.key
+        &self.0.0
     }
 }
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        **self == **other
     }
 }
 
@@ -217,7 +211,7 @@ impl PartialOrd for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key)
+        (**self).cmp(&**other)
     }
 }
 

@@ -134,6 +134,8 @@ pub(crate) struct App {
     drafts: Drafts,
     sections: Rc<Vec<Section>>,
     joined: Rc<Vec<ChatId>>,
+    /// Contacts who have not answered.
+    asked_contacts: Vec<Rc<str>>,
     kept_outbox: Bytes,
     members_open: bool,
     transfers: Transfers,
@@ -182,6 +184,7 @@ impl Part for App {
             drafts: Drafts::default(),
             sections: Rc::default(),
             joined: Rc::default(),
+            asked_contacts: Vec::new(),
             kept_outbox: Bytes::new(),
             transfers: Transfers::default(),
             errors: Rc::default(),
@@ -265,14 +268,24 @@ impl App {
                 true
             }
             Msg::Minute => {
-                let today = clock::day_of(clock::now());
-                std::mem::replace(&mut self.today, today) != today
+                if clock::has_slept() {
+                    // the connection may be dead, and no timer has noticed
+                    self.session.reconnect_now(clock::now());
+                    self.pump(ctx);
+                }
+                self.tell_day()
             }
             Msg::Key(command) => self.key(ctx, command),
             Msg::Fitted(id, fitted) => self.picture_fitted(ctx, id, fitted),
             Msg::Read(id, bytes) => self.picture_read(ctx, id, bytes),
             Msg::Upload(id, event) => self.upload_event(id, event),
         }
+    }
+
+    /// Finds out what day it is, by the server's clock; true where that has changed.
+    fn tell_day(&mut self) -> bool {
+        let today = clock::day_of(self.session.server_time(clock::now()));
+        std::mem::replace(&mut self.today, today) != today
     }
 
     /// Takes what the session knows now, and what follows from it: what is read, the list, title and icon.
@@ -288,6 +301,7 @@ impl App {
             self.state = self.session.state().clone();
         }
         self.list();
+        self.keep_asked();
         self.dismiss_known_motd();
         let unread = self.state.unread();
         let mut title = String::new();
@@ -330,6 +344,20 @@ impl App {
             if let Some(account) = &self.account {
                 self.store.set_rooms(&account.username, &names);
             }
+        }
+    }
+
+    /// Keeps who has not answered, so that a yes is told also after a reload.
+    fn keep_asked(&mut self) {
+        let pending = self.state.contacts.values().filter(|contact| contact.pending);
+        let asked: Vec<Rc<str>> = pending.map(|contact| contact.username.clone()).collect();
+        // before the list has come nothing is known
+        if let Some(account) = &self.account
+            && !self.state.contacts.is_empty()
+            && self.asked_contacts != asked
+        {
+            self.store.set_asked(&account.username, &asked);
+            self.asked_contacts = asked;
         }
     }
 

@@ -1,10 +1,14 @@
 //! Times and dates as the person's browser writes them.
+use std::cell::Cell;
+
 use js_sys::{Array, Date, Intl, Object, Reflect};
 use mig33_client::Millis;
 use wasm_bindgen::JsValue;
 use yew::AttrValue;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
+/// Milliseconds between the two clocks from which on the device has slept.
+const SLEPT: f64 = 10_000.0;
 
 thread_local! {
     static TIME: Intl::DateTimeFormat = formatter(&[("hour", "numeric"), ("minute", "2-digit")]);
@@ -17,16 +21,47 @@ thread_local! {
     static MOMENT: Intl::DateTimeFormat = formatter(&[("dateStyle", "full"), ("timeStyle", "short")]);
 }
 
-/// Milliseconds since 1970.
+thread_local! {
+    /// What the device's clock was ahead of the browser's own when the page began, and when it was looked at last.
+    static AHEAD: (f64, Cell<f64>) = {
+        let ahead = Date::now() - since_start();
+        (ahead, Cell::new(ahead))
+    };
+}
+
+/// Milliseconds by a clock that nobody sets: since 1970 by the device's clock as it was when the page began. For all that
+/// waits.
 pub(crate) fn now() -> Millis {
+    AHEAD.with(|(ahead, _)| millis(ahead + since_start()))
+}
+
+/// Milliseconds since 1970 by the device's clock, which may be set at any time.
+pub(crate) fn on_device() -> Millis {
+    millis(Date::now())
+}
+
+/// Whether the device has slept since this was asked last: its own clock went on, and the browser's stood.
+pub(crate) fn has_slept() -> bool {
+    AHEAD.with(|(_, seen)| {
+        let ahead = Date::now() - since_start();
+        ahead - seen.replace(ahead) > SLEPT
+    })
+}
+
+/// Milliseconds since the page began.
+fn since_start() -> f64 {
+    web_sys::window().and_then(|window| window.performance()).map_or(0.0, |clock| clock.now())
+}
+
+fn millis(time: f64) -> Millis {
     // a clock before 1970 or beyond 2^53 ms is of no use to anybody
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "whole and positive"
     )]
-    let now = Date::now() as Millis;
-    now
+    let time = time as Millis;
+    time
 }
 
 /// The day that a time belongs to by the clock on the wall: days since 1970.

@@ -111,7 +111,7 @@ impl Store {
     /// Keeps which chat is open.
     pub(crate) fn set_last_chat(&self, username: &str, chat: Option<&ChatId>) {
         let name = chat
-            .map(|chat| format!("{}{}", if chat.is_room() { '#' } else { '@' }, chat.written()));
+            .map(|chat| format!("{}{}", if chat.is_room() { "#" } else { "@" }, chat.written()));
         self.set(&named("last-chat", username), name.as_deref());
     }
 
@@ -126,6 +126,18 @@ impl Store {
     pub(crate) fn set_rooms(&self, username: &str, names: &[Rc<str>]) {
         let names = names.join("\n");
         self.set(&named("rooms", username), (!names.is_empty()).then_some(&*names));
+    }
+
+    /// Who was asked to become a contact and had not answered.
+    pub(crate) fn asked(&self, username: &str) -> Vec<Rc<str>> {
+        let names = self.get(&named("asked", username)).unwrap_or_default();
+        names.lines().map(Rc::from).collect()
+    }
+
+    /// Keeps who has not answered.
+    pub(crate) fn set_asked(&self, username: &str, names: &[Rc<str>]) {
+        let names = names.join("\n");
+        self.set(&named("asked", username), (!names.is_empty()).then_some(&*names));
     }
 
     /// What others see of this account, as it was chosen here last.

@@ -173,6 +173,24 @@ fn a_packet_that_cannot_be_read_is_named_and_the_session_goes_on() {
 }
 
 #[test]
+fn a_yes_that_came_while_nobody_was_here_is_told() {
+    let mut stage = Stage::new();
+    stage.session.remember_asked(vec!["Eve".into(), "carol".into(), "gone".into()]);
+    stage.session.log_in(stage.now, "alice", "secret");
+    stage.come_online();
+    for _ in 0..2 {
+        stage.push(contact(8, "eve", Presence::OFFLINE));
+        stage.push(packets::Contact {
+            pending: Some(true),
+            ..contact(9, "Carol", Presence::OFFLINE)
+        });
+    }
+    let told: Vec<_> =
+        stage.session.state().notices.iter().map(|notice| notice.text.to_string()).collect();
+    assert_eq!(told, ["eve accepted your contact request."]);
+}
+
+#[test]
 fn who_can_be_written_to_is_known_with_the_contacts() {
     for (features, contacts_only) in [(None, true), (Some(["other", "strangers"]), false)] {
         let mut stage = Stage::new();

@@ -5,7 +5,7 @@ use mig33_codec::hash::{javahash, javahash_lower, sha1fold};
 use mig33_codec::packets::{self, Packet};
 use mig33_codec::{Command, Decoder, Secret};
 
-use crate::stage::{Stage, bytes, challenge, error, login_ok};
+use crate::stage::{START, Stage, bytes, challenge, error, login_ok};
 
 fn numbers(stage: &Stage) -> Vec<(Command, u16)> {
     stage.sent.iter().map(|frame| (frame.command, frame.transaction)).collect()
@@ -263,4 +263,19 @@ fn garbage_from_the_server_ends_the_connection() {
     // what still comes on it is not read
     stage.session.handle_bytes(stage.now, bytes(0, &[Packet::from(error("x"))]));
     assert!(stage.session.state().notices.is_empty());
+}
+
+#[test]
+fn what_is_written_has_the_servers_time_or_the_devices_and_not_the_clock_that_waits() {
+    for (server_time, expected) in
+        [(Some(START + 3_600_000), START + 3_601_000), (None, START + 86_401_000)]
+    {
+        let mut stage = Stage::new();
+        stage.session.log_in(stage.now, "alice", "secret");
+        stage.session.set_device_time(stage.now, START + 86_400_000);
+        stage.accept();
+        stage.reply(1, challenge("x"));
+        stage.reply(2, packets::LoginOk { server_time, ..login_ok() });
+        assert_eq!(stage.session.server_time(START + 1_000), expected);
+    }
 }

@@ -70,6 +70,7 @@ impl App {
         match event {
             SocketEvent::Opened(tunnel) => {
                 self.asking.opened();
+                self.session.set_device_time(now, clock::on_device());
                 self.session.connected(now, tunnel);
             }
             SocketEvent::Bytes(bytes) => self.session.handle_bytes(now, bytes),
@@ -145,6 +146,7 @@ impl App {
     fn logged_in(&mut self, ctx: &Context<Self>) {
         let Some(account) = self.session.state().account.clone() else { return };
         let is_new = self.account.is_none();
+        self.tell_day();
         self.store.set_account(&account.username);
         self.put_out = None;
         self.account = Some(account.clone());
@@ -195,6 +197,8 @@ impl App {
         if let Some(presence) = self.store.presence(username) {
             self.session.set_initial_presence(presence);
         }
+        self.asked_contacts = self.store.asked(username);
+        self.session.remember_asked(self.asked_contacts.clone());
         self.drafts = self.store.drafts(username);
         let outbox = self.store.take_outbox(username);
         self.kept_outbox = outbox.clone();
