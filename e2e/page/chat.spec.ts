@@ -31,6 +31,20 @@ test('two people chat, also after a reload', async ({ registered }) => {
   }
 });
 
+test('what was read stays so after a reload', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.openChat('bert');
+  await anna.say('read this');
+  const guid = (await bert.message()).guid;
+  await bert.send('MESSAGE_STATUS_EVENT', { message_type: 1, message_source: 'anna', message_destination_type: 1, message_destination: 'bert', message_guid: guid, message_event_type: 3 });
+  const state = anna.message('read this').locator('.state');
+  await expect(state).toHaveText('Read');
+  await anna.page.reload();
+  await expect(state).toHaveText('Read');
+});
+
 test('what was said while a person was away is there when he comes back', async ({ registered, user }) => {
   const [anna, bert] = [await registered('anna'), await user('bert')];
   await anna.addContact('bert');

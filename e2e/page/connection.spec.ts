@@ -108,3 +108,23 @@ test('the banner lies beside or above what is told, and its button can be presse
   // a click goes to what is on top
   await anna.page.getByRole('button', { name: 'Try now' }).click({ timeout: 5_000 });
 });
+
+test('a device clock that is set back an hour holds nothing up', async ({ program, relay, visit }) => {
+  const door = await relay(pageOf(program));
+  const anna = await visit({ address: doorOf(door) });
+  await anna.register('anna');
+  const socket = anna.page.waitForEvent('websocket');
+  await anna.page.reload();
+  await anna.isLoggedIn();
+  const closed = (await socket).waitForEvent('close');
+  door.down();
+  await closed;
+  await anna.page.evaluate(() => {
+    const real = Date.now;
+    Date.now = () => real() - 3_600_000;
+  });
+  await expect(anna.banner).toBeVisible();
+  door.restore(pageOf(program));
+  await expect(anna.banner).toHaveCount(0, { timeout: 40_000 });
+  await anna.joinRoom('Lobby');
+});

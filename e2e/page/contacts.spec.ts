@@ -86,3 +86,38 @@ test('contacts stand in their groups', async ({ registered, user, logIn }) => {
   const group = anna.chats.getByRole('group', { name: /Old friends/ }).or(anna.chats.getByRole('region', { name: /Old friends/ })).or(anna.chats.getByRole('list', { name: /Old friends/ }));
   await expect(group.first()).toContainText('bert');
 });
+
+test('a request that is open says so and can be cancelled; a yes is told, a no never', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna'), await user('bert')];
+  await anna.addContact('bert');
+  await anna.openChat('bert');
+  const main = anna.page.getByRole('main');
+  await expect(main).toContainText('Request sent');
+  await expect(anna.composer).toHaveCount(0);
+  await expect(anna.entry('bert')).not.toHaveAccessibleName(/offline/i);
+  // a no looks the same, also after a reload
+  await bert.request('REJECT_CONTACT_REQUEST', { username: 'anna' });
+  await anna.page.reload();
+  await expect(main).toContainText('Request sent');
+  await main.getByRole('button', { name: 'Cancel' }).click();
+  await expect(anna.entry('bert')).toHaveCount(0);
+
+  const carl = await user('carl');
+  await anna.addContact('carl');
+  await anna.openChat('carl');
+  await expect(anna.composer).toHaveCount(0);
+  await carl.acceptContact('anna');
+  await expect(anna.page.getByText('carl accepted your contact request.')).toBeVisible();
+  await anna.say('hello');
+  expect((await carl.message()).text).toBe('hello');
+});
+
+test("a stranger's chat offers to add them", async ({ registered, user }) => {
+  const [anna] = [await registered('anna'), await user('bert')];
+  await anna.page.evaluate(() => { location.hash = '#/chat/bert'; });
+  const main = anna.page.getByRole('main');
+  await expect(main).toContainText('bert is not one of your contacts.');
+  await expect(anna.composer).toHaveCount(0);
+  await main.getByRole('button', { name: 'Add to contacts' }).click();
+  await expect(main).toContainText('Request sent');
+});
