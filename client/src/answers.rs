@@ -197,6 +197,8 @@ impl Session {
             Purpose::ContactRequests { found } => self.change(Change::ContactRequests(found)),
             Purpose::Send { chat, guid, action } => {
                 let time = ok.value.unwrap_or_else(|| self.server_time(now));
+                let before = ok.previous_message_guid.as_ref();
+                self.continue_own(now, &chat, time, before);
                 self.message_accepted(chat, guid, time, action);
             }
             Purpose::Create { name, action } => self.join_room(now, Some(action), &name),

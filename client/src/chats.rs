@@ -102,6 +102,7 @@ impl Session {
     pub(crate) fn history_came(&mut self, now: Millis, request: HistoryRequest, sent: Option<u32>) {
         let HistoryRequest { chat, oldest, limit, reason, found, .. } = request;
         let first = found.first().map(|message| message.time);
+        let last = found.last().map(|message| message.time);
         let is_full = sent.unwrap_or(found.len() as u32) >= limit || is_heavy(&found);
         for message in found {
             self.change(Change::Message { chat: chat.clone(), message, unread: false });
@@ -111,10 +112,10 @@ impl Session {
                 let history = if is_full { History::More } else { History::Complete };
                 self.change(Change::History { chat, history });
             }
-            HistoryReason::Newest => self.newest_came(chat, first, is_full),
+            HistoryReason::Newest => self.newest_came(now, chat, first, is_full),
             HistoryReason::Marks => {}
             HistoryReason::Since { pages } => {
-                self.missing_came(now, chat, oldest, pages, first, is_full);
+                self.missing_came(now, chat, oldest, pages, (first, last), is_full);
             }
         }
     }

@@ -143,7 +143,6 @@ impl Session {
         time: Millis,
         action: Option<ActionId>,
     ) {
-        self.whole.goes_on(&chat, time);
         self.change(Change::MessageAccepted { chat, guid, time });
         if let Some(action) = action {
             self.answer(action, Ok(()));

@@ -13,6 +13,9 @@ use crate::state::{ChatId, Contact, LiteMap, Millis, Presence, RoomEntry};
 /// Milliseconds that a request waits for its answer, counted anew at each packet of an answer that has several.
 pub(crate) const ANSWER_WITHIN: Millis = 20_000;
 
+/// The same, while other things come all the time.
+const BEHIND_OTHERS_WITHIN: Millis = 120_000;
+
 /// The highest transaction number; the next one is 1 again (spec/wire.md section 1).
 const LAST_TRANSACTION: u16 = 32_767;
 
@@ -133,6 +136,16 @@ impl Pending {
         let deadline = now + ANSWER_WITHIN;
         Self { purpose, sent: now, deadline }
     }
+
+    /// On a slow line an answer may stand behind much that others say: while something comes it may still come, but not
+    /// for ever. What a person waits for is not put off so.
+    fn wait_behind_what_comes(&mut self, now: Millis, last_heard: Millis) {
+        let may_wait = matches!(self.purpose, Purpose::KeepAlive | Purpose::History(_));
+        if self.deadline <= now && last_heard > self.sent && may_wait {
+            let until = (last_heard + ANSWER_WITHIN).min(self.sent + BEHIND_OTHERS_WITHIN);
+            self.deadline = self.deadline.max(until);
+        }
+    }
 }
 
 /// The requests of one connection.
@@ -224,6 +237,9 @@ impl Requests {
     /// keep-alive or a step of the log-in: then the connection is dead, whatever the socket says, and `None` comes and
     /// all of it stays.
     pub(crate) fn overdue(&mut self, now: Millis, last_heard: Millis) -> Option<Vec<Purpose>> {
+        for (_, pending) in self.pending.iter_mut() {
+            pending.wait_behind_what_comes(now, last_heard);
+        }
         let mut late = Vec::new();
         for (number, pending) in self.pending.iter().filter(|(_, p)| p.deadline <= now) {
             let is_vital = matches!(
@@ -317,5 +333,21 @@ mod tests {
         assert_eq!(requests.next_timeout(true), 5);
         assert_eq!(requests.overdue(4, 0).map(|late| late.len()), Some(0));
         assert!(requests.overdue(5, 0).is_none(), "a keep-alive: the connection is dead");
+    }
+
+    #[test]
+    fn an_answer_may_stand_behind_what_comes_all_the_time() {
+        let mut requests = Requests::new();
+        sent(&mut requests);
+        let mut now = 5;
+        while requests.overdue(now, now - 1).is_some() {
+            assert!(requests.next_timeout(true) > now, "asked again when it is due");
+            now = requests.next_timeout(true);
+        }
+        assert_eq!(now, BEHIND_OTHERS_WITHIN, "but not for ever");
+        let mut requests = Requests::new();
+        sent(&mut requests);
+        assert!(requests.overdue(100, 99).is_some());
+        assert!(requests.overdue(99 + ANSWER_WITHIN, 99).is_none(), "nothing comes any more");
     }
 }

@@ -3,6 +3,10 @@
 //! A newest message is no sign that everything before it is here: what was sent into a connection that was dying is not.
 //! So each chat has a time up to which nothing is missing. It goes on with what arrives only while the chat is in step
 //! with the server: since everything after that time was fetched on this very connection, whose order can be trusted.
+//! A server may leave out what others say while this side reads too slowly: then the next message names one before it
+//! that is not here.
+use mig33_codec::Text;
+
 use crate::change::Change;
 use crate::requests::{HistoryReason, HistoryRequest, Purpose, Urgency};
 use crate::session::Session;
@@ -29,6 +33,10 @@ struct Extent {
     to: Millis,
     /// Whether what arrives now continues it.
     in_step: bool,
+    /// Once what was asked for has come: up to when it is all there was.
+    covered: Millis,
+    /// More was missed since the newest page of that came.
+    missed_more: bool,
 }
 
 impl Whole {
@@ -59,13 +67,31 @@ impl Whole {
     /// Everything up to this time is here, and what arrives continues it.
     pub(crate) fn set_in_step(&mut self, chat: &ChatId, to: Millis) {
         let before = self.to(chat);
-        self.chats.insert(chat.clone(), Extent { to: before.max(to), in_step: true });
+        let extent = Extent { to: before.max(to), in_step: true, ..Extent::default() };
+        self.chats.insert(chat.clone(), extent);
     }
 
+    /// Something between this time and what has come is missing.
     fn set_out_of_step(&mut self, chat: &ChatId) {
         if let Some(extent) = self.chats.get_mut(chat) {
-            extent.in_step = false;
+            (extent.in_step, extent.missed_more) = (false, true);
         }
+    }
+
+    /// The newest page of what is missing has come; it ends with this time.
+    fn newest_page_came(&mut self, chat: &ChatId, last: Millis) {
+        if let Some(extent) = self.chats.get_mut(chat) {
+            (extent.covered, extent.missed_more) = (last, false);
+        }
+    }
+
+    /// All pages have come. Where more was missed meanwhile, the chat is whole up to the newest page only.
+    fn is_all(&mut self, chat: &ChatId) -> bool {
+        let Some(extent) = self.chats.get_mut(chat).filter(|extent| extent.missed_more) else {
+            return true;
+        };
+        extent.to = extent.to.max(extent.covered);
+        false
     }
 }
 
@@ -84,6 +110,26 @@ impl Session {
         } else if self.whole.is_in_step(chat) && follows {
             self.whole.goes_on(chat, time);
         } else {
+            self.whole.set_out_of_step(chat);
+            self.catch_up(now, chat, PAGE, Urgency::Soon);
+        }
+    }
+
+    /// A message of ours was accepted; the server may name the one before it.
+    pub(crate) fn continue_own(
+        &mut self,
+        now: Millis,
+        chat: &ChatId,
+        time: Millis,
+        before: Option<&Text>,
+    ) {
+        let known = self.state.chats.get(chat);
+        let is_here = |guid: &Text| {
+            known.is_some_and(|chat| transcript::position(&chat.messages, &guid.as_str()).is_some())
+        };
+        if before.is_none_or(is_here) {
+            self.whole.goes_on(chat, time);
+        } else if self.whole.to(chat) > 0 {
             self.whole.set_out_of_step(chat);
             self.catch_up(now, chat, PAGE, Urgency::Soon);
         }
@@ -120,14 +166,21 @@ impl Session {
     }
 
     /// The newest page of a chat of which nothing was known to be whole.
-    pub(crate) fn newest_came(&mut self, chat: ChatId, first: Option<Millis>, is_full: bool) {
+    pub(crate) fn newest_came(
+        &mut self,
+        now: Millis,
+        chat: ChatId,
+        first: Option<Millis>,
+        is_full: bool,
+    ) {
         if let Some(time) = first.filter(|_| is_full) {
             // single messages that had arrived before may stand apart from this page
             self.change(Change::MessagesBeforeGone { chat: chat.clone(), time });
         }
         let history = if is_full { History::More } else { History::Complete };
         self.change(Change::History { chat: chat.clone(), history });
-        self.caught_up(&chat);
+        self.whole.newest_page_came(&chat, 0);
+        self.caught_up(now, &chat);
     }
 
     /// A page of what is missing after the whole part, the newest first.
@@ -137,9 +190,12 @@ impl Session {
         chat: ChatId,
         oldest: Millis,
         pages: u32,
-        first: Option<Millis>,
+        (first, last): (Option<Millis>, Option<Millis>),
         is_full: bool,
     ) {
+        if pages == 1 {
+            self.whole.newest_page_came(&chat, last.unwrap_or(0));
+        }
         match first.filter(|first| is_full && *first > oldest) {
             Some(first) if pages < MOST_PAGES => {
                 let reason = HistoryReason::Since { pages: pages + 1 };
@@ -149,7 +205,7 @@ impl Session {
             Some(time) => self.change(Change::MessagesBeforeGone { chat: chat.clone(), time }),
             None => {}
         }
-        self.caught_up(&chat);
+        self.caught_up(now, &chat);
     }
 
     /// Forgets the oldest messages of a chat that has grown long while nobody looks at it: they can be loaded again. Not
@@ -172,7 +228,10 @@ impl Session {
         }
     }
 
-    fn caught_up(&mut self, chat: &ChatId) {
+    fn caught_up(&mut self, now: Millis, chat: &ChatId) {
+        if !self.whole.is_all(chat) {
+            return self.catch_up(now, chat, PAGE, Urgency::Soon);
+        }
         // what arrived on this connection since the question is in order
         let newest = self.state.chats.get(chat).and_then(|chat| chat.newest());
         self.whole.set_in_step(chat, newest.unwrap_or(0));

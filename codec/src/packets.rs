@@ -25,6 +25,7 @@ packets! {
     1 OK Ok s "REGISTER_OK" {
         1 text: Text,
         2 value: u64,
+        1008 previous_message_guid: Text,
     }
 
     /// The client is still there: every 60 s, no blocks (spec/wire.md section 3).

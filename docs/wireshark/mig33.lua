@@ -138,6 +138,7 @@ local PACKETS = {
   [1] = { name = "OK", from = "server", fields = {
     [1] = { name = "text", kind = "string" },
     [2] = { name = "value", kind = "u64" },
+    [1008] = { name = "previous_message_guid", kind = "string" },
   } },
   [2] = { name = "PING", from = "client", fields = {} },
   [3] = { name = "PONG", from = "server", fields = {} },

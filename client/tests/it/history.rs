@@ -74,6 +74,42 @@ fn a_previous_guid_that_is_not_known_makes_the_client_fetch_the_gap() {
 }
 
 #[test]
+fn a_gap_that_arises_while_another_is_filled_is_filled_too() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 10);
+    live(&mut stage, 200, 199);
+    answer(&mut stage, START + 151..=START + 200);
+    // the server has left out what came after the first page, and the second is still to come
+    live(&mut stage, 300, 299);
+    assert_eq!(answer(&mut stage, START + 140..=START + 150).1, Some(START + 150));
+    let asked = answer(&mut stage, START + 290..=START + 300);
+    assert_eq!(asked, (Some(START + 201), None, Some(50)));
+    assert!(stage.try_take::<packets::GetMessages>().is_none());
+    live(&mut stage, 301, 300);
+    assert!(stage.try_take::<packets::GetMessages>().is_none(), "it is in step again");
+}
+
+#[test]
+fn what_was_missed_before_our_own_message_is_fetched() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 1..=START + 2);
+    let say = |stage: &mut Stage, time: Millis, before: &str| {
+        stage.act(Action::SendText { chat: bob(), text: "hi".into() });
+        let (number, sent) = stage.take::<packets::Message>();
+        let ok = crate::stage::ok(&sent.guid.unwrap().as_str(), START + time);
+        let before = Some(before.into());
+        stage.reply(number, packets::Ok { previous_message_guid: before, ..ok });
+    };
+    say(&mut stage, 3, "m2");
+    assert!(stage.try_take::<packets::GetMessages>().is_none(), "it is here");
+    say(&mut stage, 9, "m8");
+    let asked = answer(&mut stage, START + 4..=START + 8);
+    assert_eq!(asked, (Some(START + 4), None, Some(50)));
+}
+
+#[test]
 fn after_a_reconnect_everything_since_is_fetched_page_by_page() {
     let mut stage = Stage::online();
     stage.act(Action::OpenChat { chat: bob() });

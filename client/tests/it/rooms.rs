@@ -297,3 +297,26 @@ fn a_search_that_finds_nothing_is_answered() {
     assert_eq!((directory.rooms.len(), directory.page, directory.pages), (0, 1, 1));
     assert!(!directory.loading);
 }
+
+#[test]
+fn what_the_server_left_out_of_a_room_is_fetched() {
+    let mut stage = in_lobby();
+    let (number, _) = stage.take::<packets::GetMessages>();
+    stage.reply(number, room_message("bob", "m1", START + 1));
+    stage.reply(number, packets::EndMessages { messages_sent: Some(1), ..Default::default() });
+    let after = |before: &str, message| packets::Message {
+        previous_message_guid: Some(before.into()),
+        ..message
+    };
+    stage.push(after("m1", room_message("bob", "m2", START + 2)));
+    assert!(stage.try_take::<packets::GetMessages>().is_none());
+    stage.push(after("m8", room_message("eve", "m9", START + 9)));
+    let (number, asked) = stage.take::<packets::GetMessages>();
+    assert_eq!(asked.chat_type, Some(ChatDestination::CHATROOM));
+    assert_eq!(asked.oldest_timestamp, Some(START + 3));
+    for n in 3..=9 {
+        stage.reply(number, room_message("eve", &format!("m{n}"), START + n));
+    }
+    stage.reply(number, packets::EndMessages { messages_sent: Some(7), ..Default::default() });
+    assert_eq!(stage.texts(&lobby()).len(), 9);
+}

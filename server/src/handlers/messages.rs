@@ -79,6 +79,7 @@ fn stored(added: Added) -> Answer {
     Answer::of(packets::Ok {
         text: Some(added.guid.into()),
         value: Some(added.time.0),
+        previous_message_guid: added.previous.map(Into::into),
         ..packets::Ok::default()
     })
 }
