@@ -1,4 +1,5 @@
 //! One connection: moves bytes between a stream, its session and its mailbox. One task, and no buffer while it rests.
+mod closing;
 mod taking;
 
 use std::future::{Future, poll_fn};
@@ -453,52 +454,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         if let Phase::Member(member) = std::mem::replace(&mut self.session.phase, Phase::Open) {
             seats::leave(self.core, *member, end.may_come_back()).await;
         }
-    }
-
-    /// Lets the client read the last packets.
-    async fn finish(&mut self, end: End) {
-        match &end {
-            End::Framing(error) => {
-                tracing::info!(connection = self.number.0, offset = error.offset(), %error, "bytes that are no packet");
-            }
-            End::Broken(error) => {
-                tracing::debug!(connection = self.number.0, %error, "the connection broke")
-            }
-            End::Session(_) | End::Closed | End::BeforeLogin | End::Overdue(_) => {
-                tracing::debug!(
-                    connection = self.number.0,
-                    reason = end.reason(),
-                    "the connection ended"
-                );
-            }
-        }
-        if matches!(end, End::Broken(_) | End::Session(Ending::NotReading)) {
-            return;
-        }
-        let linger = match end {
-            End::Session(Ending::Shutdown) => LAST_AT_STOP,
-            End::Session(_)
-            | End::Closed
-            | End::Broken(_)
-            | End::Framing(_)
-            | End::BeforeLogin
-            | End::Overdue(_) => LAST,
-        };
-        if !matches!(tokio::time::timeout(LAST, self.stream.shutdown()).await, Ok(Ok(()))) {
-            return;
-        }
-        // closing on bytes that nobody has read would take away what the client has not read yet
-        let rest = async {
-            let mut left = 64;
-            while left > 0 && !self.eof {
-                let step = poll_fn(|context| read(Pin::new(&mut self.stream), context)).await;
-                if !matches!(step, Step::Read(_)) {
-                    break;
-                }
-                left -= 1;
-            }
-        };
-        drop(tokio::time::timeout(linger, rest).await); // it is over either way
     }
 }
 
