@@ -53,10 +53,12 @@ pub enum Action {
         /// Where.
         chat: ChatId,
     },
-    /// The person has seen the newest message.
+    /// The person has seen a message, and with it all before it.
     MarkRead {
         /// Where.
         chat: ChatId,
+        /// The newest one that was seen.
+        up_to: Rc<str>,
     },
     /// Asks somebody to become a contact.
     AddContact {

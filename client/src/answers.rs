@@ -223,6 +223,7 @@ impl Session {
             | Purpose::Prove
             | Purpose::Join { .. }
             | Purpose::Tell
+            | Purpose::Read { .. }
             | Purpose::Receipt { .. } => {}
         }
     }
@@ -288,6 +289,7 @@ impl Session {
             Purpose::ContactRequests { .. }
             | Purpose::KeepAlive
             | Purpose::Tell
+            | Purpose::Read { .. }
             | Purpose::Receipt { .. } => {}
         }
     }
@@ -314,6 +316,7 @@ impl Session {
             | Purpose::Send { .. }
             | Purpose::KeepAlive
             | Purpose::Tell
+            | Purpose::Read { .. }
             | Purpose::Receipt { .. } => {}
         }
     }
@@ -341,6 +344,7 @@ const fn feature(purpose: &Purpose) -> Option<Feature> {
         | Purpose::Join { .. }
         | Purpose::Upload { .. }
         | Purpose::Tell
+        | Purpose::Read { .. }
         | Purpose::Receipt { .. } => None,
     }
 }

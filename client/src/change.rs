@@ -69,9 +69,18 @@ pub enum Change {
         active: Millis,
         /// Messages of others that were not read.
         unread: u32,
+        /// The time up to which it was read; none where the server does not say.
+        read_at: Option<Millis>,
     },
+    /// The server has said of all chats what there is to say.
+    ChatsListed,
     /// A chat has been read.
-    ChatRead(ChatId),
+    ChatRead {
+        /// Which.
+        chat: ChatId,
+        /// Up to this time; all of it where there is none.
+        up_to: Option<Millis>,
+    },
     /// A message is new; one whose guid is known changes nothing.
     Message {
         /// Where.

@@ -72,12 +72,15 @@ impl Session {
         self.change(Change::ChatKnown { chat: chat.clone(), name });
         let (active, unread) =
             (packet.timestamp.unwrap_or(0), packet.unread_message_count.unwrap_or(0));
-        self.change(Change::ChatListed { chat: chat.clone(), active, unread });
+        let read_at = packet.read_at;
+        self.counted.insert(chat.clone(), active);
+        self.change(Change::ChatListed { chat: chat.clone(), active, unread, read_at });
         Some((active, chat))
     }
 
     /// All chats are listed: fetches what is new in them, the one that is shown first, then those of late.
     pub(crate) fn chats_are_listed(&mut self, now: Millis, listed: Vec<(Millis, ChatId)>) {
+        self.change(Change::ChatsListed);
         if let Some(shown) = self.shown.clone() {
             self.catch_up(now, &shown, PAGE, Urgency::Soon);
         }

@@ -44,6 +44,7 @@ pub use action::{Action, ActionId, Close, Event, Output};
 pub use change::Change;
 pub use config::{Config, HashFunction, Random};
 pub use control::Control;
+pub use messages::is_blank;
 pub use session::Session;
 pub use state::*;
 pub use stream::Tunnel;

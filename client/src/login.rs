@@ -250,6 +250,8 @@ impl Session {
             // without a version: the newest ones
             let packet = packets::GetChats { limit: Some(CHATS), ..Default::default() };
             self.request(now, &packet, Purpose::Chats { listed: Vec::new() }, Urgency::Soon);
+        } else {
+            self.change(Change::ChatsListed);
         }
         self.rejoin_rooms(now);
         self.send_waiting(now, |chat| !chat.is_room());

@@ -27,7 +27,7 @@ const EMOTE: &str = "/me ";
 impl Session {
     pub(crate) fn send_text(&mut self, now: Millis, action: ActionId, chat: ChatId, text: &str) {
         let text = text.trim_end();
-        if text.trim().is_empty() {
+        if is_blank(text) {
             return self.answer(action, Err("There is nothing to send.".into()));
         }
         if text.len() > MAX_TEXT {
@@ -235,7 +235,13 @@ impl Session {
         if packet.guid.is_some() {
             self.acknowledge(now, &chat, &message);
         }
-        self.change(Change::Message { chat: chat.clone(), message, unread: is_news });
+        // what waited for us may come after the list of chats that counts it
+        let is_counted = self.counted.get(&chat).is_some_and(|until| time <= *until);
+        self.change(Change::Message {
+            chat: chat.clone(),
+            message,
+            unread: is_news && !is_counted,
+        });
         if is_new && self.has_chat_sync {
             self.continue_chat(now, &chat, time, is_first, follows);
             self.forget_oldest(&chat);
@@ -303,17 +309,16 @@ impl Session {
         let Some(chat) = self.state.chats.values().find(holds).map(|chat| chat.id.clone()) else {
             return self.read_elsewhere(packet, event);
         };
-        let own = self.state.chats.get(&chat).is_some_and(|chat| {
-            transcript::position(&chat.messages, &guid)
-                .and_then(|at| chat.messages.get(at))
-                .is_some_and(|m| m.own)
+        let about = self.state.chats.get(&chat).and_then(|chat| {
+            transcript::position(&chat.messages, &guid).and_then(|at| chat.messages.get(at))
         });
+        let (own, up_to) = about.map_or((false, 0), |about| (about.own, about.time));
         match event {
             StatusEvent::RECEIVED if own => {
                 self.change(Change::MessageDelivery { chat, guid, delivery: Delivery::Received });
             }
             StatusEvent::READ if own => self.read_up_to(&chat, &guid),
-            StatusEvent::READ => self.change(Change::ChatRead(chat)),
+            StatusEvent::READ => self.change(Change::ChatRead { chat, up_to: Some(up_to) }),
             _ => {}
         }
     }
@@ -330,24 +335,31 @@ impl Session {
         if reader.as_str().eq_ignore_ascii_case(&account.username)
             && self.state.chats.contains_key(&chat)
         {
-            self.change(Change::ChatRead(chat));
+            let up_to = packet.message_timestamp;
+            self.change(Change::ChatRead { chat, up_to });
         }
     }
 
-    /// The person has seen the chat: tells the author and our other sessions.
-    pub(crate) fn mark_read(&mut self, now: Millis, chat: &ChatId) {
+    /// The person has seen the chat up to this message: tells the author and our other sessions.
+    pub(crate) fn mark_read(&mut self, now: Millis, chat: &ChatId, up_to: &str) {
         let Some(entry) = self.state.chats.get(chat).filter(|entry| entry.unread > 0) else {
             return;
         };
-        let newest =
-            entry.messages.iter().rev().find(|message| !message.own && !message.guid.is_empty());
-        let told = newest
-            .map(|message| (message.guid.clone(), message.author.clone(), entry.name.clone()));
-        self.change(Change::ChatRead(chat.clone()));
-        if let (Some((guid, author, name)), true, true) =
+        let at = transcript::position(&entry.messages, up_to);
+        let seen = at.and_then(|at| entry.messages.get(..=at)).unwrap_or_default();
+        let Some(up_to) = transcript::newest(seen) else { return };
+        let is_told =
+            |message: &&Rc<Message>| !message.own && !message.is_line() && !message.guid.is_empty();
+        let told = seen.iter().rev().find(is_told).map(|message| {
+            (message.guid.clone(), message.author.clone(), entry.name.clone(), message.time)
+        });
+        let told = told.filter(|(.., time)| entry.read_at.is_none_or(|before| *time > before));
+        self.change(Change::ChatRead { chat: chat.clone(), up_to: Some(up_to) });
+        if let (Some((guid, author, name, _)), true, true) =
             (told, self.state.link.is_up(), self.has_chat_sync)
         {
-            self.tell(now, chat, (&guid, &author), &name, Purpose::Tell);
+            self.requests.forget_read(chat);
+            self.tell(now, chat, (&guid, &author), &name, Purpose::Read { chat: chat.clone() });
         }
     }
 
@@ -380,7 +392,9 @@ impl Session {
             message_event_type: Some(event),
             ..MessageStatusEvent::default()
         };
-        self.request(now, &packet, purpose, Urgency::Later);
+        // what is read is received: it does not wait for receipts
+        let urgency = if is_receipt { Urgency::Later } else { Urgency::Soon };
+        self.request(now, &packet, purpose, urgency);
     }
 
     /// All of ours up to this one has been read.
@@ -457,9 +471,23 @@ fn emote_body(text: &str, author: &str) -> Body {
     }
 }
 
+/// Whether nothing is seen of a text.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+    })
+}
+
 fn text_body(text: &str) -> Body {
     match text.strip_prefix(EMOTE) {
-        Some(emote) if !emote.trim().is_empty() => Body::Emote(emote.into()),
+        Some(emote) if !is_blank(emote) => Body::Emote(emote.into()),
         _ => Body::Text(text.into()),
     }
 }

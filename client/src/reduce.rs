@@ -94,12 +94,13 @@ impl State {
                     entry.name = name;
                 }
             }
-            Change::ChatListed { chat, active, unread } => {
+            Change::ChatListed { chat, active, unread, read_at } => {
                 let entry = self.chat_mut(&chat);
                 entry.active = entry.active.max(active);
-                entry.unread = unread;
+                (entry.unread, entry.read_at) = (unread, read_at);
             }
-            Change::ChatRead(chat) => self.chat_mut(&chat).unread = 0,
+            Change::ChatsListed => self.listed = true,
+            Change::ChatRead { chat, up_to } => self.chat_mut(&chat).read(up_to),
             Change::Message { chat, message, unread } => self.add_message(&chat, message, unread),
             Change::MessageAccepted { chat, guid, time } => {
                 let entry = self.chat_mut(&chat);
@@ -224,9 +225,29 @@ impl Chat {
             name: id.written().into(),
             messages: Rc::default(),
             unread: 0,
+            read_at: None,
             history: History::More,
             active: 0,
             room: id.is_room().then(Rc::default),
+        }
+    }
+
+    /// Everything up to this time was read.
+    fn read(&mut self, up_to: Option<Millis>) {
+        let Some(up_to) = up_to else {
+            (self.unread, self.read_at) = (0, self.read_at.max(self.newest()));
+            return;
+        };
+        if self.read_at.is_some_and(|read_at| read_at >= up_to) {
+            return;
+        }
+        self.read_at = Some(up_to);
+        // what is unread and not loaded cannot be counted
+        if self.oldest().is_none_or(|oldest| oldest <= up_to.saturating_add(1)) {
+            let is_unread =
+                |message: &&Rc<Message>| !message.own && !message.is_line() && message.time > up_to;
+            let left = self.messages.iter().filter(is_unread).count();
+            self.unread = self.unread.min(u32::try_from(left).unwrap_or(u32::MAX));
         }
     }
 
@@ -323,8 +344,58 @@ mod tests {
             state.apply(Change::Message { chat: bob.clone(), message, unread: true });
         }
         assert_eq!(state.unread(), 1);
-        state.apply(Change::ChatRead(bob));
+        state.apply(Change::ChatRead { chat: bob, up_to: Some(9) });
         assert_eq!(state.unread(), 0);
+    }
+
+    #[test]
+    fn a_chat_is_read_up_to_a_time() {
+        let mut state = state();
+        let bob = ChatId::private("bob");
+        state.apply(Change::ChatListed {
+            chat: bob.clone(),
+            active: 40,
+            unread: 4,
+            read_at: Some(9),
+        });
+        let chat = |state: &State| state.chats[&ChatId::private("bob")].clone();
+        let first = |state: &State| chat(state).first_unread().map(|first| first.guid.clone());
+        for (guid, time) in [("d", 40), ("c", 30)] {
+            let message = Message { time, ..message(guid, false, Delivery::Sent) };
+            state.apply(Change::Message { chat: bob.clone(), message, unread: false });
+        }
+        assert!(!chat(&state).reaches_unread(), "two of them are not loaded");
+        state.apply(Change::ChatRead { chat: bob.clone(), up_to: Some(10) });
+        assert_eq!(chat(&state).unread, 4, "nobody knows how many of them were not loaded");
+        for (guid, time) in [("b", 20), ("a", 10)] {
+            let message = Message { time, ..message(guid, false, Delivery::Sent) };
+            state.apply(Change::Message { chat: bob.clone(), message, unread: false });
+        }
+        assert!(chat(&state).reaches_unread());
+        assert_eq!(first(&state).as_deref(), Some("b"));
+        state.apply(Change::ChatRead { chat: bob.clone(), up_to: Some(30) });
+        assert_eq!((chat(&state).unread, first(&state).as_deref()), (1, Some("d")));
+        state.apply(Change::ChatRead { chat: bob.clone(), up_to: Some(20) });
+        assert_eq!(chat(&state).unread, 1, "what was read stays read");
+        state.apply(Change::ChatRead { chat: bob.clone(), up_to: None });
+        assert_eq!((chat(&state).unread, first(&state)), (0, None));
+    }
+
+    #[test]
+    fn without_a_time_the_first_unread_is_found_by_counting() {
+        let mut state = state();
+        let bob = ChatId::private("bob");
+        let names = [("a", false), ("b", false), ("c", true), ("d", false)];
+        for (time, (guid, own)) in (1..).zip(names) {
+            let message = Message { time, ..message(guid, own, Delivery::Sent) };
+            state.apply(Change::Message { chat: bob.clone(), message, unread: false });
+        }
+        for (unread, first) in [(0, None), (1, Some("d")), (2, Some("b")), (9, Some("a"))] {
+            let (chat, read_at) = (bob.clone(), None);
+            state.apply(Change::ChatListed { chat, active: 0, unread, read_at });
+            let found = state.chats[&bob].first_unread().map(|first| &*first.guid);
+            assert_eq!(found, first, "of {unread}");
+        }
     }
 
     #[test]

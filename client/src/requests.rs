@@ -65,6 +65,10 @@ pub(crate) enum Purpose {
     },
     /// Nobody waits for an answer.
     Tell,
+    /// Nor here: how far a chat was read.
+    Read {
+        chat: ChatId,
+    },
     /// Nor here, but until it has gone out the server does not know that a message of this time is here.
     Receipt {
         chat: ChatId,
@@ -190,6 +194,12 @@ impl Requests {
         }
     }
 
+    /// Forgets how far a chat was read where that has not gone out: it was read further.
+    pub(crate) fn forget_read(&mut self, chat: &ChatId) {
+        self.soon
+            .retain(|(_, purpose)| !matches!(purpose, Purpose::Read { chat: of } if of == chat));
+    }
+
     /// Sends what the pace allows.
     pub(crate) fn flush(&mut self, now: Millis, out: &mut BytesMut) {
         while !(self.soon.is_empty() && self.later.is_empty()) && self.pace.take(now) {
@@ -289,7 +299,7 @@ impl Requests {
         let number = self.number();
         frame.transaction = number;
         frame.write_to(out);
-        if !matches!(purpose, Purpose::Tell | Purpose::Receipt { .. }) {
+        if !matches!(purpose, Purpose::Tell | Purpose::Read { .. } | Purpose::Receipt { .. }) {
             self.pending.insert(number, Pending::new(now, purpose));
         }
     }

@@ -47,6 +47,8 @@ pub struct Session {
     pub(crate) shown: Option<ChatId>,
     /// Messages of a room up to this time are no news: they were there before we came.
     pub(crate) no_news_until: LiteMap<ChatId, Millis>,
+    /// Messages of a chat up to this time are in the number of unread ones that the server gave.
+    pub(crate) counted: LiteMap<ChatId, Millis>,
     /// Milliseconds that the server's clock is ahead of `now`.
     pub(crate) ahead: i64,
     /// The same of the device's.
@@ -99,6 +101,7 @@ impl Session {
             backoff: Backoff::default(),
             shown: None,
             no_news_until: LiteMap::new(),
+            counted: LiteMap::new(),
             ahead: 0,
             device_ahead: 0,
             has_chat_sync: false,

@@ -38,6 +38,8 @@ pub struct State {
     pub contact_requests: Rc<Vec<Rc<str>>>,
     /// Private chats and rooms that were opened, joined or that the server has.
     pub chats: Rc<LiteMap<ChatId, Rc<Chat>>>,
+    /// Whether the server has said once which chats there are, and what of them is unread; or does not do so.
+    pub listed: bool,
     /// The last search for rooms.
     pub directory: Rc<Directory>,
     /// Message of the day, alerts and system messages that were not dismissed, oldest first.
@@ -226,6 +228,8 @@ pub struct Chat {
     pub messages: Rc<Vec<Rc<Message>>>,
     /// How many messages of others came since it was last read.
     pub unread: u32,
+    /// The time up to which it was read, where that is known; 0 where nothing of it was.
+    pub read_at: Option<Millis>,
     /// How much of what came before is there.
     pub history: History,
     /// When something last happened in it, also where no message is loaded yet.
@@ -235,6 +239,33 @@ pub struct Chat {
 }
 
 impl Chat {
+    /// Whether nothing of what is unread came before the first message that is loaded. Where nobody knows up to where
+    /// it was read, the count has to do.
+    #[must_use]
+    pub fn reaches_unread(&self) -> bool {
+        match self.read_at {
+            _ if self.unread == 0 => true,
+            _ if matches!(self.history, History::Complete | History::Unkept) => true,
+            None => self.last_message().is_some(),
+            Some(read_at) => self.oldest().is_some_and(|oldest| oldest <= read_at + 1),
+        }
+    }
+
+    /// The first of the loaded messages that is unread. Where nobody knows up to where the chat was read, it is as many
+    /// messages of others back as are unread, or the first one there is.
+    #[must_use]
+    pub fn first_unread(&self) -> Option<&Rc<Message>> {
+        let others = || self.messages.iter().filter(|message| !message.own && !message.is_line());
+        match self.read_at {
+            _ if self.unread == 0 => None,
+            Some(read_at) => others().find(|message| message.time > read_at),
+            None => {
+                let unread = usize::try_from(self.unread).unwrap_or(usize::MAX);
+                others().nth(others().count().saturating_sub(unread))
+            }
+        }
+    }
+
     /// The newest message that is no notice.
     #[must_use]
     pub fn last_message(&self) -> Option<&Rc<Message>> {

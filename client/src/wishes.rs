@@ -31,8 +31,8 @@ impl Session {
                 self.load_older(now, &chat);
                 self.answer(id, Ok(()));
             }
-            Action::MarkRead { chat } => {
-                self.mark_read(now, &chat);
+            Action::MarkRead { chat, up_to } => {
+                self.mark_read(now, &chat, &up_to);
                 self.answer(id, Ok(()));
             }
             Action::AddContact { username, group } => {

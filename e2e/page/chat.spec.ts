@@ -87,6 +87,15 @@ test('a long history is fetched as one goes up, without gaps', async ({ register
   for (let number = 1; number <= 90; number++) await bert.say('anna', `line ${number}.`);
   await anna.page.reload();
   await anna.openChat('bert');
+  // it is opened at the first unread one
+  await expect(anna.message('line 1.')).toBeInViewport();
+  await anna.page.getByRole('button', { name: /^Jump to \d+ new/ }).click();
+  await expect(anna.message('line 90.')).toBeInViewport();
+  await expect(anna.entry('bert')).not.toHaveAccessibleName(/unread/);
+  await bert.unasked('MESSAGE_STATUS_EVENT', (packet) => packet.number('message_event_type') === 3);
+  // and now at its end
+  await anna.page.reload();
+  await anna.isInChat('bert');
   await expect(anna.message('line 90.')).toBeInViewport();
   await expect(async () => {
     await anna.page.getByRole('log').getByRole('article').first().scrollIntoViewIfNeeded();

@@ -1,5 +1,6 @@
 //! The app: bytes go into the session, its state goes to the components, what the person wants comes back as intents.
 mod connection;
+mod covers;
 mod intents;
 mod listeners;
 mod pictures;
@@ -25,6 +26,7 @@ use self::reading::Reading;
 use self::transfers::Transfers;
 use crate::clock;
 use crate::intent::{DialogKind, Intent};
+use crate::isolated::isolated;
 use crate::keys::Command;
 use crate::part::{Context, Part};
 use crate::picture::{Picture, Unfit};
@@ -53,6 +55,8 @@ pub(crate) enum Msg {
     Awake,
     /// The page got or lost the focus.
     Focus,
+    /// A menu was opened or closed.
+    Menu,
     /// A minute has passed.
     Minute,
     /// A key that no field took.
@@ -126,6 +130,8 @@ pub(crate) struct App {
     asked: Vec<(ActionId, Purpose)>,
     dialog: Option<OpenDialog>,
     route: Route,
+    /// Whether the present step in the browser's history is that of a dialog, a menu or members that cover the page.
+    on_cover: bool,
     /// Whether the step before in the browser's history is the list.
     came_from_list: bool,
     reading: Reading,
@@ -178,6 +184,7 @@ impl Part for App {
             asked: Vec::new(),
             dialog: None,
             route: surroundings::route(),
+            on_cover: surroundings::is_on_cover(),
             came_from_list: false,
             reading: Reading::default(),
             jumps: 0,
@@ -197,7 +204,8 @@ impl Part for App {
             _minute: Interval::new(60_000, move || link.send_message(Msg::Minute)),
         };
         app.come_back(ctx);
-        if app.account.is_some() && app.route != Route::List {
+        // nobody has pointed at anything yet: a touch screen would show where the focus is
+        if app.account.is_some() && app.route != Route::List && !surroundings::is_touch() {
             app.focus = Some(Focus::Chat);
         }
         app.refresh(ctx);
@@ -249,8 +257,9 @@ impl App {
             Msg::Address => {
                 let route = surroundings::route();
                 if route == self.route {
-                    return false;
+                    return self.uncover(ctx);
                 }
+                self.on_cover = surroundings::is_on_cover();
                 self.came_from_list = self.route == Route::List;
                 self.enter(ctx, route);
                 true
@@ -264,6 +273,11 @@ impl App {
                 true
             }
             Msg::Focus => {
+                self.refresh(ctx);
+                true
+            }
+            Msg::Menu => {
+                self.cover();
                 self.refresh(ctx);
                 true
             }
@@ -293,10 +307,10 @@ impl App {
         self.state = self.session.state().clone();
         if let Some(id) = self.route.chat()
             && let Some(chat) = self.state.chats.get(id)
-            && self.reading.follow(chat, surroundings::looking())
+            && let Some(up_to) = self.reading.follow(chat, self.state.listed, self.is_looking())
         {
             let chat = id.clone();
-            self.session.act(clock::now(), Action::MarkRead { chat });
+            self.session.act(clock::now(), Action::MarkRead { chat, up_to });
             self.pump(ctx);
             self.state = self.session.state().clone();
         }
@@ -310,7 +324,7 @@ impl App {
         }
         if let Some(id) = self.route.chat().filter(|_| self.account.is_some()) {
             let name = self.state.chats.get(id).map_or(id.written(), |chat| &*chat.name);
-            title.push_str(name);
+            title.push_str(&isolated(name));
             title.push_str(" – ");
         }
         title.push_str("mig33");
@@ -402,7 +416,8 @@ impl App {
     /// Goes somewhere, as a step that Back undoes.
     fn go(&mut self, ctx: &Context<Self>, route: Route) {
         if route != self.route {
-            surroundings::set_route(&route, false);
+            surroundings::set_route(&route, self.on_cover);
+            self.on_cover = false;
             self.came_from_list = self.route == Route::List;
             self.enter(ctx, route);
         }
@@ -439,6 +454,7 @@ impl App {
                 name: id.written().into(),
                 messages: Rc::default(),
                 unread: 0,
+                read_at: None,
                 history: History::Loading,
                 active: 0,
                 room: id

@@ -18,6 +18,7 @@ thread_local! {
         formatter(&[("weekday", "long"), ("day", "numeric"), ("month", "long")]);
     static DATE_WITH_YEAR: Intl::DateTimeFormat =
         formatter(&[("day", "numeric"), ("month", "long"), ("year", "numeric")]);
+    static STAMP: Intl::DateTimeFormat = formatter(&[("dateStyle", "short"), ("timeStyle", "short")]);
     static MOMENT: Intl::DateTimeFormat = formatter(&[("dateStyle", "full"), ("timeStyle", "short")]);
 }
 
@@ -74,6 +75,11 @@ pub(crate) fn day_of(time: Millis) -> i64 {
 /// The time of day: `14:05`.
 pub(crate) fn time(time: Millis) -> AttrValue {
     TIME.with(|formatter| format(formatter, &date(time)))
+}
+
+/// Day and time in figures: `28/11/2026, 14:05`.
+pub(crate) fn stamp(time: Millis) -> AttrValue {
+    STAMP.with(|formatter| format(formatter, &date(time)))
 }
 
 /// Day and time in full, for who wants to know exactly.

@@ -28,6 +28,8 @@ pub(crate) enum Intent {
     Nothing,
     /// Forget an error of the log-in view.
     ForgetError,
+    /// Log out, once it is sure that nothing is lost by it, or the person has said so.
+    AskToLogOut,
     /// Log out, for good.
     LogOut,
     /// Try to connect now.
@@ -56,6 +58,8 @@ pub(crate) enum Intent {
     DropPicture(u32),
     /// The open chat's newest message came into sight, or went out of it.
     AtBottom(bool),
+    /// The newest message of the open chat that is in sight.
+    Seen(Option<Rc<str>>),
     /// Show or hide a room's members.
     ToggleMembers,
     /// Tell the person that something did not work.
@@ -78,6 +82,8 @@ pub(crate) enum DialogKind {
         /// Who.
         username: Rc<str>,
     },
+    /// Asks whether what was not sent may be lost.
+    LogOut,
     /// Shows a picture as large as it is.
     Picture {
         /// Where it is.

@@ -1,12 +1,23 @@
 //! Links in what people write.
 use js_sys::{JsString, RegExp};
+use web_sys::Url;
 
 thread_local! {
-    /// An address of the web: up to white space or a quote, with round brackets only in pairs, and without the marks that
-    /// end a sentence. The browser's own engine reads it, which costs the page nothing.
-    static ADDRESS: RegExp = RegExp::new(
-        r#"(https?://(?:\([^\s()<>"]*\)|[^\s()<>"])*(?:\([^\s()<>"]*\)|[^\s()<>"'.,;:!?\]}]))"#,
-        "i",
+    /// An address of the web: up to white space, a quote or what ends a sentence where nobody writes a space after it,
+    /// with round brackets only in pairs, and without marks at its end that belong to the sentence or set it off. The
+    /// browser's own engine reads it, which costs the page nothing.
+    static ADDRESS: RegExp = {
+        const OUT: &str = r#"\s()<>"\u200b\u202a-\u202e\u2066-\u2069。、（）「」"#;
+        let pair = format!(r"\((?:[^{OUT}]|\([^{OUT}]*\))*\)");
+        let last = format!(r"[^{OUT}'.,;:!?\]}}*_~|`“”‘’«»…،؟؛！？，]");
+        let rest = format!("(?:{pair}|[^{OUT}])*(?:{pair}|{last})");
+        RegExp::new(&format!(r"(https?://(?:\[[\da-f:.]+\](?:{rest})?|{rest}))"), "i")
+    };
+    /// A host with letters of more scripts than are written together: Latin beside anything but those of East Asia, or
+    /// Greek beside Cyrillic.
+    static MIXED: RegExp = RegExp::new(
+        r"^(?=.*\p{sc=Latin}).*(?![\p{sc=Latin}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Bopomofo}\p{sc=Hangul}\p{sc=Zyyy}])\p{L}|^(?=.*\p{sc=Greek}).*\p{sc=Cyrillic}",
+        "u",
     );
 }
 
@@ -28,6 +39,19 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece> {
     let parts = parts.iter().map(|part| String::from(JsString::from(part)));
     let piece = |(place, part)| if place % 2 == 1 { Piece::Link(part) } else { Piece::Words(part) };
     parts.enumerate().map(piece).collect()
+}
+
+/// How a link is shown: as it was written, unless letters of its host are taken for others, then as the browser asks
+/// for it.
+pub(crate) fn shown(address: &str) -> String {
+    if address.is_ascii() {
+        return address.to_owned();
+    }
+    let host =
+        address.split(['/', '?', '#', '\\']).find(|part| !part.is_empty() && !part.ends_with(':'));
+    let is_mixed = MIXED.with(|mixed| mixed.test(host.unwrap_or_default()));
+    let asked = || Url::new(address).ok().map(|url| url.href());
+    Some(()).filter(|()| is_mixed).and_then(|()| asked()).unwrap_or_else(|| address.to_owned())
 }
 
 /// Whether an address is one of the web: `javascript:` and the like are not.

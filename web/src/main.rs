@@ -3,6 +3,7 @@ mod app;
 mod clock;
 mod control;
 mod intent;
+mod isolated;
 mod keys;
 mod links;
 mod panic;

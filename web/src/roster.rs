@@ -15,6 +15,11 @@ impl Drafts {
         self.0.iter().find(|(of, _)| of == chat).map(|(_, text)| text)
     }
 
+    /// Whether there is any.
+    pub(crate) const fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Keeps what was typed in a chat; blank text is none.
     pub(crate) fn set(&mut self, chat: &ChatId, text: &str) {
         self.0.retain(|(of, _)| of != chat);
@@ -294,6 +299,7 @@ mod tests {
             id: id.clone(),
             messages: Rc::new(vec![Rc::new(message)]),
             unread: 2,
+            read_at: None,
             history: History::More,
             active,
             room: membership.map(|membership| Rc::new(Room { membership, ..Room::default() })),

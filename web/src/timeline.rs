@@ -3,6 +3,9 @@ use std::rc::Rc;
 
 use mig33_client::{Body, Message, Millis};
 
+use crate::isolated::isolated;
+use crate::roster::said;
+
 /// Messages of one author within this time of each other are one run.
 const RUN: Millis = 5 * 60 * 1000;
 
@@ -83,34 +86,23 @@ pub(crate) fn rows(
     rows
 }
 
-/// The guid of the first of the newest `unread` messages of others; of the first message there is where there are fewer.
-pub(crate) fn first_unread(messages: &[Rc<Message>], unread: u32) -> Option<Rc<str>> {
-    let wanted = usize::try_from(unread).ok()?.checked_sub(1)?;
-    let mut others = messages.iter().rev().filter(|message| !message.own && !message.is_line());
-    let mut first = others.next()?;
-    for _ in 0..wanted {
-        let Some(earlier) = others.next() else { break };
-        first = earlier;
-    }
-    Some(first.guid.clone())
-}
-
-/// How many messages of others stand after the one with this guid.
-pub(crate) fn others_after(messages: &[Rc<Message>], guid: &str) -> usize {
-    messages
-        .iter()
-        .rev()
-        .take_while(|message| &*message.guid != guid)
-        .filter(|message| !message.own && !message.is_line())
-        .count()
+/// A message as it is copied.
+pub(crate) fn line(message: &Message, time: &str) -> String {
+    let author = isolated(&message.author);
+    let colon = if matches!(message.body, Body::Emote(_)) { "" } else { ":" };
+    format!("[{time}] {author}{colon} {}", said(&message.body))
 }
 
 /// Who came, who went and what the room says, in a line: `bob joined`, `bob and carol joined`, `5 joined, 2 left`.
 pub(crate) fn summary(events: &[Rc<Message>]) -> String {
-    let named = |what: Body| -> Vec<&str> {
-        events.iter().filter(|event| event.body == what).map(|event| &*event.author).collect()
+    let named = |what: Body| -> Vec<String> {
+        events
+            .iter()
+            .filter(|event| event.body == what)
+            .map(|event| isolated(&event.author))
+            .collect()
     };
-    let phrase = |names: &[&str], verb: &str| match names {
+    let phrase = |names: &[String], verb: &str| match names {
         [] => None,
         [one] => Some(format!("{one} {verb}")),
         [one, other] if one != other => Some(format!("{one} and {other} {verb}")),
@@ -240,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_copied_says_who_and_when() {
+        let emote = message("b", "bob", 2, Body::Emote("waves".into()));
+        assert_eq!(line(&text("a", "bob", 1), "12:00"), "[12:00] bob: hello");
+        assert_eq!(line(&emote, "12:00"), "[12:00] bob waves");
+    }
+
+    #[test]
     fn every_row_has_its_own_key() {
         let messages =
             [text("a", "bob", DAY), message("b", "bob", DAY, Body::Left), text("c", "me", 2 * DAY)];
@@ -249,22 +248,5 @@ mod tests {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), laid_out.len());
-    }
-
-    #[test]
-    fn unread_counts_messages_of_others_only() {
-        let messages = [
-            text("a", "bob", 1),
-            text("b", "bob", 2),
-            text("c", "me", 3),
-            message("d", "carol", 4, Body::Joined),
-            text("e", "bob", 5),
-        ];
-        assert_eq!(first_unread(&messages, 0), None);
-        assert_eq!(first_unread(&messages, 1).as_deref(), Some("e"));
-        assert_eq!(first_unread(&messages, 2).as_deref(), Some("b"));
-        assert_eq!(first_unread(&messages, 9).as_deref(), Some("a"));
-        assert_eq!(others_after(&messages, "b"), 1);
-        assert_eq!(others_after(&messages, "e"), 0);
     }
 }

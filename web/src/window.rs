@@ -27,6 +27,13 @@ impl Window {
         }
     }
 
+    /// The message at this place and what is around it.
+    pub(crate) fn around(messages: &[Rc<Message>], at: usize) -> Self {
+        let end = (at + STEP).min(messages.len());
+        let start = end.saturating_sub(2 * STEP).max(at.saturating_sub(STEP / 2));
+        Self { shown: start.min(at)..end, ..Self::newest(messages) }
+    }
+
     /// What is in the document.
     pub(crate) fn shown(&self) -> Range<usize> {
         self.shown.clone()
@@ -114,6 +121,15 @@ mod tests {
         assert_eq!(window.shown(), 420..500);
         assert!(window.at_end());
         assert!(!window.at_start());
+    }
+
+    #[test]
+    fn it_opens_around_a_message() {
+        for (at, shown) in [(0, 0..80), (20, 0..100), (300, 260..380), (490, 450..500)] {
+            let window = Window::around(&log(1000..1500), at);
+            assert_eq!(window.shown(), shown, "around {at}");
+            assert_eq!((window.at_start(), window.at_end()), (shown.start == 0, shown.end == 500));
+        }
     }
 
     #[test]

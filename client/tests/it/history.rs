@@ -175,6 +175,36 @@ fn a_long_chat_that_nobody_looks_at_forgets_its_oldest_and_loads_them_again() {
     assert_eq!(times(&stage), (2_053..=3_102).collect::<Vec<_>>());
 }
 
+#[test]
+fn what_waited_is_counted_once_whether_it_comes_before_the_list_or_after_it() {
+    let mut stage = Stage::new();
+    stage.session.log_in(stage.now, "alice", "secret");
+    stage.accept();
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, crate::stage::login_ok());
+    let contacts = stage.take::<packets::GetContacts>().0;
+    stage.reply(contacts, packets::GetContactsComplete::default());
+    live(&mut stage, 1, 0);
+    assert!(!stage.session.state().listed, "nobody knows yet what else is unread");
+    let number = stage.take::<packets::GetChats>().0;
+    let chat = packets::Chat {
+        chat_id: Some("bob".into()),
+        timestamp: Some(START + 3),
+        unread_message_count: Some(3),
+        read_at: Some(START),
+        ..Default::default()
+    };
+    let listed = bytes(number, &[chat.into(), packets::ChatListVersion::default().into()]);
+    stage.session.handle_bytes(stage.now, listed);
+    assert!(stage.session.state().listed);
+    for time in [2, 3] {
+        live(&mut stage, time, time - 1);
+    }
+    assert_eq!(stage.session.state().unread(), 3);
+    live(&mut stage, 4, 3);
+    assert_eq!(stage.session.state().unread(), 4);
+}
+
 /// Everything is asked for from here on after a reconnect.
 fn asked_after_a_reconnect(stage: &mut Stage) -> Option<Millis> {
     stage.cut_and_wait();

@@ -185,14 +185,89 @@ fn reading_tells_the_author_once() {
     stage.push(message("Bob", "m1", START + 5, None));
     stage.push(message("Bob", "m2", START + 6, Some("m1")));
     stage.sent.clear();
-    stage.act(Action::MarkRead { chat: bob() });
-    stage.act(Action::MarkRead { chat: bob() });
+    stage.act(Action::MarkRead { chat: bob(), up_to: "m2".into() });
+    stage.act(Action::MarkRead { chat: bob(), up_to: "m2".into() });
     let (_, status) = stage.take::<packets::MessageStatusEvent>();
     assert_eq!(
         (status.message_event_type, status.message_guid),
         (Some(StatusEvent::READ), Some("m2".into()))
     );
     assert!(stage.try_take::<packets::MessageStatusEvent>().is_none());
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn what_nobody_would_see_is_not_sent_and_indentation_stays() {
+    let mut stage = Stage::online();
+    for text in ["", " \n\t", "\u{200b}", "\u{2800}\u{2800}", "\u{7}", "\u{feff}\u{200d}\u{fe0f}"] {
+        say(&mut stage, text);
+        assert!(stage.try_take::<packets::Message>().is_none(), "{text:?}");
+    }
+    say(&mut stage, "    indented\nnot");
+    let sent = stage.take::<packets::Message>().1;
+    assert_eq!(sent.content.as_deref(), Some("    indented\nnot".as_bytes()));
+}
+
+#[test]
+fn what_was_not_on_the_screen_is_not_read() {
+    let mut stage = Stage::online();
+    for (number, guid) in ["m0", "m1", "m2", "m3"].iter().enumerate().skip(1) {
+        let previous = ["m0", "m1", "m2"].get(number - 1).copied().filter(|guid| *guid != "m0");
+        stage.push(message("Bob", guid, START + number as u64, previous));
+    }
+    stage.sent.clear();
+    let read = |stage: &mut Stage, guid: &str| {
+        stage.act(Action::MarkRead { chat: bob(), up_to: guid.into() });
+        stage.try_take::<packets::MessageStatusEvent>().and_then(|(_, told)| told.message_guid)
+    };
+    assert_eq!(read(&mut stage, "m2"), Some("m2".into()));
+    assert_eq!(stage.session.state().unread(), 1);
+    let first = stage.session.state().chats[&bob()].first_unread().map(|first| first.guid.clone());
+    assert_eq!(first.as_deref(), Some("m3"));
+    assert_eq!(read(&mut stage, "m1"), None, "it is read already");
+    assert_eq!(read(&mut stage, "m3"), Some("m3".into()));
+    assert_eq!(stage.session.state().unread(), 0);
+}
+
+#[test]
+fn how_far_is_read_is_told_before_receipts_and_once_where_it_had_to_wait() {
+    let mut stage = Stage::online();
+    let guid = |number: u64| format!("m{number}");
+    for number in 1..=100 {
+        let previous = Some(guid(number - 1)).filter(|_| number > 1);
+        stage.push(message("Bob", &guid(number), START + number, previous.as_deref()));
+    }
+    stage.sent.clear();
+    for number in [50, 60, 100] {
+        stage.act(Action::MarkRead { chat: bob(), up_to: guid(number).into() });
+    }
+    stage.wait(100);
+    let (_, told) = stage.take::<packets::MessageStatusEvent>();
+    assert_eq!(told.message_event_type, Some(StatusEvent::READ));
+    assert_eq!(told.message_guid, Some("m100".into()));
+    stage.wait(100);
+    let (_, next) = stage.take::<packets::MessageStatusEvent>();
+    assert_eq!(next.message_event_type, Some(StatusEvent::RECEIVED));
+}
+
+#[test]
+fn what_was_read_elsewhere_is_read_up_to_there() {
+    let mut stage = Stage::online();
+    stage.push(message("Bob", "m1", START + 1, None));
+    stage.push(message("Bob", "m2", START + 2, Some("m1")));
+    let read = |guid: &str, time| packets::MessageStatusEvent {
+        message_source: Some("alice".into()),
+        message_destination: Some("Bob".into()),
+        message_guid: Some(guid.into()),
+        message_event_type: Some(StatusEvent::READ),
+        message_timestamp: time,
+        ..Default::default()
+    };
+    stage.push(read("m0", Some(START - 5))); // one that is not loaded
+    assert_eq!(stage.session.state().unread(), 2);
+    stage.push(read("m1", Some(START + 1)));
+    assert_eq!(stage.session.state().unread(), 1);
+    stage.push(read("gone", None)); // of a server that does not say when
     assert_eq!(stage.session.state().unread(), 0);
 }
 

@@ -1,9 +1,11 @@
 //! What the app does about what the person wants.
-use mig33_client::{Action, ChatId, NoticeKind};
+use std::rc::Rc;
+
+use mig33_client::{Action, Chat, ChatId, Delivery, NoticeKind};
 
 use super::{App, OpenDialog, Purpose, Then, surroundings};
 use crate::clock;
-use crate::intent::Intent;
+use crate::intent::{DialogKind, Intent};
 use crate::part::Context;
 use crate::route::Route;
 
@@ -24,6 +26,14 @@ impl App {
             }
             Intent::Nothing => return false,
             Intent::ForgetError => self.log_in_error = None,
+            Intent::AskToLogOut => {
+                let next = if self.would_lose() {
+                    Intent::Open(DialogKind::LogOut)
+                } else {
+                    Intent::LogOut
+                };
+                return self.wish(ctx, next);
+            }
             Intent::LogOut => {
                 self.forget_token();
                 self.session.log_out(clock::now());
@@ -56,8 +66,14 @@ impl App {
                 }
                 self.pump(ctx);
             }
-            Intent::Open(kind) => self.dialog = Some(OpenDialog { kind, error: None, busy: None }),
-            Intent::Close => self.dialog = None,
+            Intent::Open(kind) => {
+                self.dialog = Some(OpenDialog { kind, error: None, busy: None });
+                self.cover();
+            }
+            Intent::Close => {
+                self.dialog = None;
+                self.refresh(ctx);
+            }
             Intent::Draft(chat, text) => {
                 self.set_draft(&chat, &text);
                 return false;
@@ -80,11 +96,17 @@ impl App {
                 self.reading.at_end = at_end;
                 self.refresh(ctx);
             }
+            Intent::Seen(guid) => {
+                self.reading.seen = guid;
+                self.refresh(ctx);
+            }
             Intent::ToggleMembers => {
                 self.members_open = !self.members_open;
                 if surroundings::is_wide() {
                     self.store.set_members_pane(self.members_open);
                 }
+                self.cover();
+                self.refresh(ctx);
             }
             Intent::Complain(text) => self.complain(text),
             Intent::DismissError(id) => {
@@ -164,6 +186,16 @@ impl App {
         }
         self.pump(ctx);
         false
+    }
+
+    /// Whether something would be lost with a log-out: what waits to be sent, and what is only written.
+    fn would_lose(&self) -> bool {
+        let unsent = |chat: &Rc<Chat>| {
+            chat.messages.iter().any(|message| {
+                message.own && matches!(message.delivery, Delivery::Sending | Delivery::Failed(_))
+            })
+        };
+        self.transfers.any() || self.drafts.any() || self.state.chats.values().any(unsent)
     }
 
     fn set_draft(&mut self, chat: &ChatId, text: &str) {

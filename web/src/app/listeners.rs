@@ -62,6 +62,8 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
         }
     };
     let active = EventListenerOptions::enable_prevent_default();
+    // it does not bubble
+    let captured = EventListenerOptions::run_in_capture_phase();
     vec![
         EventListener::new(&window, "hashchange", tell(|| Msg::Address)),
         EventListener::new(&window, "popstate", tell(|| Msg::Address)),
@@ -71,6 +73,7 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
         EventListener::new(&document, "visibilitychange", awake),
         EventListener::new(&window, "focus", tell(|| Msg::Focus)),
         EventListener::new(&window, "blur", tell(|| Msg::Focus)),
+        EventListener::new_with_options(&document, "toggle", captured, tell(|| Msg::Menu)),
         EventListener::new_with_options(&window, "beforeunload", active, leave),
         EventListener::new_with_options(&window, "keydown", active, key),
         EventListener::new_with_options(&document, "paste", active, paste),

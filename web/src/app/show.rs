@@ -7,6 +7,7 @@ use yew::prelude::*;
 use super::{App, OpenDialog};
 use crate::clock;
 use crate::intent::{DialogKind, Intent};
+use crate::isolated::isolated;
 use crate::part::{keyed, part};
 use crate::view::add_contact_dialog::add_contact_dialog;
 use crate::view::auth::{self, Auth};
@@ -46,6 +47,8 @@ impl App {
         html! {
             <div class="page">
             <div {class}>
+                <main class="slot">
+                <h1 class="unseen">{ "mig33" }</h1>
                 { part::<Sidebar>(sidebar::Props {
                     account: account.clone(),
                     requests: self.state.contact_requests.clone(),
@@ -59,6 +62,7 @@ impl App {
                 <div class="slot">
                     { chat.map_or_else(|| self.nothing_open(), |chat| self.chat_pane(chat, online)) }
                 </div>
+                </main>
                 <div class="slot">
                     { for room.map(|room| members(&room, &account.username, emit)) }
                 </div>
@@ -83,6 +87,8 @@ impl App {
             contact,
             contacts_only: self.state.contacts_only,
             unread_from: self.reading.unread_from().cloned(),
+            settled: self.reading.is_settled(),
+            looking: self.is_looking(),
             draft: self.drafts.get(&chat.id).cloned(),
             sending: self.transfers.of(&chat.id),
             members_open: self.members_open,
@@ -97,12 +103,12 @@ impl App {
 
     fn nothing_open(&self) -> Html {
         html! {
-            <main key="nothing" class="nothing-open">
+            <div key="nothing" class="nothing-open">
                 { logo() }
                 <h2>{ "Pick a chat" }</h2>
                 <p>{ "Choose somebody from the list, or look into a room." }</p>
                 <p class="keys"><kbd>{ "Alt" }</kbd>{ " + " }<kbd>{ "↑" }</kbd>{ " " }<kbd>{ "↓" }</kbd>{ " goes from chat to chat" }</p>
-            </main>
+            </div>
         }
     }
 
@@ -145,9 +151,25 @@ impl App {
                         </div>
                     </>
                 };
-                let title = format!("Remove {username}?").into();
+                let title = format!("Remove {}?", isolated(username)).into();
                 keyed::<Dialog>(
                     "remove",
+                    dialog::Props { title, class: "narrow", on_close, children },
+                )
+            }
+            DialogKind::LogOut => {
+                let children = html! {
+                    <>
+                        <p class="dialog-hint">{ "Drafts and everything that was not sent yet will be lost." }</p>
+                        <div class="dialog-buttons">
+                            { button("button", "Stay", emit.reform(|_| Intent::Close)) }
+                            { button("button grave", "Log out", emit.reform(|_| Intent::LogOut)) }
+                        </div>
+                    </>
+                };
+                let title = "Log out?".into();
+                keyed::<Dialog>(
+                    "log-out",
                     dialog::Props { title, class: "narrow", on_close, children },
                 )
             }

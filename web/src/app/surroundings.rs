@@ -36,6 +36,19 @@ pub(super) fn set_route(route: &Route, replace: bool) {
     };
 }
 
+/// Adds a step for what lies over the page, at the same address.
+pub(super) fn push_cover() {
+    if let Some(history) = window().and_then(|window| window.history().ok()) {
+        let _ = history.push_state_with_url(&JsValue::TRUE, "", None);
+    }
+}
+
+/// Whether the present step is one for what lies over the page.
+pub(super) fn is_on_cover() -> bool {
+    let state = window().and_then(|window| window.history().ok()?.state().ok());
+    state.is_some_and(|state| state.is_truthy())
+}
+
 /// Goes one step back.
 pub(super) fn go_back() {
     if let Some(history) = window().and_then(|window| window.history().ok()) {
@@ -58,6 +71,16 @@ pub(super) fn is_wide() -> bool {
     matches("(min-width: 720px)")
 }
 
+/// Whether members lie beside the chat and not over it.
+pub(super) fn is_roomy() -> bool {
+    matches("(min-width: 960px)")
+}
+
+/// Whether one points with a finger.
+pub(super) fn is_touch() -> bool {
+    matches("(pointer: coarse)")
+}
+
 /// Whether there is room for a third column.
 pub(super) fn is_very_wide() -> bool {
     matches("(min-width: 1080px)")
@@ -65,7 +88,7 @@ pub(super) fn is_very_wide() -> bool {
 
 /// Puts the focus where one writes; on a touch screen, where a keyboard would come up, on the chat's name.
 pub(super) fn focus_chat() {
-    let id = if matches("(pointer: coarse)") { chat::HEADING } else { composer::ID };
+    let id = if is_touch() { chat::HEADING } else { composer::ID };
     let Some(document) = document() else { return };
     let target =
         document.get_element_by_id(id).or_else(|| document.get_element_by_id(chat::HEADING));
@@ -137,11 +160,13 @@ pub(super) fn config() -> Config {
 
 /// Whether a dialog or menu takes the keys.
 pub(super) fn dialog_is_open() -> bool {
-    // one by one: a browser without popovers does not know the second, and would refuse both
-    ["dialog[open]", ":popover-open"].iter().any(|open| {
-        let found = document().map(|document| document.query_selector(open));
-        matches!(found, Some(Ok(Some(_))))
-    })
+    let found = document().map(|document| document.query_selector("dialog[open]"));
+    matches!(found, Some(Ok(Some(_)))) || menu().is_some()
+}
+
+/// The menu, where it is open. A browser without popovers does not know what is looked for, and has none open.
+pub(super) fn menu() -> Option<HtmlElement> {
+    document()?.query_selector(":popover-open").ok()??.dyn_into().ok()
 }
 
 /// Whether somebody is filling in a form here: it is looked at, and there is something in it.

@@ -60,6 +60,11 @@ impl Transfers {
         self.all.retain(|transfer| transfer.id != id);
     }
 
+    /// Whether there is any, sent or failed.
+    pub(super) const fn any(&self) -> bool {
+        !self.all.is_empty()
+    }
+
     /// Whether any is still on its way.
     pub(super) fn any_running(&self) -> bool {
         self.all.iter().any(|transfer| !matches!(transfer.progress, Progress::Failed { .. }))

@@ -121,8 +121,8 @@ impl Part for Auth {
                                     }
                                 }) }
                             </div>
-                            <form id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}
-                                onsubmit={on_submit}>
+                            <div id="auth-panel" role="tabpanel" aria-labelledby={if registering { "tab-register" } else { "tab-log-in" }}>
+                            <form onsubmit={on_submit}>
                                 { error_line(error.as_deref()) }
                                 { field("Username", html! {
         <input name="username" required=true maxlength="32" autocomplete="username"
@@ -143,6 +143,7 @@ impl Part for Auth {
                                     { submit }
                                 </button>
                             </form>
+                            </div>
                         </div>
                     </main>
                 }

@@ -5,6 +5,7 @@ use mig33_client::{Action, Chat, Contact, Membership};
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
+use crate::isolated::isolated;
 use crate::part::{Context, Part, keyed};
 use crate::roster::{REQUEST_SENT, presence_words};
 use crate::view::avatar;
@@ -28,6 +29,10 @@ pub(crate) struct Props {
     pub(crate) contacts_only: bool,
     /// The guid of the first unread message.
     pub(crate) unread_from: Option<Rc<str>>,
+    /// Whether that is known by now.
+    pub(crate) settled: bool,
+    /// Whether the person looks at it.
+    pub(crate) looking: bool,
     /// What was typed here before.
     pub(crate) draft: Option<Rc<str>>,
     /// Pictures on their way.
@@ -94,7 +99,7 @@ impl Part for ChatPane {
             })
         };
         html! {
-            <main class={class("chat", &[("drop-target", self.is_target)])} ondragenter={on_drag.clone()} ondragover={on_drag}
+            <section aria-label={format!("Chat {}", chat.name)} class={class("chat", &[("drop-target", self.is_target)])} ondragenter={on_drag.clone()} ondragover={on_drag}
                 ondragleave={on_leave} ondrop={on_drop}>
                 { head(props) }
                 // each in a place of its own: lists in which only some have keys are not told apart well
@@ -102,6 +107,8 @@ impl Part for ChatPane {
                     { keyed::<Log>(key.clone(), log::Props {
                         chat: chat.clone(),
                         unread_from: unread_from.clone(),
+                        settled: props.settled,
+                        looking: props.looking,
                         today: *today,
                         jumps: *jumps,
                         online: *online,
@@ -116,7 +123,7 @@ impl Part for ChatPane {
                     } }
                 </div>
                 <div class="drop-hint" aria-hidden="true">{ icon(Icon::Picture) }{ "Drop to send the picture" }</div>
-            </main>
+            </section>
         }
     }
 }
@@ -132,7 +139,7 @@ fn head(props: &Props) -> Html {
         below.push_str(presence_words(contact.presence));
         if !contact.status_message.is_empty() {
             below.push_str(" · ");
-            below.push_str(&contact.status_message);
+            below.push_str(&isolated(&contact.status_message));
         }
     } else if let Some(room) = &chat.room {
         below = match (&room.membership, room.members.len()) {
@@ -169,7 +176,7 @@ fn head(props: &Props) -> Html {
             { button_with("icon-button only-narrow", "Back".into(), icon(Icon::Back), emit.reform(|_| Intent::Back)) }
             { avatar::chat(&chat.id, presence) }
             <div class="chat-title">
-                <h2 id={HEADING} tabindex="-1">{ &*chat.name }</h2>
+                <h2 id={HEADING} tabindex="-1">{ isolated(&chat.name) }</h2>
                 <p class="chat-below">{ below }</p>
             </div>
             if chat.id.is_room() {

@@ -1,7 +1,8 @@
 //! Where one writes.
 use std::rc::Rc;
 
-use mig33_client::ChatId;
+use mig33_client::{ChatId, is_blank};
+use wasm_bindgen::JsCast;
 use web_sys::{DataTransfer, File, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
@@ -62,7 +63,7 @@ impl Part for Composer {
                 let Some(field) = self.field() else { return false };
                 let text = field.value();
                 fit(&field);
-                let empty = text.trim().is_empty();
+                let empty = is_blank(&text);
                 let changed = empty != self.empty;
                 self.empty = empty;
                 emit.emit(Intent::Draft(chat.clone(), text));
@@ -70,10 +71,12 @@ impl Part for Composer {
             }
             Msg::Send => {
                 let Some(field) = self.field() else { return false };
-                let text = field.value().trim().to_owned();
-                if text.is_empty() {
+                let text = field.value();
+                if is_blank(&text) {
                     return false;
                 }
+                // the first line keeps its indentation
+                let text = text.trim_end().trim_start_matches('\n').to_owned();
                 if text.len() > LONGEST {
                     emit.emit(Intent::Complain(
                         "This message is too long. Send it in parts.".into(),
@@ -156,12 +159,22 @@ fn list(files: web_sys::FileList) -> Vec<File> {
     (0..files.length()).filter_map(|index| files.item(index)).collect()
 }
 
-/// Makes the field as high as its text.
+/// Makes the field as high as its text. What is around it keeps its height while the text is measured: a log that grew
+/// for that moment would be scrolled by the browser.
 fn fit(field: &HtmlTextAreaElement) {
-    let style = field.style();
-    // setting a height does not fail
-    let _ = style.set_property("height", "auto");
+    let set = |element: &HtmlElement, name: &str, value: &str| {
+        // setting a height does not fail
+        let _ = element.style().set_property(name, value);
+    };
+    let around = field.parent_element().and_then(|around| around.dyn_into::<HtmlElement>().ok());
+    if let Some(around) = &around {
+        set(around, "height", &format!("{}px", around.offset_height()));
+    }
+    set(field, "height", "auto");
     let border = field.offset_height() - field.client_height();
     let height = (field.scroll_height() + border).min(TALLEST);
-    let _ = style.set_property("height", &format!("{height}px"));
+    set(field, "height", &format!("{height}px"));
+    if let Some(around) = &around {
+        set(around, "height", "");
+    }
 }

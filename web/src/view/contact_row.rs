@@ -4,6 +4,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::clock;
+use crate::isolated::isolated;
 use crate::part::{Context, Part};
 use crate::roster::{Entry, Preview, presence_words};
 use crate::route::Route;
@@ -31,7 +32,7 @@ impl Part for ContactRow {
 
     fn view(&self, ctx: &Context<Self>) -> Html {
         let Props { entry, open, today } = ctx.props();
-        let mut name = entry.name.to_string();
+        let mut name = isolated(&entry.name);
         if entry.chat.is_room() {
             name.push_str(", room");
         } else if let Some(presence) = entry.presence {
@@ -47,20 +48,20 @@ impl Part for ContactRow {
                 entry.presence.map(|presence| html! { { presence_words(presence) } })
             }
             Preview::Draft(text) => {
-                Some(html! { <><span class="draft">{ "Draft: " }</span>{ &**text }</> })
+                Some(html! { <><span class="draft">{ "Draft: " }</span>{ isolated(text) }</> })
             }
             Preview::Said { author: Some(author), text } => Some(
-                html! { <><span class="preview-author">{ &**author }{ ": " }</span>{ &**text }</> },
+                html! { <><span class="preview-author">{ isolated(author) }{ ": " }</span>{ isolated(text) }</> },
             ),
-            Preview::Said { author: None, text } => Some(html! { { &**text } }),
-            Preview::Status(text) => Some(html! { <em>{ &**text }</em> }),
+            Preview::Said { author: None, text } => Some(html! { { isolated(text) } }),
+            Preview::Status(text) => Some(html! { <em>{ isolated(text) }</em> }),
         };
         html! {
             <a class={class("entry", &[("open", *open), ("unread", entry.unread > 0)])}
                 href={Route::Chat(entry.chat.clone()).to_hash()} aria-label={name}
                 aria-current={open.then_some("page")} draggable="false">
                 { avatar::chat(&entry.chat, entry.presence) }
-                <span class="entry-name">{ &*entry.name }</span>
+                <span class="entry-name">{ isolated(&entry.name) }</span>
                 if entry.active > 0 { <time class="entry-time">{ clock::when(entry.active, *today) }</time> }
                 <span class="entry-preview" dir="auto">{ for below }</span>
                 if entry.unread > 0 { <span class="badge">{ count }</span> }

@@ -5,6 +5,7 @@ use mig33_client::{Member, Room};
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::isolated::isolated;
 use crate::sorted::sorted;
 use crate::view::avatar;
 use crate::view::controls::icon_button;
@@ -28,7 +29,7 @@ pub(crate) fn members(room: &Room, me: &str, emit: &Callback<Intent>) -> Html {
         html! {
             <li key={key.to_string()} class="member">
                 { avatar::person(&member.name, None) }
-                <span class="member-name">{ &*member.name }</span>
+                <span class="member-name">{ isolated(&member.name) }</span>
                 if let Some(tag) = tag { <span class="tag">{ tag }</span> }
             </li>
         }

@@ -6,7 +6,8 @@ use yew::prelude::*;
 
 use crate::clock;
 use crate::intent::Intent;
-use crate::links::{Piece, pieces};
+use crate::isolated::isolated;
+use crate::links::{Piece, pieces, shown};
 use crate::part::{Context, Part, part};
 use crate::view::avatar;
 use crate::view::class;
@@ -56,14 +57,14 @@ impl Part for MessageRow {
         );
         let meta = html! {
             <span class="meta">
-                <time title={clock::moment(message.time)}>{ time.clone() }</time>
+                <time dir="auto" title={clock::moment(message.time)}>{ time.clone() }</time>
                 if message.own && !failed { { state(&message.delivery) } }
             </span>
         };
         let content = match &message.body {
             Body::Text(text) => html! { <p class="text" dir="auto">{ words(text) }{ meta }</p> },
             Body::Emote(text) => html! {
-                <p class="text" dir="auto"><b>{ &*message.author }</b>{ " " }{ words(text) }{ meta }</p>
+                <p class="text" dir="auto"><b>{ isolated(&message.author) }</b>{ " " }{ words(text) }{ meta }</p>
             },
             Body::PictureAt(_) | Body::Picture { .. } => html! {
                 <>
@@ -76,13 +77,13 @@ impl Part for MessageRow {
             },
         };
         html! {
-            <article {class} aria-label={format!("{author}, {time}")} data-row={row}>
+            <article {class} aria-label={format!("{}, {time}", isolated(author))} data-row={row}>
                 if named && !emote {
                     if *opens { { avatar::person(&message.author, None) } } else { <span class="avatar-gap"></span> }
                 }
                 <div class="bubble">
                     if named && *opens && !emote {
-                        <div class={format!("author {}", avatar::tint(&message.author))} aria-hidden="true">{ &*message.author }</div>
+                        <div class={format!("author {}", avatar::tint(&message.author))} aria-hidden="true">{ isolated(&message.author) }</div>
                     }
                     { content }
                 </div>
@@ -101,7 +102,7 @@ pub(crate) fn words(text: &str) -> Html {
         .map(|piece| match piece {
             Piece::Words(words) => html! { { words } },
             Piece::Link(address) => html! {
-                <a href={address.clone()} target="_blank" rel="noopener noreferrer">{ address }</a>
+                <a href={address.clone()} target="_blank" rel="noopener noreferrer">{ shown(&address) }</a>
             },
         })
         .collect()

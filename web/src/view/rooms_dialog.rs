@@ -7,6 +7,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::isolated::isolated;
 use crate::part::{Context, Part, part};
 use crate::route::Route;
 use crate::view::avatar;
@@ -162,8 +163,8 @@ fn room_row(room: &RoomEntry, joined: &[ChatId], emit: &Callback<Intent>) -> Htm
         <div key={room.name.to_string()} class="room-row">
             { avatar::chat(&chat, None) }
             <div class="room-text">
-                <p class="room-name">{ &*room.name }</p>
-                if !room.description.is_empty() { <p class="room-description">{ &*room.description }</p> }
+                <p class="room-name">{ isolated(&room.name) }</p>
+                if !room.description.is_empty() { <p class="room-description">{ isolated(&room.description) }</p> }
                 <p class="room-count">{ format!("{} of {}", room.participants, room.capacity) }{ if full { " · full" } else { "" } }</p>
             </div>
             { button_with("button small", format!("{verb} {}", room.name).into(), html! { { verb } }, on_click) }

@@ -6,6 +6,7 @@ use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
+use crate::isolated::isolated;
 use crate::part::{Context, Part, keyed, part};
 use crate::roster::Section;
 use crate::view::avatar;
@@ -112,7 +113,7 @@ fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
     html! {
         <div key={username.to_string()} class="request">
             { avatar::person(username, None) }
-            <span class="request-name">{ &**username }</span>
+            <span class="request-name">{ isolated(username) }</span>
             <span class="request-buttons">
                 { button_with("button small primary", format!("Accept {username}").into(), html! { "Accept" }, accept) }
                 { button_with("button small", format!("Reject {username}").into(), html! { "Reject" }, reject) }
@@ -193,7 +194,7 @@ impl Part for Profile {
                     }) }
                 </select>
                 }
-                { icon_button("Log out", Icon::Leave, emit.reform(|_| Intent::LogOut)) }
+                { icon_button("Log out", Icon::Leave, emit.reform(|_| Intent::AskToLogOut)) }
                 if *has_status {
                 <form class="profile-status" onsubmit={link.callback(|event: SubmitEvent| { event.prevent_default(); Typed::Save })}>
                     <input aria-label="Status message" placeholder="Set a status message" maxlength="160" value={status}

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::intent::Intent;
+use crate::isolated::isolated;
 use crate::view::controls::{button, icon_button};
 use crate::view::icons::{Icon, icon};
 
@@ -64,7 +65,7 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
         html! {
             <li key={id} class="tray-card">
                 { preview }
-                <div class="tray-detail"><p class="tray-name">{ &*sending.name }</p>{ detail }</div>
+                <div class="tray-detail"><p class="tray-name">{ isolated(&sending.name) }</p>{ detail }</div>
                 { icon_button(format!("{drop_name} {}", sending.name), Icon::Close, drop) }
             </li>
         }
