@@ -82,6 +82,7 @@ test('who joins is told who is there; the others are told who comes and goes', a
   expect((await told(anna, 'LEFT', 'bert')).text('chatroom_name')).toBe('Lobby');
   await bert.joinRoom('Lobby');
   await told(anna, 'JOINED', 'bert');
+  // who breaks off leaves once it is not back in seconds (rejoin_s)
   await bert.connection.cut();
   await told(anna, 'LEFT', 'bert');
 });

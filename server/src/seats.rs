@@ -1,4 +1,5 @@
-//! Seats: how a session's place is given up, or kept over a restart of the service, so that nobody sees it.
+//! Seats: how a session's place is given up, or kept for a while, so that nobody sees a restart of the service, or a page
+//! that is loaded anew.
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,23 +8,40 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
-use crate::fanout::{Ending, Mailbox, Seat, Taken};
+use crate::fanout::{Mailbox, Seat, Taken};
 use crate::handlers::{presence, rooms};
 use crate::ids::{RoomId, SessionNumber, UserId};
 use crate::session::Member;
 use crate::store::{KeptSeat, KeptSeats, StoreError};
 
-/// A session is gone. Others are told, unless the service stops and the session may come back.
-pub(crate) async fn leave(core: &Core, member: Member, may_come_back: bool) {
+/// A session is gone. Others are told, at once or, where it may come back, once that takes too long.
+pub(crate) async fn leave(core: &Arc<Core>, member: Member, may_come_back: bool) {
     core.metrics.sessions.dec();
-    let is_kept =
-        may_come_back && core.is_stopping.load(Ordering::Acquire) && core.limits.return_s > 0;
-    if is_kept {
-        member.seat.mailbox.end(Ending::Shutdown);
-    }
+    let Member { seat, rooms, .. } = member;
+    let is_stopping = core.is_stopping.load(Ordering::Acquire);
+    let wait = if is_stopping { core.limits.return_s } else { core.limits.rejoin_s };
     // one that was ended for another reason before its connection broke is not kept by that
-    if !(is_kept && member.seat.is_kept()) {
-        give_up(core, &member.seat, &member.rooms).await;
+    if may_come_back && wait > 0 && seat.mailbox.keep_seat() {
+        if !is_stopping {
+            tokio::spawn(give_up_later(Arc::clone(core), seat, rooms, Duration::from_secs(wait)));
+        }
+        return;
+    }
+    give_up(core, &seat, &rooms).await;
+}
+
+/// Gives up a kept seat after this time, unless somebody has taken it over, or the service stops: then it is kept on.
+async fn give_up_later(
+    core: Arc<Core>,
+    seat: Seat,
+    rooms: Vec<(RoomId, Arc<str>)>,
+    wait: Duration,
+) {
+    tokio::time::sleep(wait).await;
+    let is_there = core.fanout.seats_of(seat.user).await;
+    let is_there = is_there.iter().any(|taken| taken.seat.session == seat.session);
+    if is_there && !core.is_stopping.load(Ordering::Acquire) {
+        give_up(&core, &seat, &rooms).await;
     }
 }
 

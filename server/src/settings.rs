@@ -175,6 +175,9 @@ pub struct Limits {
     pub silent_receipt_s: u64,
     /// Seconds that who was here before a restart counts as present until they are back; 0 keeps nobody's seat.
     pub return_s: u64,
+    /// Seconds that who loses the connection, or loads the page anew, counts as present until they are back; 0: who is
+    /// gone is gone at once. Who logs out is away at once as ever.
+    pub rejoin_s: u64,
     /// Seconds in which a client that is being written to must take 4 KiB, or all that waits; then its session ends.
     pub stalled_write_s: u64,
     /// Bytes of events that may wait to be written to one session, and a quarter more of what is no message. What does not
@@ -249,6 +252,7 @@ impl Default for Limits {
             silence_s: 180,
             silent_receipt_s: 10,
             return_s: 60,
+            rejoin_s: 5,
             stalled_write_s: 60,
             outgoing_bytes: 1 << 20,
             request_burst: 100,

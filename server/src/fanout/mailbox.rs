@@ -287,6 +287,17 @@ impl Mailbox {
         self.waker.wake();
     }
 
+    /// The session is gone, and its seat is kept: what it is told goes nowhere. False where it was to end for another
+    /// reason than a stop.
+    pub fn keep_seat(&self) -> bool {
+        let mut queue = self.lock();
+        let is_kept = queue.ending.is_none_or(|ending| ending == Ending::Shutdown);
+        if is_kept {
+            *queue = Queue { ending: Some(Ending::Shutdown), ..Queue::default() };
+        }
+        is_kept
+    }
+
     /// Why the session ends, if it does.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {

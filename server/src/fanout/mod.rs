@@ -37,7 +37,8 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Whether it is kept for somebody who is not here: the service stops, or has just started again.
+    /// Whether it is kept for somebody who is not here: the service stops, or has just started again, or the connection
+    /// has just broken.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.mailbox.ending() == Some(Ending::Shutdown)

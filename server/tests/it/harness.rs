@@ -19,6 +19,7 @@ use mig33_codec::values::{ChatDestination, Presence};
 use mig33_codec::{Command, Decode, Decoder, Encode, Frame};
 use mig33_server::clock::{Clock, Millis};
 use mig33_server::{ClientInfo, Outside, Service, Settings};
+use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -99,6 +100,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
         settings.limits.request_burst = 1_000_000;
+        settings.limits.rejoin_s = 0; // who breaks off is gone
         change(&mut settings);
         let outside = Outside { clock: Some(of_service), ..Outside::default() };
         let service = Service::start_with(settings.clone(), outside).await.unwrap();
@@ -125,6 +127,15 @@ impl World {
         let outside = Outside { clock: Some(self.clock.clone()), ..Outside::default() };
         self.service = Service::start_with(self.settings.clone(), outside).await.unwrap();
         self
+    }
+
+    /// How many sessions there are, as `/metrics` tells it.
+    pub(crate) fn sessions(&self) -> u64 {
+        let (mut registry, mut figures) = (Registry::default(), String::new());
+        self.service.register_metrics(&mut registry);
+        prometheus_client::encoding::text::encode(&mut figures, &registry).unwrap();
+        let line = figures.lines().find_map(|line| line.strip_prefix("mig33_server_sessions "));
+        line.unwrap().parse().unwrap()
     }
 
     pub(crate) fn connect(&self) -> Client {

@@ -16,6 +16,7 @@ mod messages;
 mod messages_model;
 mod picture_files;
 mod pictures;
+mod rejoin;
 mod restart;
 mod rooms;
 mod rooms_model;

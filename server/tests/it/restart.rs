@@ -28,7 +28,7 @@ scenarios!(
 );
 
 /// Three friends in the Lobby, with nothing left to read.
-async fn friends_in_lobby(world: &World) -> [Client; 3] {
+pub(crate) async fn friends_in_lobby(world: &World) -> [Client; 3] {
     let (mut alice, mut bob) = world.friends("alice", "bob").await;
     let mut carol = world.user("carol").await;
     befriend(&mut alice, &mut carol).await;
@@ -44,26 +44,26 @@ async fn friends_in_lobby(world: &World) -> [Client; 3] {
 }
 
 /// Logs in and enters the Lobby, as clients do that come back.
-async fn back(world: &World, name: &str) -> Client {
+pub(crate) async fn back(world: &World, name: &str) -> Client {
     let mut client = world.session(name).await;
     client.join("Lobby").await.unwrap();
     client.fence().await;
     client
 }
 
-async fn in_lobby(client: &mut Client) -> Vec<String> {
+pub(crate) async fn in_lobby(client: &mut Client) -> Vec<String> {
     let who = GetChatroomParticipants { chatroom_name: Some("Lobby".into()), ..Default::default() };
     client.send(who).await;
     let packet: ChatroomParticipants = client.expect().await;
     packet.participant_list.unwrap().entries()
 }
 
-async fn presences(client: &mut Client) -> Vec<(String, Presence)> {
+pub(crate) async fn presences(client: &mut Client) -> Vec<(String, Presence)> {
     client.contacts().await.into_iter().map(|(name, _, presence)| (name, presence)).collect()
 }
 
 /// What of others' coming and going is among these packets.
-fn noticed(frames: &[Frame]) -> Vec<Command> {
+pub(crate) fn noticed(frames: &[Frame]) -> Vec<Command> {
     let tell = [Command::PRESENCE, Command::CHATROOM_USER_STATUS];
     frames.iter().map(|frame| frame.command).filter(|command| tell.contains(command)).collect()
 }
