@@ -8,6 +8,9 @@ use crate::{Facts, Kind, MAX_PIXELS, PictureError};
 /// The most bytes that a step looks at.
 const LONGEST_STEP: usize = 16;
 
+/// What a step looks at: its bytes come first, what is behind them means nothing.
+pub(crate) type Bytes = [u8; LONGEST_STEP];
+
 /// Follows the structure of a picture as its bytes come, in pieces of any length. It holds a few bytes of it.
 ///
 /// Where the structure breaks off or makes no sense, it counts no further, as a decoder shows nothing from there on.
@@ -17,7 +20,7 @@ pub struct Inspector {
     /// Bytes to pass over before the step.
     skip: u64,
     /// The first bytes of the step's.
-    held: [u8; LONGEST_STEP],
+    held: Bytes,
     held_len: usize,
     found: Found,
 }
@@ -107,7 +110,7 @@ impl Inspector {
     }
 
     fn take_step(&mut self) -> Result<(), PictureError> {
-        let held = self.held.get(..self.held_len).unwrap_or_default();
+        let held = &self.held;
         let next = match self.step {
             Step::Magic => magic(held).map(|(kind, step)| {
                 self.found.kind = Some(kind);
@@ -148,12 +151,12 @@ impl Step {
     }
 }
 
-const fn magic(first: &[u8]) -> Option<(Kind, Step)> {
+const fn magic(first: &Bytes) -> Option<(Kind, Step)> {
     match first {
-        [0xff, 0xd8, 0xff] => Some((Kind::Jpeg, Step::Jpeg(Jpeg::Marker))),
-        [0x89, b'P', b'N'] => Some((Kind::Png, Step::Png(Png::Signature))),
-        [b'G', b'I', b'F'] => Some((Kind::Gif, Step::Gif(Gif::Screen))),
-        [b'R', b'I', b'F'] => Some((Kind::WebP, Step::WebP(WebP::Riff))),
+        [0xff, 0xd8, 0xff, ..] => Some((Kind::Jpeg, Step::Jpeg(Jpeg::Marker))),
+        [0x89, b'P', b'N', ..] => Some((Kind::Png, Step::Png(Png::Signature))),
+        [b'G', b'I', b'F', ..] => Some((Kind::Gif, Step::Gif(Gif::Screen))),
+        [b'R', b'I', b'F', ..] => Some((Kind::WebP, Step::WebP(WebP::Riff))),
         _ => None,
     }
 }

@@ -1,6 +1,8 @@
-//! What a picture is by its bytes: kind, size and frames (spec/wire.md section 4). Nothing is decoded, nothing is
-//! allocated, and what a sender says of the picture does not count.
+//! What a picture is by its bytes: kind, size and frames (spec/wire.md section 4), and the same picture without metadata.
+//! Nothing is decoded, nothing is allocated to look at one, and what a sender says of it does not count.
 #![no_std]
+
+extern crate alloc;
 
 #[cfg(test)]
 extern crate std;
@@ -9,9 +11,11 @@ mod gif;
 mod inspector;
 mod jpeg;
 mod png;
+mod strip;
 mod webp;
 
 pub use self::inspector::Inspector;
+pub use self::strip::strip;
 
 /// How many pixels a picture may have, those of all its frames together: 160 MB where a browser decodes them.
 pub const MAX_PIXELS: u64 = 40_000_000;

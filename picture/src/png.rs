@@ -1,5 +1,5 @@
 //! PNG: chunks, of which the first says the size; those of APNG say how many frames there are.
-use crate::inspector::{Found, Next, Step};
+use crate::inspector::{Bytes, Found, Next, Step};
 
 /// Bytes of the checksum behind a chunk.
 const CHECKSUM: u64 = 4;
@@ -27,10 +27,10 @@ impl Png {
         }
     }
 
-    pub(crate) fn take(self, bytes: &[u8], found: &mut Found) -> Next {
+    pub(crate) fn take(self, bytes: &Bytes, found: &mut Found) -> Next {
         let to = |skip, step| Some((skip, Step::Png(step)));
         match (self, bytes) {
-            (Self::Signature, b"G\r\n\x1a\n") => to(0, Self::Header),
+            (Self::Signature, [b'G', b'\r', b'\n', 0x1a, b'\n', ..]) => to(0, Self::Header),
             (
                 Self::Header,
                 [0, 0, 0, 13, b'I', b'H', b'D', b'R', w1, w2, w3, w4, h1, h2, h3, h4],
@@ -39,9 +39,9 @@ impl Png {
                 found.size(side([*w1, *w2, *w3, *w4]), side([*h1, *h2, *h3, *h4]));
                 to(5 + CHECKSUM, Self::Chunk)
             }
-            (Self::Chunk, [l1, l2, l3, l4, kind @ ..]) => {
+            (Self::Chunk, [l1, l2, l3, l4, k1, k2, k3, k4, ..]) => {
                 let length = u32::from_be_bytes([*l1, *l2, *l3, *l4]);
-                match kind {
+                match &[*k1, *k2, *k3, *k4] {
                     b"acTL" if length >= 4 => return to(0, Self::Animation(length - 4)),
                     b"fcTL" => found.frame(),
                     b"IEND" => return Some((0, Step::End)),
@@ -49,11 +49,11 @@ impl Png {
                 }
                 to(u64::from(length) + CHECKSUM, Self::Chunk)
             }
-            (Self::Animation(rest), [a, b, c, d]) => {
+            (Self::Animation(rest), [a, b, c, d, ..]) => {
                 found.declared_frames(u32::from_be_bytes([*a, *b, *c, *d]));
                 to(u64::from(rest) + CHECKSUM, Self::Chunk)
             }
-            (Self::Signature | Self::Header | Self::Chunk | Self::Animation(_), _) => None,
+            (Self::Signature | Self::Header, _) => None,
         }
     }
 }

@@ -160,6 +160,49 @@ fn vec_of(chunk: Vec<u8>, count: usize) -> Vec<u8> {
     std::iter::repeat_n(chunk, count).flatten().collect()
 }
 
+#[test]
+fn what_is_not_shown_is_cut_out() {
+    let place = b"38.7223 N, 9.1393 W";
+    let has_place = |bytes: &[u8]| bytes.windows(place.len()).any(|part| part == place);
+    let colours = png_chunk(b"gAMA", &[0, 0, 0, 1]);
+    let png_notes =
+        [b"eXIf", b"tEXt", b"iTXt", b"zTXt", b"tIME", b"prVt"].map(|kind| png_chunk(kind, place));
+    let said = |label: &[u8]| [b"!", label, &[19], place, &[0]].concat();
+    let gif_of = |notes: &[u8]| {
+        let picture = gif(20, 10, &[(20, 10), (5, 5)]);
+        let looping = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0";
+        // behind screen and colours, in place of the comment there
+        [&picture[..25], looping, notes, &picture[40..]].concat()
+    };
+    let flags = |flags: u8| {
+        let mut chunk = canvas(9, 9);
+        chunk[8] = flags;
+        chunk
+    };
+    let (exif, xmp) = (riff_chunk(b"EXIF", place), riff_chunk(b"XMP ", place));
+    for (kind, with, without) in [
+        (
+            Kind::Png,
+            png(3, 2, &[vec_of(colours.clone(), 1), png_notes.concat()]),
+            png(3, 2, &[colours]),
+        ),
+        (Kind::Gif, gif_of(&[said(b"\xfe"), said(b"\xff"), said(b"\x01")].concat()), gif_of(b"")),
+        (
+            Kind::WebP,
+            webp(&[flags(0b1_1110), frame(9, 9), exif.clone(), xmp]),
+            webp(&[flags(0b1_0010), frame(9, 9)]),
+        ),
+        (Kind::WebP, webp(&[lossy(9, 9), exif]), webp(&[lossy(9, 9)])),
+    ] {
+        let behind = [&with[..], place].concat();
+        assert!(has_place(&with) && check(&with).is_ok());
+        assert_eq!(strip(kind, &behind).as_deref(), Some(&without[..]), "{kind:?}");
+        assert_eq!(check(&without).map(|facts| facts.kind), Ok(kind));
+        assert_eq!(strip(kind, &with[..with.len() - 1]), None, "{kind:?} that is cut off");
+    }
+    assert_eq!(strip(Kind::Jpeg, &jpeg(3, 2, 0xc0)), None);
+}
+
 /// Pictures with some bytes replaced, cut off somewhere.
 fn broken() -> impl Strategy<Value = Vec<u8>> {
     let samples: Vec<Vec<u8>> = samples().into_iter().map(|(bytes, _)| bytes).collect();
@@ -188,6 +231,12 @@ proptest! {
             let (piece, later) = rest.split_at((*length).min(rest.len()));
             result = inspector.update(piece);
             rest = later;
+        }
+        for kind in [Kind::Png, Kind::Gif, Kind::WebP] {
+            let stripped = strip(kind, &bytes);
+            prop_assert!(stripped.as_ref().is_none_or(|stripped| stripped.len() <= bytes.len()));
+            let again = stripped.as_ref().map(|stripped| strip(kind, stripped));
+            prop_assert_eq!(again.unwrap_or_default(), stripped, "it stays as it is");
         }
         prop_assert_eq!(result.and_then(|()| inspector.finish()), check(&bytes), "{}", format!("{bytes:?}"));
     }

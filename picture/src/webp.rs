@@ -1,5 +1,5 @@
 //! WebP: chunks of a RIFF file. Those of pictures and of the canvas say the size; each ANMF is a frame.
-use crate::inspector::{Found, Next, Step};
+use crate::inspector::{Bytes, Found, Next, Step};
 
 /// What is looked at next in a WebP.
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +29,11 @@ impl WebP {
         }
     }
 
-    pub(crate) fn take(self, bytes: &[u8], found: &mut Found) -> Next {
+    pub(crate) fn take(self, bytes: &Bytes, found: &mut Found) -> Next {
         let to = |skip: u32, step| Some((u64::from(skip), Step::WebP(step)));
         match (self, bytes) {
-            (Self::Riff, [b'F', _, _, _, _, b'W', b'E', b'B', b'P']) => to(0, Self::Chunk),
-            (Self::Chunk, [kind @ .., l1, l2, l3, l4]) => {
+            (Self::Riff, [b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..]) => to(0, Self::Chunk),
+            (Self::Chunk, [k1, k2, k3, k4, l1, l2, l3, l4, ..]) => {
                 let length = u32::from_le_bytes([*l1, *l2, *l3, *l4]);
                 // of an odd length, one more byte follows
                 let padded = length.saturating_add(length & 1);
@@ -43,7 +43,7 @@ impl WebP {
                     Some(rest) => to(0, step(rest)),
                     None => Some((0, Step::End)),
                 };
-                match kind {
+                match &[*k1, *k2, *k3, *k4] {
                     b"VP8X" => read(Self::Canvas),
                     b"ANMF" => read(Self::Frame),
                     b"VP8 " => read(Self::Lossy),
@@ -51,30 +51,30 @@ impl WebP {
                     _ => to(padded, Self::Chunk),
                 }
             }
-            (Self::Canvas(rest), [_, _, _, _, w @ .., h1, h2, h3]) => {
-                found.size(number(w) + 1, number(&[*h1, *h2, *h3]) + 1);
+            (Self::Canvas(rest), [_, _, _, _, w1, w2, w3, h1, h2, h3, ..]) => {
+                found.size(number(&[*w1, *w2, *w3]) + 1, number(&[*h1, *h2, *h3]) + 1);
                 to(rest, Self::Chunk)
             }
-            (Self::Frame(rest), [x1, x2, x3, y1, y2, y3, w1, w2, w3, h @ ..]) => {
+            (Self::Frame(rest), [x1, x2, x3, y1, y2, y3, w1, w2, w3, h1, h2, h3, ..]) => {
                 found.frame();
                 let (x, y) = (number(&[*x1, *x2, *x3]), number(&[*y1, *y2, *y3]));
-                let (width, height) = (number(&[*w1, *w2, *w3]) + 1, number(h) + 1);
+                let (width, height) = (number(&[*w1, *w2, *w3]) + 1, number(&[*h1, *h2, *h3]) + 1);
                 found.size(2 * x + width, 2 * y + height);
                 to(rest, Self::Chunk)
             }
-            (Self::Lossy(rest), [_, _, _, 0x9d, 0x01, 0x2a, w @ .., h1, h2]) => {
+            (Self::Lossy(rest), [_, _, _, 0x9d, 0x01, 0x2a, w1, w2, h1, h2, ..]) => {
                 // the other two bits say how to enlarge it
-                found.size(number(w) & 0x3fff, number(&[*h1, *h2]) & 0x3fff);
+                found.size(number(&[*w1, *w2]) & 0x3fff, number(&[*h1, *h2]) & 0x3fff);
                 to(rest, Self::Chunk)
             }
-            (Self::Lossless(rest), [0x2f, sides @ ..]) => {
-                let sides = number(sides);
+            (Self::Lossless(rest), [0x2f, a, b, c, d, ..]) => {
+                let sides = number(&[*a, *b, *c, *d]);
                 found.size((sides & 0x3fff) + 1, (sides >> 14 & 0x3fff) + 1);
                 to(rest, Self::Chunk)
             }
             // no decoder takes a picture that begins otherwise
             (Self::Lossy(_) | Self::Lossless(_), _) => Some((0, Step::End)),
-            (Self::Riff | Self::Chunk | Self::Canvas(_) | Self::Frame(_), _) => None,
+            (Self::Riff, _) => None,
         }
     }
 }
