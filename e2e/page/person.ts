@@ -128,31 +128,34 @@ export class Person {
     await expect(this.message(text).locator('.state')).toHaveText(/Sent|Delivered|Read/);
   }
 
-  /** Picks a picture as the button does it. */
-  async pickPicture(file: PictureFile): Promise<void> {
+  /** Picks a picture, or several, as the button does it. */
+  async pickPicture(...files: PictureFile[]): Promise<void> {
     const chooser = this.page.waitForEvent('filechooser');
     await this.page.getByRole('button', { name: 'Send a picture' }).click();
-    await (await chooser).setFiles(file);
+    await (await chooser).setFiles(files);
   }
 
-  /** Gives a file to the composer as a paste from the clipboard, or to the log as a drop. */
-  async givePicture(how: 'paste' | 'drop', file: PictureFile): Promise<void> {
-    const target = how === 'paste' ? this.composer : this.page.getByRole('log');
-    await target.evaluate(
-      (element, { how, name, mimeType, base64 }) => {
-        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  /**
+   * Gives files, and a text with them, to an element (the composer or the log unless given): as a paste from the clipboard, or
+   * by these steps of dragging. Whether the page takes what it was given: the browser would do with it what it always does.
+   */
+  async give(how: 'paste' | readonly string[], files: readonly PictureFile[], target?: Locator, text = ''): Promise<boolean> {
+    return await (target ?? (how === 'paste' ? this.composer : this.page.getByRole('log'))).evaluate(
+      (element, { how, files, text }) => {
         const data = new DataTransfer();
-        data.items.add(new File([bytes], name, { type: mimeType }));
-        const options = { bubbles: true, cancelable: true };
-        if (how === 'paste') {
-          element.dispatchEvent(new ClipboardEvent('paste', { ...options, clipboardData: data }));
-        } else {
-          for (const type of ['dragenter', 'dragover', 'drop']) {
-            element.dispatchEvent(new DragEvent(type, { ...options, dataTransfer: data }));
-          }
+        for (const { name, mimeType, base64 } of files) {
+          const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+          data.items.add(new File([bytes], name, { type: mimeType }));
         }
+        if (text !== '') data.setData('text/plain', text);
+        const options = { bubbles: true, cancelable: true };
+        const steps =
+          how === 'paste'
+            ? [new ClipboardEvent('paste', { ...options, clipboardData: data })]
+            : how.map((type) => new DragEvent(type, { ...options, dataTransfer: data }));
+        return steps.map((step) => !element.dispatchEvent(step)).every((taken) => taken);
       },
-      { how, name: file.name, mimeType: file.mimeType, base64: file.buffer.toString('base64') },
+      { how, text, files: files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString('base64') })) },
     );
   }
 }

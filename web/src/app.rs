@@ -49,8 +49,8 @@ pub(crate) enum Msg {
     Frame,
     /// The address has changed.
     Address,
-    /// Another tab has changed what the browser keeps.
-    Stored,
+    /// Another tab has changed what the browser keeps; the name and value of what it took away.
+    Stored(Option<(String, String)>),
     /// The page came to the front, or the network back.
     Awake,
     /// The page got or lost the focus.
@@ -125,6 +125,8 @@ pub(crate) struct App {
     refused: Option<Bytes>,
     /// Whose page it was until their token was refused: a log-in in another tab brings them back.
     put_out: Option<Rc<str>>,
+    /// What the account's tabs have in common until its person logs out in one of them.
+    sign: Option<String>,
     log_in_error: Option<Rc<str>>,
     /// What was asked for and not answered yet.
     asked: Vec<(ActionId, Purpose)>,
@@ -180,6 +182,7 @@ impl Part for App {
             token: None,
             refused: None,
             put_out: None,
+            sign: None,
             log_in_error: None,
             asked: Vec::new(),
             dialog: None,
@@ -264,9 +267,13 @@ impl App {
                 self.enter(ctx, route);
                 true
             }
-            Msg::Stored => self.come_along(ctx),
+            Msg::Stored(gone) => {
+                let draws = self.come_along(ctx) || self.leave_with_others(ctx);
+                gone.is_some_and(|(name, text)| self.forget_draft(ctx, &name, &text)) || draws
+            }
             Msg::Awake => {
                 self.come_along(ctx);
+                self.leave_with_others(ctx);
                 self.session.reconnect_now(clock::now());
                 self.pump(ctx);
                 self.refresh(ctx);
@@ -292,7 +299,7 @@ impl App {
             Msg::Key(command) => self.key(ctx, command),
             Msg::Fitted(id, fitted) => self.picture_fitted(ctx, id, fitted),
             Msg::Read(id, bytes) => self.picture_read(ctx, id, bytes),
-            Msg::Upload(id, event) => self.upload_event(id, event),
+            Msg::Upload(id, event) => self.upload_event(ctx, id, event),
         }
     }
 

@@ -52,7 +52,11 @@ pub(crate) enum Intent {
     Send(ChatId, String),
     /// Send files as pictures.
     SendPictures(ChatId, Vec<File>),
-    /// Try again to send a picture.
+    /// Show files as pictures, to be sent when the person says so.
+    ShowPictures(ChatId, Vec<File>),
+    /// Send the pictures that are shown in a chat.
+    SendShown(ChatId),
+    /// Send a picture that is shown, or try again to.
     RetryPicture(u32),
     /// Do not send a picture, or forget that it failed.
     DropPicture(u32),

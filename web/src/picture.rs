@@ -1,13 +1,15 @@
-//! Makes a picture fit to be sent: decoded, so that it is one, and smaller where it has to be.
-use js_sys::Promise;
+//! Makes a picture fit to be sent: decoded, so that it is one, without what the camera wrote into it, and smaller where it
+//! has to be.
+use std::rc::Rc;
+
+use js_sys::{Array, Promise, Uint8Array};
+use mig33_picture::{Facts, Inspector, Kind};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, CanvasRenderingContext2d, File, HtmlCanvasElement, ImageBitmap};
-
-/// Kinds that everybody can show, and that go out as they are where they fit. A JPEG is written anew: cameras put into it
-/// where it was taken.
-const KINDS: [&str; 3] = ["image/png", "image/gif", "image/webp"];
+use web_sys::{
+    Blob, BlobPropertyBag, CanvasRenderingContext2d, File, HtmlCanvasElement, ImageBitmap, Url,
+};
 
 /// How large a picture may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub(crate) struct Picture {
     /// Its bytes.
     pub(crate) blob: Blob,
     /// Its type: `image/png`.
-    pub(crate) mime_type: String,
+    pub(crate) mime_type: &'static str,
     /// Its name.
     pub(crate) name: String,
 }
@@ -55,22 +57,33 @@ impl Unfit {
     }
 }
 
-/// Reads a file as a picture, writes a JPEG anew, and reduces what is too large. A GIF stays as it is, since it may move.
+/// Reads a file as a picture, by its bytes: what it is called, and what kind the browser takes it for, do not count. PNG,
+/// GIF and WebP lose what is not shown; everything else is written anew as a JPEG, as is what is too large. What moves
+/// stays as it is, or would stand still.
 pub(crate) async fn fit(file: &File, limits: Limits) -> Result<Picture, Unfit> {
     let bitmap = decode(file).await.ok_or(Unfit::NoPicture)?;
-    let kind = file.type_();
+    // of a large file, its beginning tells what it is
+    let beginning = file.slice_with_f64_and_f64(0.0, limits.bytes.into());
+    let bytes = bytes(&beginning.map_err(|_| Unfit::NoPicture)?).await.ok_or(Unfit::NoPicture)?;
     let fits = file.size() <= f64::from(limits.bytes);
     let small = bitmap.width().max(bitmap.height()) <= limits.side;
-    if KINDS.contains(&kind.as_str()) && fits && (small || kind == "image/gif") {
-        return Ok(Picture { blob: file.clone().into(), mime_type: kind, name: file.name() });
+    let mut inspector = Inspector::new();
+    let seen = inspector.update(&bytes);
+    let facts = inspector.finish().ok();
+    let moves = facts.is_some_and(|facts| facts.frames > 1);
+    if let (Ok(()), Some(Facts { kind, .. }), true) = (seen, facts, fits && (small || moves))
+        && let Some(stripped) = mig33_picture::strip(kind, &bytes)
+    {
+        let blob = typed_blob(&stripped, kind).ok_or(Unfit::NoPicture)?;
+        return Ok(Picture { blob, mime_type: kind.mime_type(), name: file.name() });
     }
-    if kind == "image/gif" {
+    if moves {
         return Err(Unfit::TooLarge);
     }
     for (side, quality) in attempts(limits.side) {
         let blob = draw(&bitmap, side, quality).await.ok_or(Unfit::NoPicture)?;
         if blob.size() <= f64::from(limits.bytes) {
-            let mime_type = "image/jpeg".to_owned();
+            let mime_type = Kind::Jpeg.mime_type();
             return Ok(Picture { blob, mime_type, name: as_jpeg(&file.name()) });
         }
     }
@@ -79,8 +92,35 @@ pub(crate) async fn fit(file: &File, limits: Limits) -> Result<Picture, Unfit> {
 
 /// The bytes of a blob.
 pub(crate) async fn bytes(blob: &Blob) -> Option<Vec<u8>> {
-    let buffer = JsFuture::from(blob.array_buffer()).await.ok()?;
-    Some(js_sys::Uint8Array::new(&buffer).to_vec())
+    buffer(blob.array_buffer()).await
+}
+
+/// The bytes of a buffer that is on its way.
+pub(crate) async fn buffer(coming: Promise) -> Option<Vec<u8>> {
+    Some(Uint8Array::new(&JsFuture::from(coming).await.ok()?).to_vec())
+}
+
+/// A picture as the browser keeps it.
+pub(crate) fn typed_blob(bytes: &[u8], kind: Kind) -> Option<Blob> {
+    let parts = Array::of1(&Uint8Array::from(bytes));
+    let options = BlobPropertyBag::new();
+    options.set_type(kind.mime_type());
+    Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()
+}
+
+/// The address of a blob, for as long as this is there.
+pub(crate) struct ObjectUrl(pub(crate) Rc<str>);
+
+impl ObjectUrl {
+    pub(crate) fn of(blob: &Blob) -> Option<Self> {
+        Some(Self(Url::create_object_url_with_blob(blob).ok()?.into()))
+    }
+}
+
+impl Drop for ObjectUrl {
+    fn drop(&mut self) {
+        let _ = Url::revoke_object_url(&self.0);
+    }
 }
 
 /// Ever smaller ways to write a picture: longer side in pixels, JPEG quality.

@@ -14,6 +14,9 @@ const RESUME: &str = "mig33.resume";
 /// The subprotocol of a plain tunnel.
 const PLAIN: &str = "mig33";
 
+/// What the window is told when there is a connection again: for parts far from the app that wait for one.
+pub(crate) const CONNECTED: &str = "mig33-connected";
+
 /// What happened on a socket.
 pub(crate) enum SocketEvent {
     /// It is open.

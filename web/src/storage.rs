@@ -49,6 +49,32 @@ impl Store {
         }
     }
 
+    /// The sign that an account is logged in in this browser, which its tabs have in common and a log-out takes away. The
+    /// first of them makes it. None where nothing is kept: then no tab knows of another.
+    pub(crate) fn sign(&self, username: &str) -> Option<String> {
+        let name = named("sign", username);
+        if self.get(&name).is_none() {
+            self.set(&name, Some(&self.outbox_name));
+        }
+        self.kept_sign(username)
+    }
+
+    /// That sign, as it is now.
+    pub(crate) fn kept_sign(&self, username: &str) -> Option<String> {
+        self.get(&named("sign", username))
+    }
+
+    /// Forgets all of an account but what others see of it: its person leaves this browser.
+    pub(crate) fn forget_all(&self, username: &str) {
+        for what in ["sign", "token", "outbox", "draft", "last-chat", "rooms", "motd"] {
+            let name = named(what, username);
+            for within in self.names(&format!("{name}/")) {
+                self.set(&within, None);
+            }
+            self.set(&name, None);
+        }
+    }
+
     /// The token that logs this account in.
     pub(crate) fn token(&self, username: &str) -> Option<Bytes> {
         self.get(&named("token", username)).and_then(|text| from_text(&text))
@@ -101,6 +127,19 @@ impl Store {
     pub(crate) fn set_draft(&self, username: &str, chat: &ChatId, text: &str) {
         let name = format!("{}/{chat:?}", named("draft", username));
         self.set(&name, (!text.is_empty()).then_some(text));
+    }
+
+    /// The chat whose draft has this name in storage.
+    pub(crate) fn chat_of_draft(username: &str, name: &str) -> Option<ChatId> {
+        chat_from_name(name.strip_prefix(&named("draft", username))?.strip_prefix('/')?)
+    }
+
+    /// What was typed in a chat has been sent. What another tab has typed there since stays.
+    pub(crate) fn draft_sent(&self, username: &str, chat: &ChatId, text: &str) {
+        let name = format!("{}/{chat:?}", named("draft", username));
+        if self.get(&name).is_some_and(|kept| text.trim().starts_with(kept.trim())) {
+            self.set(&name, None);
+        }
     }
 
     /// The chat that was open last.

@@ -10,6 +10,8 @@ pub(crate) enum UploadEvent {
     Progress(u32),
     /// It is in.
     Done,
+    /// The server has no place for it just now.
+    Busy,
     /// It is not, and why; nothing where the network failed.
     Failed(Option<String>),
 }
@@ -49,6 +51,7 @@ impl Upload {
             EventListener::new(&request, "load", move |_| {
                 let outcome = match answered.status() {
                     Ok(200..=299) => UploadEvent::Done,
+                    Ok(503) => UploadEvent::Busy,
                     _ => UploadEvent::Failed(words(&answered)),
                 };
                 ended.emit(outcome);

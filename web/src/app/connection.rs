@@ -11,7 +11,7 @@ use crate::clock;
 use crate::intent::DialogKind;
 use crate::part::Context;
 use crate::route::Route;
-use crate::socket::{Socket, SocketEvent};
+use crate::socket::{CONNECTED, Socket, SocketEvent};
 
 /// WebSocket's code where there was no close.
 const NO_CLOSE: u16 = 1006;
@@ -27,6 +27,7 @@ impl App {
     /// Logs in by a token, on a session that knows of nobody else.
     pub(super) fn come_back_with(&mut self, ctx: &Context<Self>, username: &str, token: Bytes) {
         self.account = Some(named(username));
+        self.sign = self.store.sign(username);
         self.token = Some(token.clone());
         self.begin(username);
         self.session.log_in_with_token(clock::now(), username, token);
@@ -72,6 +73,7 @@ impl App {
                 self.asking.opened();
                 self.session.set_device_time(now, clock::on_device());
                 self.session.connected(now, tunnel);
+                surroundings::tell(CONNECTED);
             }
             SocketEvent::Bytes(bytes) => self.session.handle_bytes(now, bytes),
             SocketEvent::Text(text) => {
@@ -149,6 +151,9 @@ impl App {
         self.tell_day();
         self.store.set_account(&account.username);
         self.put_out = None;
+        if is_new {
+            self.sign = self.store.sign(&account.username);
+        }
         self.account = Some(account.clone());
         if is_new {
             self.furnish(&account.username);
@@ -257,7 +262,7 @@ impl App {
     fn answered(&mut self, ctx: &Context<Self>, action: ActionId, result: Result<(), Rc<str>>) {
         if self.transfers.asked(action).is_some() {
             if let Err(words) = result {
-                self.upload_refused(action, &words);
+                self.upload_refused(ctx, action, &words);
             }
             return;
         }

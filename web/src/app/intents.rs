@@ -34,11 +34,7 @@ impl App {
                 };
                 return self.wish(ctx, next);
             }
-            Intent::LogOut => {
-                self.forget_token();
-                self.session.log_out(clock::now());
-                self.pump(ctx);
-            }
+            Intent::LogOut => self.log_out(ctx),
             Intent::ConnectNow => {
                 self.session.reconnect_now(clock::now());
                 self.pump(ctx);
@@ -79,19 +75,26 @@ impl App {
                 return false;
             }
             Intent::Send(chat, text) => {
-                self.set_draft(&chat, "");
+                self.drafts.set(&chat, "");
+                if let Some(account) = &self.account {
+                    self.store.draft_sent(&account.username, &chat, &text);
+                }
                 self.session.act(clock::now(), Action::SendText { chat, text });
                 self.pump(ctx);
                 // at once, not in the next frame: it is the answer to a key
                 self.refresh(ctx);
             }
-            Intent::SendPictures(chat, files) => {
-                for file in files {
-                    self.send_picture(ctx, chat.clone(), file);
-                }
+            Intent::SendPictures(chat, files) => self.send_pictures(ctx, &chat, files, false),
+            Intent::ShowPictures(chat, files) => self.send_pictures(ctx, &chat, files, true),
+            Intent::SendShown(chat) => {
+                self.transfers.release(&chat);
+                self.next_picture(ctx);
             }
             Intent::RetryPicture(id) => self.retry_picture(ctx, id),
-            Intent::DropPicture(id) => self.transfers.remove(id),
+            Intent::DropPicture(id) => {
+                self.transfers.remove(id);
+                self.next_picture(ctx);
+            }
             Intent::AtBottom(at_end) => {
                 self.reading.at_end = at_end;
                 self.refresh(ctx);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gloo_events::{EventListener, EventListenerOptions};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, KeyboardEvent};
+use web_sys::{DragEvent, Element, KeyboardEvent, StorageEvent};
 
 use super::{App, Msg, surroundings};
 use crate::intent::Intent;
@@ -20,6 +20,16 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
     let tell = |message: fn() -> Msg| {
         let link = ctx.link().clone();
         move |_: &web_sys::Event| link.send_message(message())
+    };
+    let stored = {
+        let link = ctx.link().clone();
+        move |event: &web_sys::Event| {
+            let gone = event
+                .dyn_ref::<StorageEvent>()
+                .filter(|event| event.new_value().is_none())
+                .and_then(|event| event.key().zip(event.old_value()));
+            link.send_message(Msg::Stored(gone));
+        }
     };
     let awake = {
         let link = ctx.link().clone();
@@ -51,8 +61,19 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
                 && let Route::Chat(chat) = surroundings::route()
             {
                 event.prevent_default();
-                link.send_message(Msg::Intent(Intent::SendPictures(chat, pictures)));
+                link.send_message(Msg::Intent(Intent::ShowPictures(chat, pictures)));
             }
+        }
+    };
+    // a file that is let go beside a chat would be opened in place of the page
+    let drop = |event: &web_sys::Event| {
+        let data = event.dyn_ref::<DragEvent>().and_then(DragEvent::data_transfer);
+        if let Some(data) = data
+            && !event.default_prevented()
+            && data.types().includes(&"Files".into(), 0)
+        {
+            event.prevent_default();
+            data.set_drop_effect("none");
         }
     };
     let leave = move |event: &web_sys::Event| {
@@ -67,7 +88,7 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
     vec![
         EventListener::new(&window, "hashchange", tell(|| Msg::Address)),
         EventListener::new(&window, "popstate", tell(|| Msg::Address)),
-        EventListener::new(&window, "storage", tell(|| Msg::Stored)),
+        EventListener::new(&window, "storage", stored),
         EventListener::new(&window, "online", tell(|| Msg::Awake)),
         EventListener::new(&window, "pageshow", tell(|| Msg::Awake)),
         EventListener::new(&document, "visibilitychange", awake),
@@ -77,6 +98,8 @@ pub(super) fn listeners(ctx: &Context<App>, busy: Rc<Cell<bool>>) -> Vec<EventLi
         EventListener::new_with_options(&window, "beforeunload", active, leave),
         EventListener::new_with_options(&window, "keydown", active, key),
         EventListener::new_with_options(&document, "paste", active, paste),
+        EventListener::new_with_options(&window, "dragover", active, drop),
+        EventListener::new_with_options(&window, "drop", active, drop),
     ]
 }
 

@@ -2,8 +2,8 @@
 use mig33_client::{ChatId, Config};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    ClipboardEvent, Document, Element, Event, File, HtmlElement, HtmlInputElement, HtmlLinkElement,
-    Window,
+    ClipboardEvent, Document, Element, Event, EventInit, File, HtmlElement, HtmlInputElement,
+    HtmlLinkElement, HtmlTextAreaElement, Window,
 };
 
 use crate::route::Route;
@@ -100,6 +100,21 @@ pub(super) fn focus_composer() {
     focus(document().and_then(|document| document.get_element_by_id(composer::ID)));
 }
 
+/// Empties the composer, if this is what is in it: its text has gone out from another tab.
+pub(super) fn clear_composer(text: &str) {
+    let field = document().and_then(|document| document.get_element_by_id(composer::ID));
+    if let Some(field) = field.and_then(|field| field.dyn_into::<HtmlTextAreaElement>().ok())
+        && field.value() == text
+    {
+        field.set_value("");
+        let bubbles = EventInit::new();
+        bubbles.set_bubbles(true);
+        if let Ok(event) = Event::new_with_event_init_dict("input", &bubbles) {
+            let _ = field.dispatch_event(&event);
+        }
+    }
+}
+
 /// Puts the focus on a chat in the list.
 pub(super) fn focus_entry(chat: &ChatId) {
     let address = Route::Chat(chat.clone()).to_hash();
@@ -158,6 +173,13 @@ pub(super) fn config() -> Config {
     config
 }
 
+/// Tells everybody who listens on the window.
+pub(super) fn tell(name: &str) {
+    if let (Some(window), Ok(event)) = (window(), Event::new(name)) {
+        let _ = window.dispatch_event(&event);
+    }
+}
+
 /// Whether a dialog or menu takes the keys.
 pub(super) fn dialog_is_open() -> bool {
     let found = document().map(|document| document.query_selector("dialog[open]"));
@@ -192,13 +214,21 @@ pub(super) fn pick_picture() {
     }
 }
 
-/// The pictures in a paste, unless a dialog is open.
+/// The pictures in a paste, unless it is meant for a dialog or another field, or is a text that comes with a picture of
+/// itself, as from an office program.
 pub(super) fn pasted_pictures(event: &Event) -> Vec<File> {
-    if dialog_is_open() {
-        return Vec::new();
-    }
     let data = event.dyn_ref::<ClipboardEvent>().and_then(ClipboardEvent::clipboard_data);
-    data.as_ref().map(composer::pictures).unwrap_or_default()
+    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let elsewhere = target.is_some_and(|target| {
+        target.id() != composer::ID && target.matches("input, textarea").unwrap_or(false)
+    });
+    match data {
+        Some(data) if !elsewhere && !dialog_is_open() => {
+            let text = data.get_data("text/plain").unwrap_or_default();
+            if text.is_empty() { composer::pictures(&data).0 } else { Vec::new() }
+        }
+        Some(_) | None => Vec::new(),
+    }
 }
 
 /// The icon, with a count where there is one.

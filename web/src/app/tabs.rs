@@ -7,14 +7,50 @@ use bytes::Bytes;
 use mig33_client::Account;
 
 use super::{App, surroundings};
+use crate::clock;
 use crate::part::Context;
+use crate::storage::Store;
 
 impl App {
-    /// The person leaves: no tab is to be logged in by what this one has kept.
-    pub(super) fn forget_token(&mut self) {
+    /// The person leaves this browser: all tabs of the account, and nothing that was typed stays in it.
+    pub(super) fn log_out(&mut self, ctx: &Context<Self>) {
         if let Some(account) = &self.account {
-            self.store.set_token(&account.username, None);
+            self.store.forget_all(&account.username);
         }
+        self.leave(ctx);
+    }
+
+    fn leave(&mut self, ctx: &Context<Self>) {
+        self.session.log_out(clock::now());
+        self.pump(ctx);
+    }
+
+    /// The account's person may have logged out in another tab. True when the page has to be drawn anew.
+    pub(super) fn leave_with_others(&mut self, ctx: &Context<Self>) -> bool {
+        let (Some(account), Some(sign)) = (&self.account, &self.sign) else { return false };
+        match self.store.kept_sign(&account.username) {
+            Some(kept) if kept == *sign => return false,
+            // what is kept now is of a log-in after that
+            Some(_) => self.leave(ctx),
+            None => self.log_out(ctx),
+        }
+        true
+    }
+
+    /// Another tab took this away from the storage: a draft that it has sent goes from here, too, unless there is more of
+    /// it here. True when the page has to be drawn anew.
+    pub(super) fn forget_draft(&mut self, ctx: &Context<Self>, name: &str, text: &str) -> bool {
+        let Some(account) = &self.account else { return false };
+        let Some(chat) = Store::chat_of_draft(&account.username, name) else { return false };
+        if self.drafts.get(&chat).is_none_or(|draft| **draft != *text) {
+            return false;
+        }
+        self.drafts.set(&chat, "");
+        if self.route.chat() == Some(&chat) {
+            surroundings::clear_composer(text);
+        }
+        self.refresh(ctx);
+        true
     }
 
     /// The server does not take the session's token any more. A newer one, which another tab has got, may still be good.

@@ -2,6 +2,8 @@
 use std::rc::Rc;
 
 use mig33_client::{Action, Chat, Contact, Membership};
+use wasm_bindgen::JsCast;
+use web_sys::Node;
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
@@ -50,6 +52,7 @@ pub(crate) struct Props {
 
 /// Whether a file is being dragged over it.
 pub(crate) struct ChatPane {
+    node: NodeRef,
     is_target: bool,
 }
 
@@ -58,7 +61,7 @@ impl Part for ChatPane {
     type Props = Props;
 
     fn create(_ctx: &Context<Self>) -> Self {
-        Self { is_target: false }
+        Self { node: NodeRef::default(), is_target: false }
     }
 
     fn update(&mut self, _ctx: &Context<Self>, is_target: bool) -> bool {
@@ -78,9 +81,16 @@ impl Part for ChatPane {
                 true
             })
         });
-        let on_leave = ctx
-            .link()
-            .batch_callback(|event: DragEvent| event.related_target().is_none().then_some(false));
+        let on_leave = {
+            let node = self.node.clone();
+            // from one of its elements to another, it is still over it
+            ctx.link().batch_callback(move |event: DragEvent| {
+                let to = event.related_target().and_then(|to| to.dyn_into::<Node>().ok());
+                let stays =
+                    node.get().is_some_and(|pane| to.is_some() && pane.contains(to.as_ref()));
+                (!stays).then_some(false)
+            })
+        };
         let on_drop = {
             let (emit, chat) = (emit.clone(), chat.id.clone());
             ctx.link().callback(move |event: DragEvent| {
@@ -88,18 +98,17 @@ impl Part for ChatPane {
                     && data.files().is_some_and(|files| files.length() > 0)
                 {
                     event.prevent_default();
-                    let pictures = composer::pictures(&data);
-                    emit.emit(if pictures.is_empty() {
-                        Intent::Complain("Only pictures can be sent.".into())
-                    } else {
-                        Intent::SendPictures(chat.clone(), pictures)
-                    });
+                    let (pictures, not_sent) = composer::pictures(&data);
+                    emit.emit(Intent::SendPictures(chat.clone(), pictures));
+                    if let Some(words) = not_sent {
+                        emit.emit(Intent::Complain(words));
+                    }
                 }
                 false
             })
         };
         html! {
-            <section aria-label={format!("Chat {}", chat.name)} class={class("chat", &[("drop-target", self.is_target)])} ondragenter={on_drag.clone()} ondragover={on_drag}
+            <section ref={self.node.clone()} aria-label={format!("Chat {}", chat.name)} class={class("chat", &[("drop-target", self.is_target)])} ondragenter={on_drag.clone()} ondragover={on_drag}
                 ondragleave={on_leave} ondrop={on_drop}>
                 { head(props) }
                 // each in a place of its own: lists in which only some have keys are not told apart well

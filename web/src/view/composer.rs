@@ -73,6 +73,7 @@ impl Part for Composer {
                 let Some(field) = self.field() else { return false };
                 let text = field.value();
                 if is_blank(&text) {
+                    emit.emit(Intent::SendShown(chat.clone()));
                     return false;
                 }
                 // the first line keeps its indentation
@@ -148,11 +149,25 @@ impl Composer {
     }
 }
 
-/// The pictures among what is pasted or dropped.
-pub(crate) fn pictures(data: &DataTransfer) -> Vec<File> {
-    let mut files = data.files().map(list).unwrap_or_default();
-    files.retain(|file| file.type_().starts_with("image/"));
-    files
+/// What is pasted or dropped: the files that may be pictures (their bytes tell), and what is said of the others.
+pub(crate) fn pictures(data: &DataTransfer) -> (Vec<File>, Option<Rc<str>>) {
+    let files = data.files().map(list).unwrap_or_default();
+    let (mut pictures, mut names) = (files, String::new());
+    pictures.retain(|file| {
+        let kind = file.type_();
+        let may_be = kind.is_empty() || kind.starts_with("image/");
+        if !may_be {
+            names.push_str(if names.is_empty() { "“" } else { ", “" });
+            names.push_str(&file.name());
+            names.push('”');
+        }
+        may_be
+    });
+    if names.is_empty() {
+        return (pictures, None);
+    }
+    names.push_str(" cannot be sent: only pictures can.");
+    (pictures, Some(names.into()))
 }
 
 fn list(files: web_sys::FileList) -> Vec<File> {

@@ -1,14 +1,27 @@
-//! A picture in the log: in a box of fixed shape, so that nothing moves when it comes.
+//! A picture in the log: in a box of fixed shape, so that nothing moves when it comes. Its bytes say what it is; what they
+//! do not show to be a picture of a bearable size, no browser gets to see (spec/wire.md section 4).
 use std::rc::Rc;
 
+use gloo_events::EventListener;
+use gloo_timers::callback::Timeout;
 use mig33_client::Body;
-use wasm_bindgen::JsValue;
-use web_sys::{Blob, BlobPropertyBag, Url};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Element, IntersectionObserver, IntersectionObserverEntry, Response};
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
 use crate::links::{is_web, path_on};
 use crate::part::{Context, Part};
+use crate::picture::{ObjectUrl, buffer, typed_blob};
+use crate::socket::CONNECTED;
+use crate::view::controls::button;
+
+/// What no browser gets to see.
+const UNFIT: Source = Source::Nothing(" (cannot be shown here)");
+/// A picture that could not be fetched is tried again by itself so often, the last time after two minutes.
+const TRIES: u32 = 7;
 
 #[derive(PartialEq)]
 pub(crate) struct Props {
@@ -19,51 +32,97 @@ pub(crate) struct Props {
     pub(crate) emit: Callback<Intent>,
 }
 
-/// Owns the address of a picture that came in the message.
+/// Owns the address of a picture in memory.
 pub(crate) struct PictureBox {
+    node: NodeRef,
     source: Source,
-    broken: bool,
+    tries: u32,
+    /// Sees whether the box comes near to what is in sight.
+    sight: Option<Sight>,
+    again: Option<(Timeout, [EventListener; 2])>,
 }
 
-enum Source {
-    /// On our own host.
+/// Dropped, it does not look any more.
+struct Sight {
+    observer: IntersectionObserver,
+    _seen: Closure<dyn FnMut(js_sys::Array)>,
+}
+
+impl Drop for Sight {
+    fn drop(&mut self) {
+        self.observer.disconnect();
+    }
+}
+
+pub(crate) enum Source {
+    /// On our own host, not fetched yet.
     Path(Rc<str>),
+    /// Being fetched.
+    Loading(Rc<str>),
+    /// It could not be fetched now.
+    Failed(Rc<str>),
     /// In memory, for as long as the box is there.
-    Object(Rc<str>),
+    Object(ObjectUrl),
     /// Somewhere else: the page loads nothing from there.
     Elsewhere(Rc<str>),
-    /// Nothing that can be shown.
-    Nothing,
+    /// Nothing that can be shown, and why.
+    Nothing(&'static str),
+}
+
+pub(crate) enum Msg {
+    /// It is in sight, or is to be tried again.
+    Load,
+    /// What came of it; nothing where it may work another time.
+    Loaded(Option<Source>),
 }
 
 impl Part for PictureBox {
-    type Message = ();
+    type Message = Msg;
     type Props = Props;
 
     fn create(ctx: &Context<Self>) -> Self {
-        Self { source: source(&ctx.props().body), broken: false }
+        let source = source(&ctx.props().body);
+        Self { node: NodeRef::default(), source, tries: 0, sight: None, again: None }
     }
 
     fn changed(&mut self, ctx: &Context<Self>, old: &Props) -> bool {
         if ctx.props().body != old.body {
-            self.forget();
-            self.source = source(&ctx.props().body);
-            self.broken = false;
+            *self = Self::create(ctx);
         }
         true
     }
 
-    fn update(&mut self, _ctx: &Context<Self>, _broken: ()) -> bool {
-        self.broken = true;
+    fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        match msg {
+            Msg::Load => {
+                let (Source::Path(path) | Source::Failed(path)) = &self.source else {
+                    return false;
+                };
+                let (path, link) = (Rc::clone(path), ctx.link().clone());
+                self.source = Source::Loading(Rc::clone(&path));
+                (self.sight, self.again) = (None, None);
+                spawn_local(async move { link.send_message(Msg::Loaded(load(&path).await)) });
+            }
+            Msg::Loaded(loaded) => {
+                let Source::Loading(path) = &self.source else { return false };
+                match loaded {
+                    Some(source) => self.source = source,
+                    None => {
+                        self.source = Source::Failed(Rc::clone(path));
+                        self.try_again(ctx);
+                    }
+                }
+            }
+        }
         true
     }
 
     fn view(&self, ctx: &Context<Self>) -> Html {
         let Props { alt, emit, .. } = ctx.props();
         match &self.source {
-            Source::Path(source) | Source::Object(source) if !self.broken => {
+            Source::Object(source) => {
                 let view = {
-                    let (source, name) = (source.clone(), Rc::from(&**alt));
+                    let (source, name) = (Rc::clone(&source.0), Rc::from(&**alt));
                     emit.reform(move |_| {
                         let (source, name) = (source.clone(), Rc::clone(&name));
                         Intent::Open(DialogKind::Picture { source, name })
@@ -71,30 +130,71 @@ impl Part for PictureBox {
                 };
                 html! {
                     <button type="button" class="picture" onclick={view}>
-                        <img src={source.to_string()} alt={alt.clone()} loading="lazy" decoding="async"
-                            draggable="false" onerror={ctx.link().callback(|_| ())} />
+                        <img src={source.0.to_string()} alt={alt.clone()} decoding="async" draggable="false" />
                     </button>
+                }
+            }
+            Source::Path(_) | Source::Loading(_) | Source::Failed(_) => {
+                let failed = matches!(self.source, Source::Failed(_));
+                html! {
+                    <div ref={self.node.clone()} class="picture" aria-busy={(!failed).then_some("true")}>
+                        if failed {
+                            <p>{ alt }{ " could not be loaded." }</p>
+                            { button("link-button", "Try again", ctx.link().callback(|_| Msg::Load)) }
+                        } else {
+                            <span class="unseen">{ alt }</span>
+                        }
+                    </div>
                 }
             }
             Source::Elsewhere(address) => html! {
                 <p class="text"><a href={address.to_string()} target="_blank" rel="noopener noreferrer">{ alt }</a></p>
             },
-            Source::Path(_) | Source::Object(_) | Source::Nothing => html! {
-                <p class="text unknown">{ alt }{ " (no longer there)" }</p>
-            },
+            Source::Nothing(why) => html! { <p class="text unknown">{ alt }{ *why }</p> },
         }
     }
 
-    fn destroy(&mut self, _ctx: &Context<Self>) {
-        self.forget();
+    fn rendered(&mut self, ctx: &Context<Self>, _first_render: bool) {
+        if self.sight.is_none()
+            && matches!(self.source, Source::Path(_))
+            && let Some(node) = self.node.cast::<Element>()
+        {
+            self.wait_for_sight(ctx, &node);
+        }
     }
 }
 
 impl PictureBox {
-    fn forget(&self) {
-        if let Source::Object(url) = &self.source {
-            let _ = Url::revoke_object_url(url);
+    fn wait_for_sight(&mut self, ctx: &Context<Self>, node: &Element) {
+        let link = ctx.link().clone();
+        let seen = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
+            let is_near = entries
+                .iter()
+                .any(|entry| entry.unchecked_into::<IntersectionObserverEntry>().is_intersecting());
+            if is_near {
+                link.send_message(Msg::Load);
+            }
+        });
+        if let Ok(observer) = IntersectionObserver::new(seen.as_ref().unchecked_ref()) {
+            observer.observe(node);
+            self.sight = Some(Sight { observer, _seen: seen });
         }
+    }
+
+    /// After a while, and as soon as there is a network or a connection again.
+    fn try_again(&mut self, ctx: &Context<Self>) {
+        self.tries += 1;
+        let Some(window) = web_sys::window().filter(|_| self.tries <= TRIES) else { return };
+        let tell = || {
+            let link = ctx.link().clone();
+            move || link.send_message(Msg::Load)
+        };
+        let on = |name: &'static str| {
+            let tell = tell();
+            EventListener::new(&window, name, move |_| tell())
+        };
+        self.again =
+            Some((Timeout::new(1000 << self.tries, tell()), [on("online"), on(CONNECTED)]));
     }
 }
 
@@ -105,28 +205,35 @@ fn source(body: &Body) -> Source {
             match path_on(address, &hostname.unwrap_or_default()) {
                 Some(path) => Source::Path(path.into()),
                 None if is_web(address) => Source::Elsewhere(address.clone()),
-                None => Source::Nothing,
+                None => UNFIT,
             }
         }
-        Body::Picture { mime_type, bytes, .. } if mime_type.starts_with("image/") => {
-            object_url(mime_type, bytes).map_or(Source::Nothing, |url| Source::Object(url.into()))
-        }
-        Body::Picture { .. }
-        | Body::Text(_)
+        Body::Picture { bytes, .. } => shown(bytes),
+        Body::Text(_)
         | Body::Emote(_)
         | Body::Other(_)
         | Body::Notice(_)
         | Body::Line(_)
         | Body::Joined
-        | Body::Left => Source::Nothing,
+        | Body::Left => UNFIT,
     }
 }
 
-fn object_url(mime_type: &str, bytes: &[u8]) -> Result<String, JsValue> {
-    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(bytes));
-    let options = BlobPropertyBag::new();
-    options.set_type(mime_type);
-    Url::create_object_url_with_blob(&Blob::new_with_u8_array_sequence_and_options(
-        &parts, &options,
-    )?)
+/// What is at an address; nothing where it may be there another time.
+async fn load(path: &str) -> Option<Source> {
+    let fetching = web_sys::window()?.fetch_with_str(path);
+    let response: Response = JsFuture::from(fetching).await.ok()?.unchecked_into();
+    match response.status() {
+        404 | 410 => return Some(Source::Nothing(" (no longer there)")),
+        200 => {}
+        _ => return None,
+    }
+    Some(shown(&buffer(response.array_buffer().ok()?).await?))
+}
+
+/// A picture in memory: by its bytes, whatever anybody says of it.
+fn shown(bytes: &[u8]) -> Source {
+    let Ok(facts) = mig33_picture::check(bytes) else { return UNFIT };
+    let url = typed_blob(bytes, facts.kind).and_then(|blob| ObjectUrl::of(&blob));
+    url.map_or(UNFIT, Source::Object)
 }

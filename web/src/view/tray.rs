@@ -17,6 +17,8 @@ pub(crate) struct Sending {
     pub(crate) name: Rc<str>,
     /// Where the browser has it, once it is known to be a picture.
     pub(crate) preview: Option<Rc<str>>,
+    /// Whether it waits for the person's word.
+    pub(crate) held: bool,
     /// How far it is.
     pub(crate) progress: Progress,
 }
@@ -24,6 +26,8 @@ pub(crate) struct Sending {
 /// How far a picture is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
+    /// Others are before it.
+    Waiting,
     /// It is made fit, or waits for an address.
     Preparing,
     /// So many thousandths are sent.
@@ -44,6 +48,8 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
         let drop = emit.reform(move |_: MouseEvent| Intent::DropPicture(id));
         let again = emit.reform(move |_: MouseEvent| Intent::RetryPicture(id));
         let (detail, drop_name) = match &sending.progress {
+            Progress::Waiting if sending.held => (button("button primary", "Send picture", again), "Discard"),
+            Progress::Waiting => (html! { <p class="tray-waits">{ "Waiting" }</p> }, "Cancel"),
             Progress::Preparing => (html! { <progress aria-label="Sending picture"></progress> }, "Cancel"),
             Progress::Sent(share) => {
                 (html! { <progress aria-label="Sending picture" max="1000" value={share.to_string()}></progress> }, "Cancel")
