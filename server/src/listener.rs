@@ -3,11 +3,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use mig33_peer::Proxies;
+use mig33_peer::{Proxies, Trusted};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -49,11 +49,14 @@ async fn serve(service: Service, mut stream: TcpStream, peer: SocketAddr, proxie
 pub(crate) async fn listen_http(
     router: Router,
     listener: TcpListener,
+    trusted: Trusted,
     stopping: &CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    while let Some((stream, _)) = accept(&listener, stopping).await {
-        let service = TowerToHyperService::new(router.clone());
+    while let Some((stream, peer)) = accept(&listener, stopping).await {
+        let peer = Some(peer.ip()).filter(|ip| !trusted.contains(*ip));
+        let client = ClientInfo { peer, base_url: None };
+        let service = TowerToHyperService::new(router.clone().layer(Extension(client)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS)

@@ -126,8 +126,9 @@ async fn run(args: Args) -> Result<(), Failure> {
     let (tcp_address, http_address) = (tcp.local_addr()?, http.local_addr()?);
     let trusted =
         if args.trusted_proxy.is_empty() { file.trusted_proxy } else { args.trusted_proxy };
+    let trusted = Trusted::new(trusted);
     let proxies = Proxies {
-        trusted: Trusted::new(trusted),
+        trusted: trusted.clone(),
         proxy_protocol: args.proxy_protocol.unwrap_or(file.proxy_protocol),
         header_time: Some(PROXY_HEADER),
     };
@@ -137,7 +138,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     let listening = service.clone();
     let listening_http = service.clone();
     let tcp_task = tokio::spawn(async move { listening.listen_behind(tcp, proxies).await });
-    let http_task = tokio::spawn(async move { listening_http.listen_http(http).await });
+    let http_task = tokio::spawn(async move { listening_http.listen_http(http, trusted).await });
     if let Err(error) = announce(tcp_address, http_address) {
         tracing::warn!(%error, "nobody reads where this program listens");
     }

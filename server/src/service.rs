@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mig33_peer::Proxies;
+use mig33_peer::{Proxies, Trusted};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -163,7 +163,7 @@ impl Service {
         let limits = &settings.limits;
         make_folder(&folder)
             .map_err(|source| StartError::Folder { path: folder.clone(), source })?;
-        let places = Places::new(limits.uploads, limits.uploads_per_account);
+        let places = Places::new(limits);
         let pictures = PictureFiles::new(folder, limits.picture_bytes, places);
         let upload_time = Duration::from_secs(limits.upload_s + limits.upload_transfer_s);
         if let Err(error) = pictures.clean_up(store.named_files().await?, upload_time).await {
@@ -215,7 +215,8 @@ impl Service {
         drop(admitted);
     }
 
-    /// The addresses below `/pictures/`: PUT to an upload address, GET to see.
+    /// The addresses below `/pictures/`: PUT to an upload address, GET to see. A request that carries a [`ClientInfo`] among its
+    /// extensions counts for the limits by address.
     pub fn http_router(&self) -> axum::Router {
         pictures::router(Arc::clone(&self.core))
     }
@@ -230,9 +231,10 @@ impl Service {
         listener::listen(self, listener, proxies, &self.stopping).await;
     }
 
-    /// Serves [`http_router`](Self::http_router) on this listener, until [`shutdown`](Self::shutdown).
-    pub async fn listen_http(&self, listener: TcpListener) {
-        listener::listen_http(self.http_router(), listener, &self.stopping).await;
+    /// Serves [`http_router`](Self::http_router) on this listener, until [`shutdown`](Self::shutdown). Limits by address do not
+    /// count proxies that are `trusted`.
+    pub async fn listen_http(&self, listener: TcpListener, trusted: Trusted) {
+        listener::listen_http(self.http_router(), listener, trusted, &self.stopping).await;
     }
 
     /// The service is about to stop: from now on, nobody is told of a session that ends because its connection does. Its

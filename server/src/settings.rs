@@ -235,6 +235,11 @@ pub struct Limits {
     pub uploads: usize,
     /// Uploads at a time, of one account; one at a time goes to one address.
     pub uploads_per_account: usize,
+    /// Uploads at a time, from one address.
+    pub uploads_per_address: u32,
+    /// Bytes a second that an upload has to bring after its first 10 s, on the whole; one that is slower is ended, and its
+    /// place is free. 0: it may take `upload_transfer_s`.
+    pub upload_bytes_per_s: u32,
     /// Pictures that one account may send in a day.
     pub pictures_per_day: u32,
 }
@@ -280,6 +285,8 @@ impl Default for Limits {
             upload_transfer_s: 120,
             uploads: 64,
             uploads_per_account: 4,
+            uploads_per_address: 16,
+            upload_bytes_per_s: 4096,
             pictures_per_day: 200,
         }
     }

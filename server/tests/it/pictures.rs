@@ -6,6 +6,7 @@ use mig33_codec::packets::{
     FileReceived, GetMessages, GetUrl, Login, LoginOk, Message, UploadFile,
 };
 use mig33_codec::values::{ChatDestination, ContentType, FileType};
+use mig33_server::ClientInfo;
 use tower::ServiceExt;
 
 use crate::harness::{Client, World, befriend, guid, in_room, picture, private, text};
@@ -14,6 +15,7 @@ scenarios!(
     a_picture_goes_to_both_and_into_history,
     an_upload_address_takes_one_picture,
     nobody_takes_all_places_for_uploads,
+    places_for_uploads_are_counted_by_address,
     what_is_no_picture_is_refused,
     upload_addresses_are_for_contacts_and_for_a_time,
     a_picture_in_a_packet,
@@ -149,6 +151,22 @@ async fn nobody_takes_all_places_for_uploads(_: World) {
     for path in &paths {
         assert_eq!(put(&world, path, PNG).await, StatusCode::CREATED, "the places are free again");
     }
+}
+
+async fn places_for_uploads_are_counted_by_address(_: World) {
+    let world = World::with(|settings| settings.limits.uploads_per_address = 0).await;
+    let (mut alice, _bob) = world.friends("alice", "bob").await;
+    let mut upload = async |peer: Option<&str>| {
+        let path = address(&mut alice, "bob").await.unwrap();
+        let peer = peer.map(|peer| peer.parse().unwrap());
+        let request = Request::builder().method(Method::PUT).uri(path);
+        let request = request.extension(ClientInfo { peer, base_url: None });
+        let response = world.service.http_router().oneshot(request.body(Body::from(PNG)).unwrap());
+        response.await.unwrap().status()
+    };
+    assert_eq!(upload(Some("192.0.2.1")).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(upload(Some("127.0.0.1")).await, StatusCode::CREATED);
+    assert_eq!(upload(None).await, StatusCode::CREATED, "a proxy that names nobody");
 }
 
 async fn what_is_no_picture_is_refused(_: World) {
