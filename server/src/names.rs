@@ -1,5 +1,5 @@
 //! What usernames, passwords, phone numbers, room names, texts beside names and guids may look like (spec/wire.md
-//! sections 3 and 5).
+//! sections 3, 5 and 10).
 
 /// What is wrong with something that a user chose. The text is for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,10 +21,19 @@ pub enum NameError {
     )]
     Room,
     /// Not a contact group's name.
-    #[error("A group's name has 1 to 60 characters.")]
+    #[error("A group's name has 1 to 60 characters, on one line.")]
     Group,
+    /// Not what a room may say about itself.
+    #[error("A room's description has at most 255 characters, on one line.")]
+    Description,
+    /// Not a file's name.
+    #[error("A file's name is one line.")]
+    FileName,
+    /// Not a file's type.
+    #[error("A file's type is one line.")]
+    FileType,
     /// Not what may be read beside a name.
-    #[error("A status message has at most 255 characters.")]
+    #[error("A status message has at most 255 characters, on one line.")]
     Status,
     /// Not what somebody may call a contact.
     #[error("A contact's display name has at most 60 characters, on one line.")]
@@ -87,14 +96,48 @@ pub fn room(text: &str) -> Result<&str, NameError> {
     if fits { Ok(text) } else { Err(NameError::Room) }
 }
 
+/// A text of at most so many characters that is shown on one line beside what others have written, without the space around
+/// it; none where it is too long, or would show elsewhere than in its place.
+///
+/// A line has no control characters and no ends of lines. Bidirectional embeddings and isolates have to be closed in it
+/// (Unicode Standard Annex 9): an open one turns around what stands behind it, and a close without its opening ends what
+/// keeps the text apart. Overrides, which show letters in another order than they have, are not for names. Marks (U+200E,
+/// U+200F, U+061C) move nothing but their neighbours.
+#[must_use]
+pub fn line(text: &str, most: usize) -> Option<&str> {
+    let text = text.trim();
+    let mut open = Vec::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == most {
+            return None;
+        }
+        match character {
+            // separators of lines and of paragraphs; overrides
+            '\u{2028}' | '\u{2029}' | '\u{202d}' | '\u{202e}' => return None,
+            '\u{202a}' | '\u{202b}' => open.push('\u{202c}'),
+            '\u{2066}'..='\u{2068}' => open.push('\u{2069}'),
+            '\u{202c}' | '\u{2069}' if open.pop() != Some(character) => return None,
+            _ if character.is_control() => return None,
+            _ => {}
+        }
+    }
+    open.is_empty().then_some(text)
+}
+
 /// Checks a contact group's name.
 ///
 /// # Errors
 /// [`NameError::Group`].
 pub fn group(text: &str) -> Result<&str, NameError> {
-    let text = text.trim();
-    let fits = (1..=60).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits { Ok(text) } else { Err(NameError::Group) }
+    line(text, 60).filter(|text| !text.is_empty()).ok_or(NameError::Group)
+}
+
+/// Checks what a room says about itself; it may be empty.
+///
+/// # Errors
+/// [`NameError::Description`].
+pub fn description(text: &str) -> Result<&str, NameError> {
+    line(text, 255).ok_or(NameError::Description)
 }
 
 /// Checks what is to be read beside a name: one's status message, which may be empty.
@@ -102,8 +145,7 @@ pub fn group(text: &str) -> Result<&str, NameError> {
 /// # Errors
 /// [`NameError::Status`].
 pub fn status(text: &str) -> Result<&str, NameError> {
-    let text = text.trim();
-    if text.chars().count() <= 255 { Ok(text) } else { Err(NameError::Status) }
+    line(text, 255).ok_or(NameError::Status)
 }
 
 /// Checks what somebody calls a contact; empty: by the contact's own name.
@@ -111,9 +153,7 @@ pub fn status(text: &str) -> Result<&str, NameError> {
 /// # Errors
 /// [`NameError::DisplayName`].
 pub fn display_name(text: &str) -> Result<&str, NameError> {
-    let text = text.trim();
-    let fits = text.chars().count() <= 60 && !text.chars().any(char::is_control);
-    if fits { Ok(text) } else { Err(NameError::DisplayName) }
+    line(text, 60).ok_or(NameError::DisplayName)
 }
 
 /// Checks a message's id.
@@ -177,9 +217,44 @@ mod tests {
         assert!(status(&"ü".repeat(255)).is_ok());
         assert_eq!(status(&"x".repeat(256)), Err(NameError::Status));
         assert!(display_name(&"ü".repeat(60)).is_ok());
+        assert_eq!(description(&"x".repeat(256)), Err(NameError::Description));
+        assert_eq!(group("  "), Err(NameError::Group));
         for bad in ["x".repeat(61), "a\nb".to_owned()] {
             assert_eq!(display_name(&bad), Err(NameError::DisplayName));
         }
+    }
+
+    #[test]
+    fn a_line_keeps_to_its_place() {
+        for good in [
+            "",
+            "on a train",
+            "\u{200f}שלום\u{200e} \u{61c}",
+            "\u{2067}a \u{2066}b\u{2069}\u{2069} \u{202a}c\u{202c}",
+            "e\u{301} \u{200d}\u{feff}",
+        ] {
+            assert_eq!(line(good, 255), Some(good.trim()), "{good:?}");
+        }
+        for bad in [
+            "a\tb",
+            "a\u{0}b",
+            "\u{1b}[31m",
+            "a\u{85}b",
+            "a\u{7f}b",
+            "a\u{2029}b",
+            "\u{202d}a\u{202c}",
+            "\u{202e}a",
+            "\u{202b}a",
+            "\u{2068}a",
+            "a\u{202c}",
+            "a\u{2069}",
+            // closed by what closes the other kind
+            "\u{202b}a\u{2069}",
+            "\u{2067}a\u{202c}\u{2069}",
+        ] {
+            assert_eq!(line(bad, 255), None, "{bad:?}");
+        }
+        assert_eq!(line("abc", 2), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Messages and what becomes of them (spec/wire.md section 4).
 use std::sync::Arc;
 
+use bytes::Bytes;
 use mig33_codec::packets::{self, Message, MessageStatusEvent, Packet};
 use mig33_codec::values::{ChatDestination, ContentType, MessageType, StatusEvent};
 use mig33_codec::{Command, Text};
@@ -11,7 +12,7 @@ use crate::clock::random_guid;
 use crate::core::{Call, Core};
 use crate::fanout::{Event, Fanout, Mailbox, Mark, expand};
 use crate::ids::{RoomId, SessionNumber, UserId};
-use crate::names;
+use crate::names::{self, NameError};
 use crate::pictures::contents::{LARGE, by_address, is_large_picture};
 use crate::session::Member;
 use crate::store::{
@@ -33,7 +34,8 @@ const FILE_TEXT_BYTES: usize = 255;
 
 /// MESSAGE: stored first, then passed on, then answered.
 pub(crate) async fn send(call: Call<'_>) -> Outcome {
-    let packet: Message = call.packet()?;
+    let mut packet: Message = call.packet()?;
+    packet.content = packet.content.map(|content| shown(packet.content_type, content));
     let (core, member) = call.member()?;
     let guid = match packet.guid.as_ref().filter(|guid| !guid.is_empty()) {
         Some(guid) => names::guid(&guid.as_str())?.to_owned(),
@@ -63,8 +65,8 @@ pub(crate) async fn send(call: Call<'_>) -> Outcome {
         guid,
         content_type: packet.content_type.unwrap_or(ContentType::TEXT),
         content: packet.content.unwrap_or_default(),
-        file_name: packet.file_name.map(|name| name.as_str().into_owned()),
-        mime_type: packet.mime_type.map(|kind| kind.as_str().into_owned()),
+        file_name: packet.file_name.map(|name| name.as_str().trim().to_owned()),
+        mime_type: packet.mime_type.map(|kind| kind.as_str().trim().to_owned()),
         now: core.now(),
         open: core.settings.open_messages,
     };
@@ -89,6 +91,15 @@ fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
     if length == 0 {
         return Err(Refused::value(Command::MESSAGE, 8, "there is nothing in it."));
     }
+    let is_line = |text: &Option<Text>| {
+        text.as_ref().is_none_or(|text| names::line(&text.as_str(), usize::MAX).is_some())
+    };
+    if !is_line(&packet.file_name) {
+        return Err(NameError::FileName.into());
+    }
+    if !is_line(&packet.mime_type) {
+        return Err(NameError::FileType.into());
+    }
     let content_type = packet.content_type.unwrap_or(ContentType::TEXT);
     match content_type {
         ContentType::TEXT | ContentType::EMOTE => {
@@ -111,6 +122,29 @@ fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
         }
         _ => Err(Refused::value(Command::MESSAGE, 6, "this kind of content cannot be sent.")),
     }
+}
+
+/// A content as it is stored: of a text nothing that has no look of its own, so that no terminal does what somebody wrote
+/// into it. It is no reason to refuse what an old handset sends.
+fn shown(content_type: Option<ContentType>, content: Bytes) -> Bytes {
+    let is_text =
+        matches!(content_type.unwrap_or(ContentType::TEXT), ContentType::TEXT | ContentType::EMOTE);
+    // in UTF-8, the controls from U+0080 to U+009F are C2 and a byte from 80 to 9F
+    let is_second = |at: usize| {
+        at.checked_sub(1).is_some_and(|before| content.get(before) == Some(&0xc2))
+            && content.get(at).is_some_and(|byte| (0x80..=0x9f).contains(byte))
+    };
+    let is_control = |at: usize, byte: u8| {
+        (byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r'))
+            || is_second(at)
+            || is_second(at + 1)
+    };
+    let mut bytes = content.iter().copied().enumerate();
+    if !is_text || !bytes.any(|(at, byte)| is_control(at, byte)) {
+        return content;
+    }
+    let kept = content.iter().copied().enumerate().filter(|(at, byte)| !is_control(*at, *byte));
+    kept.map(|(_, byte)| byte).collect()
 }
 
 /// Refuses a block of MESSAGE that is longer than `most` bytes.

@@ -53,7 +53,8 @@ pub(crate) async fn create(call: Call<'_>) -> Outcome {
     let packet: CreateChatroom = call.packet()?;
     let (core, member) = call.member()?;
     let name = names::room(&packet.chatroom_name.unwrap_or_default().as_str())?.to_owned();
-    let description = packet.description.unwrap_or_default().as_str().trim().to_owned();
+    let description =
+        names::description(&packet.description.unwrap_or_default().as_str())?.to_owned();
     let limits = &core.settings.limits;
     let new = NewRoom {
         name,

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mig33_codec::packets::{
-    ChangePassword, Error, KickChatroomParticipant, Message, Ping, Pong, SessionTerminated,
-    SetStatusMessage,
+    AddContact, AddGroup, ChangePassword, CreateChatroom, Error, KickChatroomParticipant, Message,
+    Packet, Ping, Pong, SessionTerminated, SetStatusMessage, StatusMessage, UpdateGroup,
 };
-use mig33_codec::values::{ChatDestination, ErrorCode};
+use mig33_codec::values::{ChatDestination, ContentType, ErrorCode};
 use mig33_codec::{Command, Frame, catalogue};
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
@@ -18,6 +18,8 @@ scenarios!(
     what_is_not_served_is_named,
     bad_blocks_are_named_and_nothing_is_done,
     a_packet_that_breaks_off_is_no_request,
+    what_is_shown_beside_others_is_one_line_that_keeps_to_itself,
+    controls_in_a_text_reach_nobody,
 );
 
 async fn bytes_that_are_no_packet_end_the_connection(world: World) {
@@ -89,6 +91,106 @@ async fn a_packet_that_breaks_off_is_no_request(world: World) {
     assert!(alice.closed().await.is_empty());
     let news = bob.until::<mig33_codec::packets::Presence>().await.0;
     assert!(news.is_empty());
+}
+
+/// What sets something that others see to a text.
+type Sets = fn(&str) -> Packet;
+
+async fn what_is_shown_beside_others_is_one_line_that_keeps_to_itself(_: World) {
+    let world = World::with(|settings| settings.limits.request_burst = 1000).await;
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let _carol = world.user("carol").await;
+    let requests: [(&str, Sets); 8] = [
+        ("status message", |text| {
+            SetStatusMessage { status_message: Some(text.into()), ..Default::default() }.into()
+        }),
+        ("description", |text| {
+            let (chatroom_name, description) = (Some("den".into()), Some(text.into()));
+            CreateChatroom { chatroom_name, description, ..Default::default() }.into()
+        }),
+        ("display name", |text| {
+            let (username, display_name) = (Some("carol".into()), Some(text.into()));
+            AddContact { username, display_name, ..Default::default() }.into()
+        }),
+        ("group", |text| AddGroup { group_name: Some(text.into()), ..Default::default() }.into()),
+        ("group", |text| {
+            let (group_id, group_name) = (Some(1), Some(text.into()));
+            UpdateGroup { group_id, group_name, ..Default::default() }.into()
+        }),
+        ("file", |text| {
+            let (content_type, file_name) = (Some(ContentType::AUDIO), Some(text.into()));
+            Message { content_type, file_name, ..private("bob", "g1", "x") }.into()
+        }),
+        ("type", |text| {
+            let (content_type, mime_type) = (Some(ContentType::AUDIO), Some(text.into()));
+            Message { content_type, mime_type, ..private("bob", "g2", "x") }.into()
+        }),
+        ("room", |text| {
+            CreateChatroom { chatroom_name: Some(text.into()), ..Default::default() }.into()
+        }),
+    ];
+    for (what, request) in requests {
+        for bad in [
+            "a\nb",
+            "a\0b",
+            "a\x1b[2Jb",
+            "a\x7fb",
+            "a\u{9b}b",
+            "a\u{2028}b",
+            "a\u{202e}b",
+            "a\u{202e}b\u{202c}c",
+            "a\u{202b}b",
+            "a\u{2067}b",
+            "a\u{2069}b",
+        ] {
+            let refused = alice.ask(request(bad)).await;
+            assert!(refused.unwrap_err().contains(what), "{what} {bad:?}");
+        }
+    }
+    assert!(bob.fence().await.is_empty(), "nothing is done");
+    let described = |text: &str| CreateChatroom {
+        chatroom_name: Some("den".into()),
+        description: Some(text.into()),
+        ..Default::default()
+    };
+    assert!(alice.ask(described(&"ü".repeat(256))).await.unwrap_err().contains("255 characters"));
+    alice.ask(described(&"ü".repeat(255))).await.unwrap();
+    // who writes from right to left may do so
+    let status =
+        |text: &str| SetStatusMessage { status_message: Some(text.into()), ..Default::default() };
+    for good in
+        ["\u{200f}שלום abc", "\u{2067}שלום\u{2069}!", "\u{202b}שלום\u{202c}", "👨\u{200d}👩"]
+    {
+        alice.ask(status(good)).await.unwrap();
+        let (_, told) = bob.until::<StatusMessage>().await;
+        assert_eq!(told.status_message.unwrap(), good);
+    }
+}
+
+async fn controls_in_a_text_reach_nobody(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let mut guids = (0..).map(|n| format!("g{n}"));
+    let mut guid = || guids.next().unwrap();
+    for (sent, comes) in [
+        (&b"a\x1b[2Jb\0c\x7f"[..], &b"a[2Jbc"[..]),
+        ("é\u{9b}31m\u{202e}x".as_bytes(), "é31m\u{202e}x".as_bytes()),
+        // what a text has of its own, and what is none that anybody can read
+        (b"two\r\n\tlines\n", b"two\r\n\tlines\n"),
+        (b"\xff\x9b\xc2", b"\xff\x9b\xc2"),
+    ] {
+        let message =
+            Message { content: Some(Bytes::from_static(sent)), ..private("bob", &guid(), "") };
+        alice.ask(message).await.unwrap();
+        let (_, message) = bob.until::<Message>().await;
+        assert_eq!(message.content.unwrap(), comes);
+    }
+    let nothing = private("bob", &guid(), "\x1b\0\u{85}");
+    assert!(alice.ask(nothing).await.unwrap_err().contains("block 8"));
+    // a file is what it is
+    let file =
+        Message { content_type: Some(ContentType::AUDIO), ..private("bob", &guid(), "\x1b\0") };
+    alice.ask(file).await.unwrap();
+    assert_eq!(bob.until::<Message>().await.1.content.unwrap(), &b"\x1b\0"[..]);
 }
 
 #[tokio::test]
