@@ -144,13 +144,14 @@ impl Drop for Dropped {
     }
 }
 
-/// A file that is removed when this goes.
+/// A file that is removed when this goes, with what SQLite has beside it while it copies.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
         // where it is not there, it was renamed, or never made
         drop(fs::remove_file(&self.0));
+        drop(fs::remove_file(beside(&self.0, "-journal")));
     }
 }
 
