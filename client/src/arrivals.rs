@@ -212,8 +212,14 @@ impl Session {
 
 /// Whether these are a server's words for a command that it does not know.
 pub(crate) fn is_unserved(text: &str) -> bool {
-    const WORDS: [&str; 5] =
-        ["not serve", "not support", "unsupported", "not implement", "unknown command"];
+    const WORDS: [&str; 6] = [
+        "not serve",
+        "not implement",
+        "unknown command",
+        "unknown packet",
+        "unsupported command",
+        "command not supported",
+    ];
     WORDS.iter().any(|words| places(text, words).next().is_some())
 }
 
