@@ -21,6 +21,7 @@ mod restart;
 mod rooms;
 mod rooms_model;
 mod silent;
+mod slow_reader;
 mod start;
 mod sync;
 mod virtual_time;
