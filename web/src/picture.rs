@@ -2,6 +2,7 @@
 //! has to be.
 use std::rc::Rc;
 
+use crate::isolated::isolated;
 use js_sys::{Array, Promise, Uint8Array};
 use mig33_picture::{Facts, Inspector, Kind};
 use wasm_bindgen::closure::Closure;
@@ -50,6 +51,7 @@ pub(crate) enum Unfit {
 impl Unfit {
     /// For the person.
     pub(crate) fn words(self, name: &str) -> String {
+        let name = isolated(name);
         match self {
             Self::NoPicture => format!("“{name}” is not a picture that can be sent."),
             Self::TooLarge => format!("“{name}” is too large a picture to be sent."),

@@ -110,7 +110,7 @@ pub(crate) fn summary(events: &[Rc<Message>]) -> String {
     };
     let told = events.iter().filter_map(|event| {
         if let Body::Notice(text) | Body::Line(text) = &event.body {
-            Some(text.to_string())
+            Some(isolated(text))
         } else {
             None
         }

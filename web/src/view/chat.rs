@@ -214,7 +214,7 @@ fn foot(props: &Props) -> Option<Html> {
         }
         // who has written to us may be answered
         (None, None) if *contacts_only && chat.messages.iter().all(|message| message.own) => {
-            (format!("{name} is not one of your contacts."), "Add to contacts", add())
+            (format!("{} is not one of your contacts.", isolated(&name)), "Add to contacts", add())
         }
         _ => return None,
     };

@@ -13,6 +13,7 @@ use yew::prelude::*;
 use self::place::{Anchor, Shape, below, find_anchor, first_below, restore, row};
 use crate::clock;
 use crate::intent::Intent;
+use crate::isolated::isolated;
 use crate::part::{Context, Part, keyed};
 use crate::timeline::{self, Row};
 use crate::view::controls::{button, spinner};
@@ -409,7 +410,7 @@ impl Log {
                 "Nothing was said here yet. Be the first.".to_owned()
             }
             (History::Complete | History::Unkept, true) => {
-                format!("Nothing was said yet. Say hello to {}.", chat.name)
+                format!("Nothing was said yet. Say hello to {}.", isolated(&chat.name))
             }
             (History::Complete, false) if self.window.at_start() => {
                 "This is where it began.".to_owned()

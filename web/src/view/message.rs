@@ -112,7 +112,7 @@ fn picture_name(message: &Message) -> AttrValue {
     if message.own {
         "Picture from you".into()
     } else {
-        format!("Picture from {}", message.author).into()
+        format!("Picture from {}", isolated(&message.author)).into()
     }
 }
 

@@ -167,7 +167,7 @@ fn room_row(room: &RoomEntry, joined: &[ChatId], emit: &Callback<Intent>) -> Htm
                 if !room.description.is_empty() { <p class="room-description">{ isolated(&room.description) }</p> }
                 <p class="room-count">{ format!("{} of {}", room.participants, room.capacity) }{ if full { " · full" } else { "" } }</p>
             </div>
-            { button_with("button small", format!("{verb} {}", room.name).into(), html! { { verb } }, on_click) }
+            { button_with("button small", format!("{verb} {}", isolated(&room.name)).into(), html! { { verb } }, on_click) }
         </div>
     }
 }

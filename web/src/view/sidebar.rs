@@ -115,8 +115,8 @@ fn request(username: &Rc<str>, emit: &Callback<Intent>) -> Html {
             { avatar::person(username, None) }
             <span class="request-name">{ isolated(username) }</span>
             <span class="request-buttons">
-                { button_with("button small primary", format!("Accept {username}").into(), html! { "Accept" }, accept) }
-                { button_with("button small", format!("Reject {username}").into(), html! { "Reject" }, reject) }
+                { button_with("button small primary", format!("Accept {}", isolated(username)).into(), html! { "Accept" }, accept) }
+                { button_with("button small", format!("Reject {}", isolated(username)).into(), html! { "Reject" }, reject) }
             </span>
         </div>
     }

@@ -72,7 +72,7 @@ pub(crate) fn tray(sending: &[Sending], emit: &Callback<Intent>) -> Html {
             <li key={id} class="tray-card">
                 { preview }
                 <div class="tray-detail"><p class="tray-name">{ isolated(&sending.name) }</p>{ detail }</div>
-                { icon_button(format!("{drop_name} {}", sending.name), Icon::Close, drop) }
+                { icon_button(format!("{drop_name} {}", isolated(&sending.name)), Icon::Close, drop) }
             </li>
         }
     });
