@@ -71,6 +71,9 @@ test('a page at 400 % can be used', async ({ registered, user }) => {
   await page.getByLabel('Message of the day').getByRole('button', { name: 'Dismiss' }).click();
   await anna.addContact('bert');
   await bert.acceptContact('anna');
+  // what is told over the page can be put away
+  await expect(page.getByText('bert accepted')).toBeVisible();
+  await page.getByRole('button', { name: 'Dismiss' }).click();
   await bert.say('anna', 'can you read this?');
   await anna.entry('bert').scrollIntoViewIfNeeded();
   await expect(anna.entry('bert')).toBeInViewport({ ratio: 1 });

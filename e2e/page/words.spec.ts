@@ -16,11 +16,12 @@ test('marks above marks stay out of the messages around them', async ({ register
   const show = (how: string) => marks?.evaluate((row, how) => (row as HTMLElement).style.setProperty('visibility', how), how);
   for (const text of ['above', 'below']) {
     const bubble = anna.message(text).locator('.bubble');
-    const before = await bubble.screenshot();
-    await show('hidden');
-    const after = await bubble.screenshot();
-    await show('visible');
-    expect(before.equals(after), text).toBe(true);
+    await expect(async () => {
+      await show('visible');
+      const before = await bubble.screenshot();
+      await show('hidden');
+      expect(before.equals(await bubble.screenshot()), text).toBe(true);
+    }).toPass({ timeout: 15_000 });
   }
 });
 
