@@ -2,7 +2,6 @@
 //! has to be.
 use std::rc::Rc;
 
-use crate::isolated::isolated;
 use js_sys::{Array, Promise, Uint8Array};
 use mig33_picture::{Facts, Inspector, Kind};
 use wasm_bindgen::closure::Closure;
@@ -11,6 +10,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Blob, BlobPropertyBag, CanvasRenderingContext2d, File, HtmlCanvasElement, ImageBitmap, Url,
 };
+
+use crate::isolated::isolated;
 
 /// How large a picture may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
