@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 
 /// What the page and all it loads have at most, in bytes of brotli.
-pub(crate) const PAGE_LIMIT: u64 = 160_000;
+pub(crate) const PAGE_LIMIT: u64 = 200_000;
 
 /// The repository and where cargo puts what it builds.
 pub(crate) struct Workspace {
