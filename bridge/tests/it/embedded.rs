@@ -5,7 +5,10 @@ use std::process::Stdio;
 use futures_util::{SinkExt, StreamExt};
 use mig33_bridge::upstream::UpstreamSetting;
 use mig33_bridge::{Bridge, Settings, StartError};
-use mig33_codec::packets::{Login, NewRegistration, SessionTerminated};
+use mig33_codec::hash::sha1fold;
+use mig33_codec::packets::{
+    self, GetUrl, Login, LoginChallenge, LoginResponse, NewRegistration, SessionTerminated,
+};
 use mig33_codec::{Command, Decode, Decoder, Encode, Frame, Secret};
 use mig33_peer::{Proxies, Trusted};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -18,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use crate::program::Running;
 use crate::service::service;
 use crate::support::{
-    client, close_code, free_port, get, handshake, receive, send, settings, upstream,
+    client, close_code, free_port, get, handshake, http, receive, send, settings, upstream,
 };
 
 pub(crate) fn embedded(data: &TempDir) -> Settings {
@@ -197,6 +200,48 @@ async fn a_service_elsewhere_counts_the_clients_of_a_bridge_that_tells_it() {
     assert_eq!(frame(receive(&mut third).await).command, Command::LOGIN_CHALLENGE);
     bridge.stop().await;
     service.shutdown().await;
+}
+
+#[tokio::test]
+async fn uploads_are_counted_by_the_address_that_a_proxy_names() {
+    let data = tempfile::tempdir().unwrap();
+    let mut settings = embedded(&data);
+    settings.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
+    settings.server.open_messages = true;
+    settings.server.limits.uploads_per_address = 0;
+    let bridge = Bridge::start(settings).await.unwrap();
+    let tcp = bridge.addresses().tcp.unwrap();
+    for name in ["alice", "bob"] {
+        let mut handset = Handset::connect(tcp).await;
+        handset.stream.write_all(&registration(name)).await.unwrap();
+        assert_eq!(handset.next().await.command, Command::OK);
+    }
+    let mut alice = Handset::connect(tcp).await;
+    alice.stream.write_all(&login().encode(1).unwrap().to_bytes()).await.unwrap();
+    let challenge = LoginChallenge::decode(&alice.next().await).unwrap().challenge.unwrap();
+    let hash = sha1fold(&challenge.as_str(), "correct horse");
+    let answer = LoginResponse { password_hash: Some(hash.into()), ..LoginResponse::default() };
+    let ask = GetUrl { url_type: Some(20), profile_name: Some("bob".into()), ..GetUrl::default() };
+    for bytes in [answer.encode(2), ask.encode(3)] {
+        alice.stream.write_all(&bytes.unwrap().to_bytes()).await.unwrap();
+    }
+    let address = loop {
+        let frame = alice.next().await;
+        if frame.transaction == 3 {
+            break packets::Ok::decode(&frame).unwrap().text.unwrap().as_str().into_owned();
+        }
+    };
+    let path = &address[address.find("/pictures/").unwrap()..];
+    for (from, status) in [("X-Forwarded-For: 203.0.113.7\r\n", "503"), ("", "415")] {
+        let body = "this is no picture";
+        let request = format!(
+            "PUT {path} HTTP/1.1\r\nHost: chat\r\n{from}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = http(bridge.addresses().page, &request).await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{from}: {answer}");
+    }
+    bridge.stop().await;
 }
 
 #[tokio::test]
