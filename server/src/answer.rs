@@ -126,6 +126,9 @@ pub(crate) enum Refused {
     /// More requests than allowed in a time.
     #[error("Too many requests. Wait {} s.", seconds(.0))]
     TooMany(Duration),
+    /// More connections than allowed in a time.
+    #[error("Too many connections from your address. Wait {} s.", seconds(.0))]
+    TooManyConnections(Duration),
     /// The service lets nobody in.
     #[error("{0}")]
     Maintenance(String),
@@ -135,11 +138,14 @@ pub(crate) enum Refused {
     /// Too many accounts from one address.
     #[error("Too many registrations from your address. Wait {} s.", seconds(.0))]
     Registrations(Duration),
+    /// More contacts asked for than allowed in a time.
+    #[error("You have asked many people to be contacts. Wait {} s.", seconds(.0))]
+    TooManyContacts(Duration),
     /// Wrong name or password; not which. Said after a pause.
     #[error("Wrong username or password.")]
     Credentials(Duration),
-    /// So many give wrong answers that nobody else's is looked at.
-    #[error("Too many people give wrong passwords right now. Try again in some minutes.")]
+    /// So many wrong answers of a network are in line that no more is looked at.
+    #[error("Too many wrong passwords come from your network. Try again in some minutes.")]
     TooManyWrong,
     /// LOGIN_RESP without LOGIN_CHAL.
     #[error("Ask for a challenge first: each is good for one answer.")]

@@ -1,4 +1,5 @@
 //! One connection: moves bytes between a stream, its session and its mailbox. One task, and no buffer while it rests.
+mod before_login;
 mod closing;
 mod taking;
 
@@ -18,8 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
+use self::before_login::poll_ending;
 use self::taking::Taking;
-use crate::ClientInfo;
+use crate::admission::Admitted;
 use crate::answer::{Number, Outcome, Refused};
 use crate::backlog::{bring, catch_up};
 use crate::commands;
@@ -43,8 +45,7 @@ const AHEAD: usize = 64 << 10;
 const AHEAD_BEFORE_LOGIN: usize = 8 << 10;
 /// How long the end of the stream may take, and how long what the client still sends is read after it.
 const LAST: Duration = Duration::from_secs(1);
-/// How long that is read when the service stops: what is on its way while the last packet travels. A client that is told
-/// of it may stay connected, and the service does not wait for it.
+/// How long that is read when the service stops: a client that is told of it may stay, and is not waited for.
 const LAST_AT_STOP: Duration = Duration::from_millis(250);
 
 /// Serves one client until its session ends.
@@ -52,18 +53,18 @@ pub(crate) async fn serve<S>(
     core: &Arc<Core>,
     stopping: &CancellationToken,
     stream: S,
-    client: ClientInfo,
+    peer: Option<IpAddr>,
+    mailbox: Arc<Mailbox>,
+    place: &Admitted<'_>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let base_url = client.base_url.or_else(|| core.settings.public_url.clone()).unwrap_or_default();
-    let mailbox =
-        Arc::new(Mailbox::new(base_url.trim_end_matches('/'), core.limits.outgoing_bytes));
     let mut connection = Connection {
         core,
         session: Session::new(Arc::clone(&core.limits), Instant::now().into_std()),
         number: core.session_number(),
-        peer: client.peer,
+        peer,
+        place: Some(place),
         mailbox,
         stopping,
         stream,
@@ -86,11 +87,11 @@ pub(crate) async fn serve<S>(
     connection.finish(end).await;
 }
 
-/// Tells somebody who cannot be served that there are too many connections.
-pub(crate) async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+/// Tells somebody who cannot be served why, such as that there are too many connections.
+pub(crate) async fn turn_away<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, why: &str) {
     let packet = Packet::Error(packets::Error {
         code: Some(ErrorCode::UNDEFINED),
-        description: Some("The server is full. Try again later.".into()),
+        description: Some(why.into()),
         ..packets::Error::default()
     });
     let last = async {
@@ -105,6 +106,8 @@ struct Connection<'a, S> {
     session: Session,
     number: SessionNumber,
     peer: Option<IpAddr>,
+    /// Its place among the connections, until somebody logs in on it.
+    place: Option<&'a Admitted<'a>>,
     mailbox: Arc<Mailbox>,
     stopping: &'a CancellationToken,
     stream: S,
@@ -146,6 +149,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             self.session.set_reading(Instant::now().into_std(), false);
             if self.bad_bytes.is_none() {
                 self.bad_bytes = self.requests().await.err();
+            }
+            if self.session.is_member()
+                && let Some(place) = self.place.take()
+            {
+                place.keep();
+            }
+            if self.mailbox.ending() == Some(Ending::CrowdedOut) {
+                return End::Session(Ending::CrowdedOut);
             }
             self.backlog().await;
             if self.writing.is_none() {
@@ -207,15 +218,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         self.mailbox.waiting_bytes() > most
     }
 
-    /// Bytes that are kept for somebody who is not logged in.
-    fn held_before_login(&self) -> usize {
-        if self.session.is_member() {
-            return 0;
-        }
-        let writing = self.writing.as_ref().map_or(0, |outgoing| outgoing.bytes.len());
-        self.session.buffered() + writing + self.mailbox.waiting_bytes()
-    }
-
     /// The next moment at which a time limit may be over.
     fn arm(&self, timer: Pin<&mut Sleep>) {
         let deadline = self.deadline();
@@ -259,6 +261,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     (Err(error), _) => Step::Broken(error),
                 });
             }
+            if self.place.is_some() && poll_ending(&self.mailbox, context).is_ready() {
+                return Poll::Ready(Step::Changed);
+            }
         } else if self.mailbox.poll_changed(context).is_ready() {
             return Poll::Ready(Step::Changed);
         }
@@ -299,7 +304,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                     self.store_received().await;
                     return Ok(());
                 }
-                Some(Incoming::Request(frame)) => self.request(&frame).await,
+                Some(Incoming::Request(frame)) => match self.may_ask(&frame, now) {
+                    Ok(()) => self.request(&frame).await,
+                    Err(wait) => self.answer(&frame, Err(Refused::TooMany(wait))),
+                },
                 Some(Incoming::TooMany(frame, wait)) => {
                     self.answer(&frame, Err(Refused::TooMany(wait)))
                 }
@@ -327,10 +335,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         if let Err(refused) = &outcome {
             let pause = refused.pause();
             if !pause.is_zero() {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = self.stopping.cancelled() => {}
+                let told = self.hold_back(pause).await;
+                self.answer(frame, outcome);
+                if let Err(ending) = told {
+                    self.mailbox.end(ending);
                 }
+                return;
             }
         }
         self.answer(frame, outcome);
@@ -477,7 +487,7 @@ fn is_receipt(frame: &Frame) -> bool {
         })
 }
 
-/// Reads what is there. The buffer is on the stack, so a stream that rests holds none.
+/// Reads what is there. The buffer is on the stack: a stream that rests holds none.
 fn read<S: AsyncRead>(stream: Pin<&mut S>, context: &mut Context<'_>) -> Poll<Step> {
     let mut space = [std::mem::MaybeUninit::uninit(); READ];
     let mut buffer = ReadBuf::uninit(&mut space);

@@ -11,7 +11,7 @@ use crate::clock::{Clock, Entropy, Millis};
 use crate::fanout::{Fanout, Mailbox};
 use crate::guard::Guard;
 use crate::ids::SessionNumber;
-use crate::limits::BeforeLogin;
+use crate::limits::{Accounts, Addresses, BeforeLogin};
 use crate::metrics::Metrics;
 use crate::passwords::{Password, Sealed, Sealer};
 use crate::pictures::PictureFiles;
@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) nobody: Sealed,
     pub(crate) guard: Guard,
     pub(crate) before_login: BeforeLogin,
+    pub(crate) accounts: Accounts,
+    pub(crate) addresses: Addresses,
     pub(crate) pictures: PictureFiles,
     pub(crate) metrics: Metrics,
     /// The service stops: who goes now is expected back.
@@ -62,6 +64,8 @@ impl Core {
         Self {
             limits: Arc::new(settings.limits.clone()),
             guard: Guard::new(&settings.limits),
+            accounts: Accounts::new(&settings.limits),
+            addresses: Addresses::new(&settings.limits),
             before_login: BeforeLogin::new(settings.limits.login_bytes),
             settings,
             store,

@@ -36,6 +36,8 @@ impl End {
             Self::Session(Ending::TakenOver) => "taken over",
             Self::Session(Ending::Shutdown) => "shutdown",
             Self::Session(Ending::Logout) => "logout",
+            Self::Session(Ending::CrowdedOut) => "crowded out",
+            Self::Session(Ending::TooManyWrong) => "too many wrong answers",
             Self::Session(Ending::NotReading) => "not reading",
             Self::Closed => "closed",
             Self::Broken(_) => "broken",
@@ -50,11 +52,13 @@ impl End {
 }
 
 /// All names that [`End::reason`] gives.
-pub(crate) const REASONS: [&str; 13] = [
+pub(crate) const REASONS: [&str; 15] = [
     "kicked",
     "taken over",
     "shutdown",
     "logout",
+    "crowded out",
+    "too many wrong answers",
     "not reading",
     "closed",
     "broken",
@@ -77,6 +81,8 @@ mod tests {
             End::Session(Ending::TakenOver),
             End::Session(Ending::Shutdown),
             End::Session(Ending::Logout),
+            End::Session(Ending::CrowdedOut),
+            End::Session(Ending::TooManyWrong),
             End::Session(Ending::NotReading),
             End::Closed,
             End::Broken(io::ErrorKind::Other.into()),

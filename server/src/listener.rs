@@ -39,7 +39,7 @@ async fn serve(service: Service, mut stream: TcpStream, peer: SocketAddr, proxie
         Ok(client) => {
             // a proxy that names nobody stands for everybody
             let peer = Some(client.ip()).filter(|ip| !proxies.trusted.contains(*ip));
-            service.serve_connection(stream, ClientInfo { peer, base_url: None }).await;
+            service.serve_arrival(stream, ClientInfo { peer, base_url: None }).await;
         }
         Err(error) => tracing::debug!(%peer, %error, "a proxy's connection was closed"),
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mig33_peer::{Proxies, Trusted};
 use prometheus_client::registry::Registry;
@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
+use crate::answer::Refused;
 use crate::backup;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::connection;
 use crate::core::{Core, Parts};
 use crate::disk::DataFolder;
-use crate::fanout::{Ending, Fanout, LocalFanout};
+use crate::fanout::{Ending, Fanout, LocalFanout, Mailbox};
 use crate::listener;
 use crate::passwords::{KeyFileError, Password, Sealer, load_key};
 use crate::pictures::{self, PictureFiles, Places};
@@ -141,7 +142,13 @@ impl Service {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start_with(settings: Settings, outside: Outside) -> Result<Self, StartError> {
+    pub async fn start_with(mut settings: Settings, outside: Outside) -> Result<Self, StartError> {
+        if !settings.limits.abuse {
+            tracing::warn!(
+                "limits.abuse is off: one person can take what the service has from all others"
+            );
+        }
+        settings.limits = settings.limits.in_force();
         let entropy = match outside.entropy {
             Some(entropy) => entropy,
             None => Arc::new(SystemEntropy::new()?),
@@ -206,13 +213,37 @@ impl Service {
         }
         let _token = self.connections.token();
         let _counted = self.core.metrics.connection();
-        let Some(admitted) = self.admission.admit(client.peer) else {
+        let core = &self.core;
+        let base_url = client.base_url.as_ref().or(core.settings.public_url.as_ref());
+        let base_url = base_url.map_or("", |url| url.trim_end_matches('/'));
+        let mailbox = Arc::new(Mailbox::new(base_url, core.limits.outgoing_bytes));
+        let Some(place) = self.admission.admit(client.peer, &mailbox) else {
             tracing::warn!(peer = ?client.peer, "a connection too many was turned away");
-            connection::turn_away(stream).await;
+            connection::turn_away(stream, "The server is full. Try again later.").await;
             return;
         };
-        connection::serve(&self.core, &self.stopping, stream, client).await;
-        drop(admitted);
+        connection::serve(core, &self.stopping, stream, client.peer, mailbox, &place).await;
+    }
+
+    /// Ends the connection that has been here longest without a log-in, for somebody new; false where there is none.
+    #[must_use]
+    pub fn push_out_stranger(&self) -> bool {
+        self.admission.push_out()
+    }
+
+    /// Serves one client that came by a listener of ours, unless they come too fast from there.
+    pub(crate) async fn serve_arrival<S>(&self, stream: S, client: ClientInfo)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match self.core.addresses.connect(client.peer, Instant::now()) {
+            Ok(()) => self.serve_connection(stream, client).await,
+            Err(wait) => {
+                tracing::debug!(peer = ?client.peer, ?wait, "a connection came too soon");
+                let why = Refused::TooManyConnections(wait).to_string();
+                connection::turn_away(stream, &why).await;
+            }
+        }
     }
 
     /// The addresses below `/pictures/`: PUT to an upload address, GET to see. A request that carries a [`ClientInfo`] among its

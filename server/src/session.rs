@@ -6,9 +6,12 @@ use bytes::Bytes;
 use mig33_codec::values::Presence;
 use mig33_codec::{Decoder, Frame, FrameError, MAX_PARAMS, MAX_PARAMS_BEFORE_LOGIN};
 
+use mig33_peer::{Bucket, Rate};
+
 use crate::commands;
 use crate::fanout::Seat;
 use crate::ids::{RoomId, Seq, TokenId};
+use crate::limits::Used;
 use crate::settings::Limits;
 use crate::store::Account;
 use crate::written::Written;
@@ -26,7 +29,8 @@ pub(crate) struct Session {
     packet_since: Option<Instant>,
     /// Since when nothing is read; what the client sends meanwhile is not its fault.
     unread_since: Option<Instant>,
-    bucket: Bucket,
+    /// For what it asks before log-in.
+    requests: Bucket,
     refused: Bucket,
 }
 
@@ -86,6 +90,8 @@ pub(crate) struct Member {
     pub(crate) receipts: bool,
     /// What the client has said it received and is not stored yet: the sender's name in lower case, and the guid.
     pub(crate) received: Vec<(String, String)>,
+    /// What its account may ask, with all its sessions.
+    pub(crate) used: Arc<Used>,
     /// Status events that the messages it was sent have earned it, free of charge.
     pub(crate) free_events: u32,
 }
@@ -117,9 +123,8 @@ pub(crate) enum Overdue {
 impl Session {
     pub(crate) fn new(limits: Arc<Limits>, now: Instant) -> Self {
         let second = Duration::from_secs(1);
-        let bucket = Bucket::new(limits.request_burst, limits.requests_per_s, second, now);
-        let refused =
-            Bucket::new(limits.refused_requests, limits.refused_requests, 60 * second, now);
+        let requests = Rate::new(limits.request_burst, limits.requests_per_s, second);
+        let refused = Rate::new(limits.refused_requests, limits.refused_requests, 60 * second);
         Self {
             phase: Phase::Open,
             decoder: Decoder::new(),
@@ -128,8 +133,8 @@ impl Session {
             last_heard: None,
             packet_since: None,
             unread_since: None,
-            bucket,
-            refused,
+            requests: Bucket::new(requests, now),
+            refused: Bucket::new(refused, now),
         }
     }
 
@@ -170,9 +175,11 @@ impl Session {
         self.last_heard = Some(now);
         self.packet_since = Some(now);
         let cost = commands::cost(&frame, &mut self.phase);
-        let Err(wait) = self.bucket.take(cost, now) else {
-            return Ok(Some(Incoming::Request(frame)));
+        let allowed = match &self.phase {
+            Phase::Open | Phase::Challenged(_) => self.requests.take(cost, now),
+            Phase::Member(member) => member.used.request(cost, frame.wire_len(), now),
         };
+        let Err(wait) = allowed else { return Ok(Some(Incoming::Request(frame))) };
         Ok(Some(match self.refused.take(1, now) {
             Ok(()) => Incoming::TooMany(frame, wait),
             Err(_) => Incoming::FarTooMany,
@@ -224,45 +231,6 @@ impl Session {
         let login = (!matches!(self.phase, Phase::Member(_)))
             .then(|| (after(self.opened, self.limits.login_s), Overdue::Login));
         [heard, packet, login].into_iter().flatten()
-    }
-}
-
-/// How much may be done in a time: so much at once, and so much a time for long. It is kept as one point in time: when it
-/// will be full, so that slow ones lose nothing to rounding.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
-    /// How long one takes to come back.
-    each: Duration,
-    burst: u32,
-    full_at: Instant,
-}
-
-/// How long one takes to come back where none does.
-const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-impl Bucket {
-    /// A full one: `burst` at once, then `count` in each `period`.
-    pub(crate) fn new(burst: u32, count: u32, period: Duration, now: Instant) -> Self {
-        let each = period.checked_div(count).unwrap_or(NEVER);
-        Self { each, burst, full_at: now }
-    }
-
-    /// Takes so much out, unless that would be more than there is; then, how long it takes until there is.
-    pub(crate) fn take(&mut self, amount: u32, now: Instant) -> Result<(), Duration> {
-        let full_at = self.full_at.max(now) + self.each.saturating_mul(amount);
-        let most = self.each.saturating_mul(self.burst);
-        match (full_at - now).checked_sub(most) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            Some(_) | None => {
-                self.full_at = full_at;
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether it is full again.
-    pub(crate) fn is_full(&self, now: Instant) -> bool {
-        self.full_at <= now
     }
 }
 
@@ -369,14 +337,8 @@ mod tests {
     fn too_many_requests_are_refused_and_far_too_many_end_it() {
         let start = Instant::now();
         let mut session = session(start);
-        session.limits = Arc::new(Limits {
-            request_burst: 3,
-            requests_per_s: 1,
-            refused_requests: 2,
-            ..Limits::default()
-        });
-        session.bucket = Bucket::new(3, 1, seconds(1), start);
-        session.refused = Bucket::new(2, 2, seconds(60), start);
+        session.requests = Bucket::new(Rate::new(3, 1, seconds(1)), start);
+        session.refused = Bucket::new(Rate::new(2, 2, seconds(60)), start);
         for _ in 0..7 {
             session.handle_bytes(start, ping());
         }
@@ -389,18 +351,5 @@ mod tests {
             });
         }
         assert_eq!(seen, [0, 0, 0, 1000, 1000, u128::MAX, u128::MAX]);
-    }
-
-    #[test]
-    fn a_bucket_fills_again_to_its_brim() {
-        let start = Instant::now();
-        let mut bucket = Bucket::new(2, 1, seconds(2), start);
-        assert_eq!((bucket.take(1, start), bucket.take(1, start)), (Ok(()), Ok(())));
-        assert_eq!(bucket.take(1, start), Err(seconds(2)));
-        assert_eq!(bucket.take(1, start + seconds(1)), Err(seconds(1)));
-        assert_eq!(bucket.take(1, start + seconds(2)), Ok(()));
-        assert!(!bucket.is_full(start + seconds(5)));
-        assert!(bucket.is_full(start + seconds(60)));
-        assert!(bucket.take(3, start + seconds(600)).is_err());
     }
 }

@@ -1,6 +1,5 @@
 //! Settings: everything that can be set, with units and defaults; flags and environment over a file over the default.
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -147,16 +146,29 @@ impl HashName {
 
 /// Bounds on what clients can make the service do. Times are in seconds, sizes in bytes.
 ///
-/// What is counted by address is counted by /64 for IPv6, and not at all for loopback: who comes from there is the
-/// machine's owner, or a proxy that stands for everybody.
+/// What is counted by address is counted by /64 for IPv6, and by the networks around it, which may have more: four times
+/// as much for a /56, sixteen times for a /48 and for a /24 of IPv4. It is not counted at all for loopback: who comes from
+/// there is the machine's owner, or a proxy that stands for everybody.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
+    /// Whether the limits on abuse hold: how fast and how much, by account and by address, and pictures a day. `false`
+    /// turns them off, for load tests; the log says so at the start. Each of them is off with 0, too.
+    pub abuse: bool,
     /// Connections at a time, tunnels of the embedding bridge among them; one more is told that
     /// the server is full.
     pub connections: usize,
     /// Connections at a time from one address; one more is told the same.
-    pub connections_per_address: usize,
+    pub connections_per_address: u32,
+    /// Connections a second from one address over TCP; what comes faster is told to wait, and closed.
+    pub connects_per_s: u32,
+    /// Connections that may come at once before connections a second count.
+    pub connect_burst: u32,
+    /// Log-ins a second from one address; what comes faster is refused with ERROR. A request before log-in that is
+    /// neither LOGIN nor LOGIN_RESPONSE counts as a part of one.
+    pub logins_per_s: u32,
+    /// Log-ins that may come at once before log-ins a second count.
+    pub login_burst: u32,
     /// Sessions at a time of one account; one more ends the oldest.
     pub sessions_per_account: usize,
     /// Seconds from the connection to the first whole packet; then it is closed.
@@ -184,10 +196,16 @@ pub struct Limits {
     /// fit is left out, and brought or shown as a gap once there is room. What it has asked for does not count: while that
     /// waits, nothing more is read.
     pub outgoing_bytes: usize,
-    /// Requests that a session may make at once after a rest.
+    /// Requests that an account may make at once after a rest, with all its sessions; before log-in, a connection.
     pub request_burst: u32,
-    /// Requests a second that a session may make for long; what comes faster is refused with ERROR.
+    /// Requests a second that it may make for long; what comes faster is refused with ERROR.
     pub requests_per_s: u32,
+    /// Bytes of requests that an account may send at once, with all its sessions.
+    pub account_burst_bytes: u32,
+    /// Bytes of requests a second that it may send for long; what comes faster is refused with ERROR.
+    pub account_bytes_per_s: u32,
+    /// Bytes of requests that it may send in a day; what is more is refused with ERROR.
+    pub account_bytes_per_day: u32,
     /// Refused requests within a minute after which a session is ended.
     pub refused_requests: u32,
     /// Bytes of any text in a packet.
@@ -201,6 +219,10 @@ pub struct Limits {
     pub wrong_answer_pause_s: u64,
     /// Contacts of one account, the ones that were asked included.
     pub contacts: u32,
+    /// People whom one account may ask to be contacts at once; the answer tells whether there is somebody of that name.
+    pub add_contact_burst: u32,
+    /// People an hour whom it may ask for long; more are refused with ERROR.
+    pub add_contacts_per_hour: u32,
     /// Contact groups of one account.
     pub contact_groups: u32,
     /// People whom one account may have blocked.
@@ -240,15 +262,20 @@ pub struct Limits {
     /// Bytes a second that an upload has to bring after its first 10 s, on the whole; one that is slower is ended, and its
     /// place is free. 0: it may take `upload_transfer_s`.
     pub upload_bytes_per_s: u32,
-    /// Pictures that one account may send in a day.
+    /// Pictures and other files that one account may send in a day, in messages or by link.
     pub pictures_per_day: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            abuse: true,
             connections: 10_000,
             connections_per_address: 100,
+            connects_per_s: 10,
+            connect_burst: 100,
+            logins_per_s: 10,
+            login_burst: 100,
             sessions_per_account: 16,
             first_packet_s: 90,
             packet_s: 120,
@@ -262,12 +289,17 @@ impl Default for Limits {
             outgoing_bytes: 1 << 20,
             request_burst: 100,
             requests_per_s: 20,
+            account_burst_bytes: 8 << 20,
+            account_bytes_per_s: 256 << 10,
+            account_bytes_per_day: 256 << 20,
             refused_requests: 200,
             text_bytes: 8 << 10,
             registrations_per_hour: 20,
             free_wrong_answers: 3,
             wrong_answer_pause_s: 30,
             contacts: 1000,
+            add_contact_burst: 20,
+            add_contacts_per_hour: 20,
             contact_groups: 50,
             blocked: 1000,
             tokens: 32,
@@ -298,24 +330,33 @@ impl Limits {
         Duration::from_secs(self.silent_receipt_s)
     }
 
+    /// The limits that hold: without those on abuse, where they are turned off. What is about wrong passwords stays.
+    #[must_use]
+    pub fn in_force(self) -> Self {
+        if self.abuse {
+            return self;
+        }
+        Self {
+            connections_per_address: 0,
+            connects_per_s: 0,
+            logins_per_s: 0,
+            login_bytes: 0,
+            requests_per_s: 0,
+            account_bytes_per_s: 0,
+            account_bytes_per_day: 0,
+            registrations_per_hour: 0,
+            add_contacts_per_hour: 0,
+            uploads_per_address: u32::MAX,
+            upload_bytes_per_s: 0,
+            pictures_per_day: 0,
+            ..self
+        }
+    }
+
     /// How long a stay-logged-in token is good for.
     #[must_use]
     pub fn token_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.token_days) * 24 * 60 * 60)
-    }
-}
-
-/// What limits by address count by: an IPv4 address or the first 64 bits of an IPv6 one; nothing for loopback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AddressKey(u64, bool);
-
-impl AddressKey {
-    pub(crate) fn of(peer: Option<IpAddr>) -> Option<Self> {
-        match peer?.to_canonical() {
-            ip if ip.is_loopback() => None,
-            IpAddr::V4(ip) => Some(Self(u64::from(u32::from(ip)), false)),
-            IpAddr::V6(ip) => Some(Self((u128::from(ip) >> 64) as u64, true)),
-        }
     }
 }
 
@@ -356,15 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_counted_by_host_or_by_network() {
-        let key = |text: &str| AddressKey::of(Some(text.parse().unwrap()));
-        assert_eq!(key("127.0.0.1"), None);
-        assert_eq!(key("::1"), None);
-        assert_eq!(key("::ffff:127.0.0.1"), None);
-        assert_eq!(AddressKey::of(None), None);
-        assert_eq!(key("2001:db8::1"), key("2001:db8::2"));
-        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
-        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
-        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    fn one_switch_turns_the_limits_on_abuse_off() {
+        let limits = Limits { abuse: false, ..Limits::default() }.in_force();
+        assert_eq!((limits.requests_per_s, limits.pictures_per_day), (0, 0));
+        assert_eq!(limits.text_bytes, Limits::default().text_bytes, "what a packet may be stays");
+        assert_eq!(limits.free_wrong_answers, Limits::default().free_wrong_answers);
+        assert_eq!(Limits::default().in_force(), Limits::default());
     }
 }

@@ -26,7 +26,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                 );
             }
         }
-        if matches!(end, End::Broken(_) | End::Session(Ending::NotReading)) {
+        if matches!(end, End::Broken(_) | End::Session(Ending::NotReading | Ending::CrowdedOut)) {
             return;
         }
         let linger = match end {

@@ -87,6 +87,10 @@ pub enum Ending {
     Shutdown,
     /// It logged out.
     Logout,
+    /// Nobody has logged in on it, and somebody new gets its place.
+    CrowdedOut,
+    /// Its wrong answer cannot be held back: so many are.
+    TooManyWrong,
     /// It read nothing, or next to nothing, of what waits for it.
     NotReading,
 }
@@ -99,7 +103,7 @@ impl Ending {
             Self::Kicked => Some("kicked"),
             Self::TakenOver => Some("taken over"),
             Self::Shutdown => Some("shutdown"),
-            Self::Logout | Self::NotReading => None,
+            Self::Logout | Self::CrowdedOut | Self::TooManyWrong | Self::NotReading => None,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::fanout::Event;
 use crate::ids::{ContactId, GroupId, UserId};
 use crate::names;
 use crate::rules::contacts::{Change, Effect, Refusal};
-use crate::session::Member;
+use crate::session::{Member, Phase};
 use crate::store::{
     Contact, ContactChange, ContactChanged, ContactList, ListVersion, Other, StoreError,
 };
@@ -159,6 +159,9 @@ pub(crate) async fn add(call: Call<'_>) -> Outcome {
         Some(name) => Some(names::display_name(&name.as_str())?.to_owned()),
         None => None,
     };
+    if let Phase::Member(member) = &call.session.phase {
+        member.used.ask(call.instant).map_err(Refused::TooManyContacts)?;
+    }
     change(call, by_name(packet.username), Change::Ask, group(packet.group_id), display_name).await
 }
 
@@ -243,6 +246,9 @@ async fn tell(core: &Core, member: &Member, changed: &ContactChanged) {
     let fanout = &core.fanout;
     match changed.effect {
         Effect::Nothing | Effect::Declined => {}
+        Effect::AskedInVain => {
+            tell_contact(core, me, changed.actor_side.as_ref(), other).await;
+        }
         Effect::Asked => {
             tell_contact(core, me, changed.actor_side.as_ref(), other).await;
             fanout.tell_user(

@@ -1,10 +1,12 @@
 //! Log-in by challenge or token, keep-alive, log-out (spec/wire.md sections 3 and 8).
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use mig33_codec::packets::{Avatar, Login, LoginChallenge, LoginOk, LoginResponse, Pong};
 use mig33_codec::values::{AlertContentType, Presence, UserType};
 use mig33_codec::{Command, Secret};
+use mig33_peer::Prefix;
 use sha2::{Digest, Sha256};
 
 use super::rooms::named;
@@ -12,7 +14,8 @@ use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::random_text;
 use crate::core::{Call, Core, NOBODY};
 use crate::fanout::{Ending, Seat};
-use crate::ids::{Seq, TokenId};
+use crate::guard;
+use crate::ids::{Seq, TokenId, UserId};
 use crate::names;
 use crate::rules::presence;
 use crate::session::{Challenge, Member, Phase, Wish};
@@ -30,6 +33,9 @@ const TOKEN_LEN: usize = 32;
 const REQUESTS_AT_LOGIN: u32 = 100;
 /// The feature of a client that fetches large contents, and of a session that has an address to fetch them from.
 const CONTENT_ADDRESSES: &str = "content-addresses";
+/// Places that an account's owner is known at, and for how many seconds.
+const PLACES: u32 = 16;
+const PLACE_S: u64 = 90 * 24 * 60 * 60;
 
 /// PING: the client is there.
 pub(crate) async fn ping(_: Call<'_>) -> Outcome {
@@ -111,7 +117,10 @@ pub(crate) async fn prove(call: Call<'_>) -> Outcome {
         return Err(Refused::NoChallenge);
     };
     let Challenge { text, name_key, account, public_id, wish } = *challenge;
-    if !core.guard.may_answer(&name_key, call.peer, call.instant) {
+    let user = account.as_ref().map_or(UserId(0), |account| account.id);
+    let place = known_place(core, user, call.peer).await?;
+    let from = guard::Place { peer: call.peer, is_known: place.is_some_and(|place| place.seen) };
+    if !core.guard.may_answer(&name_key, from, call.instant) {
         return Err(Refused::TooManyWrong);
     }
     let answer = packet.password_hash.map(Secret::into_inner).unwrap_or_default();
@@ -124,15 +133,42 @@ pub(crate) async fn prove(call: Call<'_>) -> Outcome {
     let proven = password.proves(&text, answer, kinds);
     let Some(account) = account.filter(|_| proven) else {
         core.metrics.wrong_answers.inc();
-        return Err(Refused::Credentials(core.guard.wrong(&name_key, call.peer, call.instant)));
+        return Err(Refused::Credentials(core.guard.wrong(&name_key, from, call.instant)));
     };
-    core.guard.right(&name_key, call.peer, call.instant);
+    core.guard.right(&name_key, call.peer);
+    if let Some(place) = place
+        && let Err(error) = core.store.add_place(user, place.hash, core.now(), PLACES).await
+    {
+        log_store_error(&error); // it is a place like any other then
+    }
     if wish.token {
         let (secret, new) = new_token(core);
         let id = core.store.add_token(account.id, new, core.settings.limits.tokens).await?;
         return enter(call, account, public_id, wish, Some(secret), vec![id]).await;
     }
     enter(call, account, public_id, wish, None, Vec::new()).await
+}
+
+/// Where somebody logs in from.
+#[derive(Clone, Copy, Debug)]
+struct LoginPlace {
+    hash: [u8; 32],
+    /// Whether this account's owner has logged in from there before.
+    seen: bool,
+}
+
+/// The place that an answer comes from; none for everybody's. It is looked up as long for a name that nobody has.
+async fn known_place(
+    core: &Core,
+    user: UserId,
+    peer: Option<IpAddr>,
+) -> Result<Option<LoginPlace>, StoreError> {
+    let Some(network) = peer.and_then(Prefix::of) else { return Ok(None) };
+    // keyed: there are too few addresses for a hash without a secret to hide them
+    let user_id = user.0.to_be_bytes();
+    let hash = core.sealer.mac(&[&b"place"[..], &user_id, &network.to_bytes()].concat());
+    let seen = core.store.knows_place(user, hash, core.now().minus_seconds(PLACE_S)).await?;
+    Ok(Some(LoginPlace { hash, seen }))
 }
 
 fn new_token(core: &Core) -> (Secret<Bytes>, NewToken) {
@@ -194,6 +230,7 @@ async fn enter(
         written: Written::default(),
         receipts,
         received: Vec::new(),
+        used: core.accounts.of(account.id, call.instant),
         free_events: 0,
     }));
     core.metrics.sessions.inc();

@@ -25,6 +25,11 @@ pub(crate) const NOT_A_CONTACT: Refused = Refused::Rule("You can write to your c
 /// Likewise for rooms.
 pub(crate) const NOT_IN_ROOM: Refused = Refused::Rule("You are not in that room.");
 
+/// Pictures count by the day, however they are sent.
+pub(crate) const TOO_MANY_PICTURES: Refused =
+    Refused::Rule("You have sent as many pictures as you may in a day.");
+pub(crate) const DAY_S: u64 = 24 * 60 * 60;
+
 /// Messages that are stored as received in one commit.
 const RECEIVED_TOGETHER: usize = 256;
 /// Bytes of a file in a message; the rest of the packet's 358,400 is for the other blocks.
@@ -70,11 +75,31 @@ pub(crate) async fn send(call: Call<'_>) -> Outcome {
         now: core.now(),
         open: core.settings.open_messages,
     };
+    if is_file(new.content_type) {
+        count_file(core, &new).await?;
+    }
     let then = pass_on(core, member, &new, place);
     match core.store.add_message(new, then).await? {
         Ok(added) => Ok(stored(added)),
         Err(MessageRefused) => Err(NOT_A_CONTACT),
     }
+}
+
+const fn is_file(content_type: ContentType) -> bool {
+    matches!(content_type, ContentType::IMAGE | ContentType::AUDIO | ContentType::VIDEO)
+}
+
+/// Counts a picture among those of the day, unless it has been accepted before.
+async fn count_file(core: &Core, new: &NewMessage) -> Result<(), Refused> {
+    let (store, most) = (&core.store, core.settings.limits.pictures_per_day);
+    let since = new.now.minus_seconds(DAY_S);
+    if most == 0
+        || store.sent(new.sender, &new.guid).await?.is_some()
+        || store.count_picture(new.sender, &new.guid, new.now, since, most).await?
+    {
+        return Ok(());
+    }
+    Err(TOO_MANY_PICTURES)
 }
 
 fn stored(added: Added) -> Answer {
@@ -106,7 +131,7 @@ fn check_content(core: &Core, packet: &Message) -> Result<(), Refused> {
             within(8, length, core.settings.limits.text_bytes)
         }
         // what is stored has to fit a packet again, with the blocks that the service adds
-        ContentType::IMAGE | ContentType::AUDIO | ContentType::VIDEO => {
+        content_type if is_file(content_type) => {
             let file_name = packet.file_name.as_ref().map_or(0, |name| name.len());
             let mime_type = packet.mime_type.as_ref().map_or(0, |kind| kind.len());
             within(8, length, FILE_BYTES)?;

@@ -4,7 +4,7 @@ use mig33_codec::packets::{self, GetUrl, UploadFile};
 use mig33_codec::values::FileType;
 use sha2::{Digest, Sha256};
 
-use super::messages::NOT_A_CONTACT;
+use super::messages::{DAY_S, NOT_A_CONTACT, TOO_MANY_PICTURES};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::random_text;
 use crate::core::{Call, Core};
@@ -18,7 +18,6 @@ use crate::store::{NewUpload, PictureRefused, Receiver};
 const SEND_PICTURE: u8 = 20;
 /// Characters of an upload address, and of a file's name.
 const TOKEN_LEN: usize = 32;
-const DAY_S: u64 = 24 * 60 * 60;
 
 /// GET_URL: an address that takes one picture, by HTTP.
 pub(crate) async fn upload_address(call: Call<'_>) -> Outcome {
@@ -55,7 +54,7 @@ async fn reserve(
     if core.store.add_upload(new, now.minus_seconds(DAY_S), most).await? {
         Ok((token, hash))
     } else {
-        Err(Refused::Rule("You have sent as many pictures as you may in a day."))
+        Err(TOO_MANY_PICTURES)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn register(call: Call<'_>) -> Outcome {
         Some(phone) if !phone.trim().is_empty() => Some(names::phone(phone.trim())?.to_owned()),
         Some(_) | None => None,
     };
-    core.guard.register(call.peer, call.instant).map_err(Refused::Registrations)?;
+    core.addresses.register(call.peer, call.instant).map_err(Refused::Registrations)?;
     let sealed = core.sealer.seal(&*core.entropy, &names::key(&name), &password);
     let new = NewAccount { name: name.clone(), password: sealed, mobile_phone, now: core.now() };
     match core.store.create_account(new).await? {

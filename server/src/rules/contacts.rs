@@ -22,17 +22,35 @@ pub struct Pair {
     pub i_block: bool,
     /// Whether the other blocks me.
     pub they_block: bool,
+    /// Whether I have rejected the other, and not asked since.
+    pub i_reject: bool,
+    /// Whether the other has rejected me, and not asked since.
+    pub they_reject: bool,
 }
 
 impl Pair {
     /// What is between anybody and a name that nobody has: as if that one had blocked us, so nothing tells them apart.
-    pub const NOBODY: Self = Self { mine: None, theirs: None, i_block: false, they_block: true };
+    pub const NOBODY: Self = Self {
+        mine: None,
+        theirs: None,
+        i_block: false,
+        they_block: true,
+        i_reject: false,
+        they_reject: false,
+    };
 
     /// The same, seen by the other.
     #[must_use]
     pub const fn turned(self) -> Self {
-        let Self { mine, theirs, i_block, they_block } = self;
-        Self { mine: theirs, theirs: mine, i_block: they_block, they_block: i_block }
+        let Self { mine, theirs, i_block, they_block, i_reject, they_reject } = self;
+        Self {
+            mine: theirs,
+            theirs: mine,
+            i_block: they_block,
+            they_block: i_block,
+            i_reject: they_reject,
+            they_reject: i_reject,
+        }
     }
 
     /// Whether both are contacts and nobody blocks: presence is shown.
@@ -82,6 +100,9 @@ pub enum Effect {
     Nothing,
     /// The other is asked.
     Asked,
+    /// The other has rejected the one who asks, and is not asked again. It looks like [`Asked`](Self::Asked) to the
+    /// one who asks.
+    AskedInVain,
     /// The two are contacts.
     Accepted,
     /// The other's wish is off the table, without a word to the other.
@@ -123,7 +144,13 @@ pub enum Refusal {
 /// [`Refusal`] when the wish cannot be; nothing changes then.
 pub const fn decide(pair: Pair, change: Change) -> Result<(Pair, Effect), Refusal> {
     use ContactState::{Accepted, Asked, Declined};
-    let both = Pair { mine: Some(Accepted), theirs: Some(Accepted), ..pair };
+    let both = Pair {
+        mine: Some(Accepted),
+        theirs: Some(Accepted),
+        i_reject: false,
+        they_reject: false,
+        ..pair
+    };
     match change {
         Change::Ask => match (pair.mine, pair.theirs) {
             (Some(_), _) => Ok((pair, Effect::Nothing)),
@@ -133,7 +160,12 @@ pub const fn decide(pair: Pair, change: Change) -> Result<(Pair, Effect), Refusa
                 Ok((Pair { i_block: false, ..both }, Effect::Accepted))
             }
             (None, Some(Accepted) | None) => {
-                Ok((Pair { mine: Some(Asked), i_block: false, ..pair }, Effect::Asked))
+                let pair = Pair { i_block: false, i_reject: false, ..pair };
+                if pair.they_reject {
+                    Ok((Pair { mine: Some(Declined), ..pair }, Effect::AskedInVain))
+                } else {
+                    Ok((Pair { mine: Some(Asked), ..pair }, Effect::Asked))
+                }
             }
         },
         Change::Accept => {
@@ -147,7 +179,12 @@ pub const fn decide(pair: Pair, change: Change) -> Result<(Pair, Effect), Refusa
         }
         Change::Reject { block } => match pair.theirs {
             Some(Asked | Declined) if pair.mine.is_none() => {
-                let after = Pair { theirs: Some(Declined), i_block: pair.i_block || block, ..pair };
+                let after = Pair {
+                    theirs: Some(Declined),
+                    i_block: pair.i_block || block,
+                    i_reject: true,
+                    ..pair
+                };
                 Ok((after, Effect::Declined))
             }
             Some(_) | None => Err(Refusal::NoRequest),
@@ -239,6 +276,31 @@ mod tests {
             );
         }
         assert_eq!(asked.is_open(), refused.is_open());
+    }
+
+    #[test]
+    fn who_was_refused_asks_in_vain_until_the_other_asks() {
+        let asked = decide(Pair::default(), Change::Ask).unwrap().0;
+        let refused = decide(asked.turned(), Change::Reject { block: false }).unwrap().0.turned();
+        let mut pair = refused;
+        for _ in 0..3 {
+            pair = decide(pair, Change::Remove).unwrap().0;
+            let (again, effect) = decide(pair, Change::Ask).unwrap();
+            assert_eq!((again, effect), (refused, Effect::AskedInVain));
+            assert!(!again.turned().waits_for_me());
+            pair = again;
+        }
+        // taking a block back does not take the rejection back
+        let blocked = decide(pair.turned(), Change::Block).unwrap().0;
+        let allowed = decide(blocked, Change::Allow).unwrap().0;
+        let gone = decide(allowed.turned(), Change::Remove).unwrap().0;
+        assert_eq!(decide(gone, Change::Ask).unwrap().1, Effect::AskedInVain);
+        // who has refused may still ask: at once where the other still wants it, else as anybody
+        assert_eq!(decide(pair.turned(), Change::Ask).unwrap().1, Effect::Accepted);
+        let (asks, effect) = decide(gone.turned(), Change::Ask).unwrap();
+        assert_eq!(effect, Effect::Asked);
+        let withdrawn = decide(asks, Change::Remove).unwrap().0.turned();
+        assert_eq!(decide(withdrawn, Change::Ask).unwrap().1, Effect::Asked, "it is lifted");
     }
 
     #[test]

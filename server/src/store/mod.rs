@@ -70,6 +70,24 @@ pub trait Store: Debug + Send + Sync {
     /// Ends tokens.
     async fn drop_tokens(&self, user: UserId, tokens: &[TokenId]) -> Result<(), StoreError>;
 
+    // where owners have logged in from
+
+    /// Whether the owner of an account has logged in from this place since then.
+    async fn knows_place(
+        &self,
+        user: UserId,
+        place: [u8; 32],
+        since: Millis,
+    ) -> Result<bool, StoreError>;
+    /// Remembers a place, and no more than the last `keep` of the account.
+    async fn add_place(
+        &self,
+        user: UserId,
+        place: [u8; 32],
+        now: Millis,
+        keep: u32,
+    ) -> Result<(), StoreError>;
+
     // contacts
 
     /// An account's groups and contacts, and which version of the list this is.
@@ -162,7 +180,17 @@ pub trait Store: Debug + Send + Sync {
 
     // pictures
 
-    /// Keeps an upload address; false when the sender has made `most` since `since`.
+    /// Counts a picture that is sent in the message of this guid; false when the sender has sent `most` since `since`, in
+    /// messages or by link (0: as many as they like). One that is sent again is not counted again.
+    async fn count_picture(
+        &self,
+        sender: UserId,
+        guid: &str,
+        now: Millis,
+        since: Millis,
+        most: u32,
+    ) -> Result<bool, StoreError>;
+    /// Keeps an upload address; false when the sender has sent `most` pictures since `since`, as above.
     async fn add_upload(
         &self,
         new: NewUpload,

@@ -31,6 +31,8 @@ struct Model {
     /// Of these the other side has been told and has not refused.
     open: BTreeSet<(usize, usize)>,
     blocks: BTreeSet<(usize, usize)>,
+    /// Who has rejected whom, and not asked since.
+    rejections: BTreeSet<(usize, usize)>,
 }
 
 impl Model {
@@ -46,11 +48,14 @@ impl Model {
                     return false;
                 }
                 self.blocks.remove(&mine);
+                self.rejections.remove(&mine);
                 if self.asked.contains(&theirs) {
                     self.befriend(mine);
                 } else {
                     self.asked.insert(mine);
-                    self.open.insert(mine);
+                    if !self.rejections.contains(&theirs) {
+                        self.open.insert(mine);
+                    }
                 }
                 true
             }
@@ -71,6 +76,7 @@ impl Model {
                     return false;
                 }
                 self.open.remove(&theirs);
+                self.rejections.insert(mine);
                 if block {
                     self.blocks.insert(mine);
                 }
@@ -98,6 +104,7 @@ impl Model {
         for pair in [pair, turned] {
             self.asked.remove(&pair);
             self.open.remove(&pair);
+            self.rejections.remove(&pair);
             self.friends.insert(pair);
         }
     }
@@ -174,8 +181,8 @@ fn wishes() -> impl Strategy<Value = Vec<(usize, usize, Wish)>> {
     let wish = prop_oneof![
         3 => Just(Wish::Add),
         2 => Just(Wish::Accept),
-        1 => any::<bool>().prop_map(|block| Wish::Reject { block }),
-        2 => Just(Wish::Remove),
+        3 => any::<bool>().prop_map(|block| Wish::Reject { block }),
+        3 => Just(Wish::Remove),
         1 => Just(Wish::Block),
         1 => Just(Wish::Allow),
     ];

@@ -101,6 +101,9 @@ impl World {
         let mut settings = Settings { data_dir: folder.path().join("data"), ..Settings::default() };
         settings.limits.request_burst = 1_000_000;
         settings.limits.rejoin_s = 0; // who breaks off is gone
+        settings.limits.account_burst_bytes = 0;
+        settings.limits.account_bytes_per_day = 0;
+        settings.limits.add_contact_burst = 0;
         change(&mut settings);
         let outside = Outside { clock: Some(of_service), ..Outside::default() };
         let service = Service::start_with(settings.clone(), outside).await.unwrap();

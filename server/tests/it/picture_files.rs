@@ -55,8 +55,9 @@ async fn a_picture_whose_file_is_missing_is_gone(world: World) {
 }
 
 async fn a_picture_over_the_quota_is_not_written(_: World) {
-    let world = World::with(|settings| settings.limits.pictures_per_day = 0).await;
+    let world = World::with(|settings| settings.limits.pictures_per_day = 1).await;
     let (mut alice, _bob) = world.friends("alice", "bob").await;
+    address(&mut alice, "bob").await.unwrap();
     // where nothing can be written, whatever is written is told of
     std::fs::remove_dir(world.settings.data_dir.join("pictures")).unwrap();
     let packet = UploadFile {

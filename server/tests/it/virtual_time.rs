@@ -9,6 +9,7 @@ use std::time::Duration;
 use mig33_codec::Command;
 use mig33_codec::packets::{GetMessages, Message, MessageStatusEvent, Ping};
 use mig33_codec::values::StatusEvent;
+use mig33_server::Settings;
 use mig33_server::clock::{Clock, Millis};
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
@@ -46,9 +47,14 @@ impl StandStill {
 }
 
 pub(crate) async fn world() -> (World, StandStill) {
+    world_with(|_| {}).await
+}
+
+/// A world whose time is tokio's, which stands still.
+pub(crate) async fn world_with(change: impl FnOnce(&mut Settings)) -> (World, StandStill) {
     let still = StandStill::new().await;
     let clock = Arc::new(VirtualClock(Instant::now()));
-    (World::on_clock(clock, Arc::default(), |_| {}).await, still)
+    (World::on_clock(clock, Arc::default(), change).await, still)
 }
 
 /// Lets time pass in steps, so that what is due in between happens in between.
@@ -300,7 +306,7 @@ async fn a_stranger_with_many_connections_locks_nobody_out() {
 }
 
 /// Lets everything happen that can happen now.
-async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }

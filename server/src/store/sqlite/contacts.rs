@@ -115,18 +115,21 @@ pub(super) async fn receiver(
 
 /// What is between two accounts, seen by the first.
 pub(super) async fn pair(db: &mut SqliteConnection, me: UserId, other: UserId) -> Result<Pair> {
-    let (mine, theirs, i_block, they_block): (Option<i64>, Option<i64>, bool, bool) =
-        sqlx::query_as(
-            "SELECT (SELECT state FROM contacts WHERE owner = ?1 AND other = ?2),
+    type Row = (Option<i64>, Option<i64>, bool, bool, bool, bool);
+    let (mine, theirs, i_block, they_block, i_reject, they_reject): Row = sqlx::query_as(
+        "SELECT (SELECT state FROM contacts WHERE owner = ?1 AND other = ?2),
                 (SELECT state FROM contacts WHERE owner = ?2 AND other = ?1),
                 EXISTS (SELECT 1 FROM blocks WHERE owner = ?1 AND other = ?2),
-                EXISTS (SELECT 1 FROM blocks WHERE owner = ?2 AND other = ?1)",
-        )
-        .bind(me.0)
-        .bind(other.0)
-        .fetch_one(db)
-        .await?;
-    Ok(Pair { mine: mine.map(state), theirs: theirs.map(state), i_block, they_block })
+                EXISTS (SELECT 1 FROM blocks WHERE owner = ?2 AND other = ?1),
+                EXISTS (SELECT 1 FROM rejections WHERE owner = ?1 AND other = ?2),
+                EXISTS (SELECT 1 FROM rejections WHERE owner = ?2 AND other = ?1)",
+    )
+    .bind(me.0)
+    .bind(other.0)
+    .fetch_one(db)
+    .await?;
+    let (mine, theirs) = (mine.map(state), theirs.map(state));
+    Ok(Pair { mine, theirs, i_block, they_block, i_reject, they_reject })
 }
 
 fn state(number: i64) -> ContactState {
@@ -172,7 +175,7 @@ pub(super) async fn change(
     write_pair(&mut *db, &change, other, before, after).await?;
     let mine_changed = before.mine != after.mine || before.is_open() != after.is_open();
     let theirs_changed = before.theirs != after.theirs
-        && !matches!(effect, Effect::Asked | Effect::Declined)
+        && !matches!(effect, Effect::Asked | Effect::AskedInVain | Effect::Declined)
         || before.is_open() != after.is_open();
     Ok(Ok(Some(ContactChanged {
         effect,
@@ -233,12 +236,26 @@ async fn write_pair(
         .await?;
     let theirs = (before.theirs, after.theirs);
     write_side(&mut *db, (other, me), theirs, (FIRST_GROUP, ""), change.now).await?;
-    let sql = match (before.i_block, after.i_block) {
-        (false, true) => "INSERT INTO blocks VALUES (?, ?)",
-        (true, false) => "DELETE FROM blocks WHERE owner = ? AND other = ?",
-        (true, true) | (false, false) => return Ok(()),
-    };
-    sqlx::query(sql).bind(me.0).bind(other.0).execute(db).await?;
+    const BLOCKS: (&str, &str) = (
+        "INSERT INTO blocks (owner, other) VALUES (?, ?)",
+        "DELETE FROM blocks WHERE owner = ? AND other = ?",
+    );
+    const REJECTIONS: (&str, &str) = (
+        "INSERT INTO rejections (owner, other) VALUES (?, ?)",
+        "DELETE FROM rejections WHERE owner = ? AND other = ?",
+    );
+    for (owner, other, (before, after), (insert, delete)) in [
+        (me, other, (before.i_block, after.i_block), BLOCKS),
+        (me, other, (before.i_reject, after.i_reject), REJECTIONS),
+        (other, me, (before.they_reject, after.they_reject), REJECTIONS),
+    ] {
+        let sql = match (before, after) {
+            (false, true) => insert,
+            (true, false) => delete,
+            (true, true) | (false, false) => continue,
+        };
+        sqlx::query(sql).bind(owner.0).bind(other.0).execute(&mut *db).await?;
+    }
     Ok(())
 }
 

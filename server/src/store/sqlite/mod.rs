@@ -6,6 +6,7 @@ mod groups;
 mod messages;
 mod open;
 mod pictures;
+mod places;
 mod rooms;
 mod schema;
 mod seats;
@@ -105,6 +106,25 @@ impl Store for SqliteStore {
     async fn drop_tokens(&self, user: UserId, tokens: &[TokenId]) -> Result<(), StoreError> {
         let tokens = tokens.to_vec();
         self.writer()?.run(move |db| Box::pin(accounts::drop_tokens(db, user, tokens))).await
+    }
+
+    async fn knows_place(
+        &self,
+        user: UserId,
+        place: [u8; 32],
+        since: Millis,
+    ) -> Result<bool, StoreError> {
+        Ok(places::knows(&mut *self.readers.acquire().await?, user, &place, since).await?)
+    }
+
+    async fn add_place(
+        &self,
+        user: UserId,
+        place: [u8; 32],
+        now: Millis,
+        keep: u32,
+    ) -> Result<(), StoreError> {
+        self.writer()?.run(move |db| Box::pin(places::add(db, user, place, now, keep))).await
     }
 
     async fn contact_list(&self, user: UserId) -> Result<ContactList, StoreError> {
@@ -259,6 +279,20 @@ impl Store for SqliteStore {
             rooms::page(&mut reading, part, skip, limit).await
         })
         .await
+    }
+
+    async fn count_picture(
+        &self,
+        sender: UserId,
+        guid: &str,
+        now: Millis,
+        since: Millis,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        let guid = guid.to_owned();
+        self.writer()?
+            .run(move |db| Box::pin(pictures::count(db, sender, guid, now, since, most)))
+            .await
     }
 
     async fn add_upload(

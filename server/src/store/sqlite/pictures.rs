@@ -25,13 +25,7 @@ pub(super) async fn add_upload(
         .bind(number(new.now.minus_seconds(REMEMBERED_S).0))
         .execute(&mut *db)
         .await?;
-    let made: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM uploads WHERE sender = ? AND created_at > ?")
-            .bind(new.sender.0)
-            .bind(number(since.0))
-            .fetch_one(&mut *db)
-            .await?;
-    if small(made) >= most {
+    if most != 0 && sent(&mut *db, new.sender, since).await? >= most {
         return Ok(false);
     }
     sqlx::query(
@@ -44,6 +38,54 @@ pub(super) async fn add_upload(
     .bind(number(new.expires.0))
     .execute(db)
     .await?;
+    Ok(true)
+}
+
+/// How many pictures somebody has sent since then, by link or in a message.
+async fn sent(db: &mut SqliteConnection, sender: UserId, since: Millis) -> Result<u32> {
+    let sent: i64 = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM uploads WHERE sender = ?1 AND created_at > ?2)
+              + (SELECT count(*) FROM sent_pictures WHERE sender = ?1 AND at > ?2)",
+    )
+    .bind(sender.0)
+    .bind(number(since.0))
+    .fetch_one(db)
+    .await?;
+    Ok(small(sent))
+}
+
+pub(super) async fn count(
+    db: &mut SqliteConnection,
+    sender: UserId,
+    guid: String,
+    now: Millis,
+    since: Millis,
+    most: u32,
+) -> Result<bool> {
+    sqlx::query("DELETE FROM sent_pictures WHERE sender = ? AND at <= ?")
+        .bind(sender.0)
+        .bind(number(since.0))
+        .execute(&mut *db)
+        .await?;
+    let again: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sent_pictures WHERE sender = ? AND guid = ?)",
+    )
+    .bind(sender.0)
+    .bind(&guid)
+    .fetch_one(&mut *db)
+    .await?;
+    if again {
+        return Ok(true);
+    }
+    if most != 0 && sent(&mut *db, sender, since).await? >= most {
+        return Ok(false);
+    }
+    sqlx::query("INSERT INTO sent_pictures (sender, guid, at) VALUES (?, ?, ?)")
+        .bind(sender.0)
+        .bind(guid)
+        .bind(number(now.0))
+        .execute(db)
+        .await?;
     Ok(true)
 }
 
