@@ -133,8 +133,9 @@ async fn a_second_signal_ends_it_at_once() {
     };
     let first_signal = async {
         running.terminate();
-        // the tunnel is being closed, and has more to deliver than the client takes
-        assert_eq!(from_bridge.read(&mut [0]).await.unwrap(), 0);
+        // the tunnel is being closed, and has more to deliver than the client takes; the upstream's stream is broken off,
+        // which either the flood hears of or this
+        assert_eq!(from_bridge.read(&mut [0]).await.unwrap_or(0), 0);
         running.terminate();
     };
     tokio::join!(flood, first_signal);
