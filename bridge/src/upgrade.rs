@@ -126,7 +126,7 @@ pub(crate) fn accepted<B>(
     };
     let place = shared
         .admission
-        .admit(client.peer, Instant::now())
+        .admit_or(client.peer, Instant::now(), || shared.upstream.make_room())
         .map_err(|over| Refused::Over(over, client.peer))?;
     Ok(Accepted { key, client, place, counted, asked: subprotocol(headers) })
 }

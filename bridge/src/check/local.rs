@@ -48,6 +48,12 @@ fn embedded(settings: &Settings, report: &mut Report) {
         Ok(database) => database,
         Err(error) => return report.problems.push(error.to_string()),
     };
+    if !settings.server.limits.abuse {
+        report.doubts.push(
+            "server.limits.abuse is off: one person can take what the service has from all others"
+                .to_owned(),
+        );
+    }
     let key = mig33_server::Settings::key_file(&database);
     for folder in
         [Some(settings.server.data_dir.as_path()), database.parent()].into_iter().flatten()
@@ -292,6 +298,10 @@ mod tests {
         settings.server.data_dir = folder.path().join("data");
         assert_eq!(report(&settings).problems, Vec::<String>::new());
         assert!(!folder.path().join("data").exists(), "nothing is made");
+
+        let mut load_test = settings.clone();
+        load_test.server.limits.abuse = false;
+        assert!(report(&load_test).doubts.iter().any(|one| one.contains("server.limits.abuse")));
 
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("data/mig33.db"), "").unwrap();

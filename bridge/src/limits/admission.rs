@@ -1,22 +1,23 @@
-//! `Admission`: how many connections there may be, in all, from one address and from one network.
+//! `Admission`: how many connections there may be, in all, from one address and from the networks around it.
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mig33_peer::{Arrivals, Crowd, Prefix};
 use tokio::time::Instant;
 
-use super::arrivals::Arrivals;
 use super::pace::Rate;
 
-/// How many there may be at a time, and how fast they may come from one network. 0 is no limit.
+/// How many there may be at a time, and how fast they may come. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Most {
     pub(crate) in_all: u32,
+    /// From one address; of IPv4, also the networks around it go by this.
     pub(crate) per_address: u32,
-    /// From one /64 of IPv6.
+    /// From one /64 of IPv6; the networks around it go by this.
     pub(crate) per_network: u32,
+    /// From one IPv4 address or one /64 of IPv6, and the networks around them.
     pub(crate) arrivals: Rate,
 }
 
@@ -27,7 +28,7 @@ pub(crate) enum Over {
     InAll,
     /// There are too many from its address.
     Address,
-    /// There are too many from its /64.
+    /// There are too many from a network that it is in.
     Network,
     /// They come too fast; the next may come after this time.
     Arrivals(Duration),
@@ -43,13 +44,11 @@ pub(crate) struct Admission {
 struct Counts {
     most: Most,
     in_all: u32,
-    by_address: HashMap<IpAddr, u32>,
-    by_network: HashMap<Network, u32>,
-    arrivals: Arrivals<IpAddr>,
+    /// IPv6 addresses; those of IPv4 are networks of their own.
+    by_address: HashMap<Ipv6Addr, u32>,
+    crowd: Crowd,
+    arrivals: Arrivals,
 }
-
-/// The first 64 bits of an IPv6 address.
-type Network = u64;
 
 /// A connection that is counted, for as long as this lives.
 #[derive(Debug)]
@@ -64,8 +63,8 @@ impl Admission {
             most,
             in_all: 0,
             by_address: HashMap::new(),
-            by_network: HashMap::new(),
-            arrivals: Arrivals::new(most.arrivals),
+            crowd: Crowd::default(),
+            arrivals: arrivals(most),
         };
         Arc::new(Self { counts: Mutex::new(counts) })
     }
@@ -74,7 +73,7 @@ impl Admission {
     pub(crate) fn set(&self, most: Most) {
         let mut counts = self.lock();
         if counts.most.arrivals != most.arrivals {
-            counts.arrivals = Arrivals::new(most.arrivals);
+            counts.arrivals = arrivals(most);
         }
         counts.most = most;
     }
@@ -91,9 +90,26 @@ impl Admission {
         address: Option<IpAddr>,
         now: Instant,
     ) -> Result<Admitted, Over> {
+        self.admit_or(address, now, || false)
+    }
+
+    /// The same; where there are too many in all, one of them may be sent away for it. Until that one has gone there are
+    /// more than there may be, by a tenth at most.
+    pub(crate) fn admit_or(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        now: Instant,
+        make_room: impl FnOnce() -> bool,
+    ) -> Result<Admitted, Over> {
         let address = address.and_then(counted);
         let mut counts = self.lock();
-        if is_reached(counts.in_all, counts.most.in_all) {
+        if let Some(ip) = address {
+            counts.may_come(ip)?;
+        }
+        let most = counts.most.in_all;
+        if is_reached(counts.in_all, most)
+            && (counts.in_all > most.saturating_add(most / 10) || !make_room())
+        {
             return Err(Over::InAll);
         }
         if let Some(ip) = address {
@@ -122,22 +138,51 @@ impl Admitted {
 }
 
 impl Counts {
-    fn add(&mut self, ip: IpAddr, now: Instant) -> Result<(), Over> {
+    /// Whether there are not too many from there.
+    fn may_come(&self, ip: IpAddr) -> Result<(), Over> {
         let most = self.most;
-        let here = self.by_address.get(&ip).copied().unwrap_or_default();
-        if is_reached(here, most.per_address) {
-            return Err(Over::Address);
+        let per_network = match ip {
+            IpAddr::V4(_) => most.per_address,
+            IpAddr::V6(ip) => {
+                let here = self.by_address.get(&ip).copied().unwrap_or_default();
+                if is_reached(here, most.per_address) {
+                    return Err(Over::Address);
+                }
+                most.per_network
+            }
+        };
+        match self.crowd.full(ip, per_network) {
+            None => Ok(()),
+            Some(full) if ip.is_ipv4() && Prefix::of(ip) == Some(full) => Err(Over::Address),
+            Some(_) => Err(Over::Network),
         }
-        let near = network(ip).and_then(|network| self.by_network.get(&network).copied());
-        if is_reached(near.unwrap_or_default(), most.per_network) {
-            return Err(Over::Network);
-        }
-        self.arrivals.count(arriving(ip), now).map_err(Over::Arrivals)?;
-        *self.by_address.entry(ip).or_default() += 1;
-        if let Some(network) = network(ip) {
-            *self.by_network.entry(network).or_default() += 1;
+    }
+
+    fn add(&mut self, ip: IpAddr, now: Instant) -> Result<(), Over> {
+        self.may_come(ip)?;
+        self.arrivals.count(ip, 1, now.into_std()).map_err(Over::Arrivals)?;
+        let _ = self.crowd.enter(ip, 0); // there is room for it
+        if let IpAddr::V6(ip) = ip {
+            *self.by_address.entry(ip).or_default() += 1;
         }
         Ok(())
+    }
+
+    fn leave(&mut self, ip: IpAddr) {
+        self.crowd.leave(ip);
+        if let IpAddr::V6(ip) = ip
+            && let Some(count) = self.by_address.get_mut(&ip)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&ip);
+            }
+        }
+        // after a flood, the room for it is let go of
+        let (capacity, len) = (self.by_address.capacity(), self.by_address.len());
+        if capacity > 1024 && len < capacity / 8 {
+            self.by_address.shrink_to(2 * len);
+        }
     }
 }
 
@@ -146,18 +191,14 @@ impl Drop for Admitted {
         let mut counts = self.admission.lock();
         counts.in_all -= 1;
         if let Some(ip) = self.address {
-            one_less(&mut counts.by_address, &ip);
-            if let Some(network) = network(ip) {
-                one_less(&mut counts.by_network, &network);
-            }
+            counts.leave(ip);
         }
     }
 }
 
-/// What a client is counted by where something else than connections is counted by address: its address, or its /64 of
-/// IPv6; none for loopback, which stands for everybody.
-pub(crate) fn counted_as(address: IpAddr) -> Option<IpAddr> {
-    counted(address).map(arriving)
+fn arrivals(most: Most) -> Arrivals {
+    let Rate { per_s, burst } = most.arrivals;
+    Arrivals::new(mig33_peer::Rate::new(burst.max(1), per_s, Duration::from_secs(1)))
 }
 
 /// The address as it is counted; none for loopback.
@@ -167,34 +208,6 @@ fn counted(address: IpAddr) -> Option<IpAddr> {
 
 const fn is_reached(count: u32, most: u32) -> bool {
     most != 0 && count >= most
-}
-
-fn network(ip: IpAddr) -> Option<Network> {
-    match ip {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(ip) => Some((u128::from(ip) >> 64) as u64),
-    }
-}
-
-/// What arrivals are counted by: a machine has a whole /64 to come from.
-fn arriving(ip: IpAddr) -> IpAddr {
-    match network(ip) {
-        None => ip,
-        Some(network) => Ipv6Addr::from(u128::from(network) << 64).into(),
-    }
-}
-
-fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
-    }
-    // after a flood, the room for it is let go of
-    if counts.capacity() > 1024 && counts.len() < counts.capacity() / 8 {
-        counts.shrink_to(2 * counts.len());
-    }
 }
 
 #[cfg(test)]
@@ -224,6 +237,19 @@ mod tests {
     }
 
     #[test]
+    fn somebody_may_be_sent_away_for_who_comes() {
+        let admission = Admission::new(Most { in_all: 20, ..MOST });
+        let now = Instant::now();
+        let mut held: Vec<_> = (0..20).map(|_| admission.admit(None, now).unwrap()).collect();
+        assert_eq!(admission.admit_or(None, now, || false).unwrap_err(), Over::InAll);
+        // those who are sent away take a while
+        held.extend((0..10).map_while(|_| admission.admit_or(None, now, || true).ok()));
+        assert_eq!(held.len(), 23);
+        held.truncate(19);
+        assert!(admission.admit_or(None, now, || unreachable!("there is room")).is_ok());
+    }
+
+    #[test]
     fn they_are_counted_in_all_by_address_and_by_network() {
         let admission = Admission::new(MOST);
         let now = Instant::now();
@@ -242,7 +268,26 @@ mod tests {
         drop(held);
         let counts = admission.lock();
         assert_eq!(counts.in_all, 0);
-        assert!(counts.by_address.is_empty() && counts.by_network.is_empty());
+        assert!(counts.by_address.is_empty() && counts.crowd.is_empty());
+    }
+
+    #[test]
+    fn a_57_of_ipv6_and_a_24_of_ipv4_have_limits_of_their_own() {
+        let most = Most { in_all: 10_000, per_address: 2, per_network: 3, ..MOST };
+        let admission = Admission::new(most);
+        let now = Instant::now();
+        let six = (0..10_000).map(|n| ip(&format!("2001:db8:0:{:x}::{n:x}", n % 128)));
+        let four = (0..10_000).map(|n| ip(&format!("192.0.2.{}", n % 256)));
+        let held: Vec<_> = six.filter_map(|at| admission.admit(at, now).ok()).collect();
+        assert_eq!(held.len(), 12, "four times what one /64 may");
+        let more: Vec<_> = four.filter_map(|at| admission.admit(at, now).ok()).collect();
+        assert_eq!(more.len(), 32, "sixteen times what one address may");
+        assert_eq!(admission.admit(ip("2001:db8::1"), now).unwrap_err(), Over::Network);
+        assert_eq!(admission.admit(ip("192.0.2.77"), now).unwrap_err(), Over::Network);
+        let most = Most { arrivals: Rate { per_s: 1, burst: 5 }, in_all: 0, ..most };
+        let admission = Admission::new(Most { per_address: 0, per_network: 0, ..most });
+        let all = (0..10_000).map(|n| ip(&format!("2001:db8:0:{n:x}::1")));
+        assert_eq!(all.filter(|at| admission.admit(*at, now).is_ok()).count(), 5 * 16);
     }
 
     #[test]
@@ -284,9 +329,10 @@ mod tests {
         held[1].come_from(client, now).unwrap();
         assert_eq!(held[2].come_from(client, now), Err(Over::Address));
         held.truncate(1);
-        assert_eq!(admission.lock().by_address[&client], 1);
-        drop(held);
+        let mut more = admission.admit(None, now).unwrap();
+        assert_eq!(more.come_from(client, now), Ok(()), "one of two is there");
+        drop((held, more));
         assert_eq!(admission.lock().in_all, 0);
-        assert!(admission.lock().by_address.is_empty());
+        assert!(admission.lock().crowd.is_empty());
     }
 }

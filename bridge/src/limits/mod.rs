@@ -3,13 +3,12 @@
 //! All of it is without I/O; time comes in as a parameter. [`LimitSettings`] is the table of what can be set.
 
 mod admission;
-mod arrivals;
 mod idle;
 mod pace;
 mod settings;
 mod throttle;
 
-pub(crate) use self::admission::{Admission, Admitted, Over, counted_as};
+pub(crate) use self::admission::{Admission, Admitted, Over};
 pub use self::idle::Idle;
 pub use self::pace::{Pace, Rate};
 pub use self::settings::{LimitArguments, LimitSettings};

@@ -53,17 +53,17 @@ limits! {
     connections = 10_000, "limit-connections", "MIG33_LIMIT_CONNECTIONS", "COUNT":
         /// Tunnels at a time; one more is answered with 503
     connections_per_address = 100, "limit-connections-per-address", "MIG33_LIMIT_CONNECTIONS_PER_ADDRESS", "COUNT":
-        /// Tunnels at a time from one address; one more is answered with 429
+        /// Tunnels at a time from one address, and 16 times as many from a /24 of IPv4; one more is answered with 429
     connections_per_network = 200, "limit-connections-per-network", "MIG33_LIMIT_CONNECTIONS_PER_NETWORK", "COUNT":
-        /// Tunnels at a time from one /64 of IPv6; one more is answered with 429
+        /// Tunnels at a time from one /64 of IPv6, and 4 times as many from a /56, 16 times from a /48; one more is answered with 429
     connects_per_s = 10, "limit-connects-per-s", "MIG33_LIMIT_CONNECTS_PER_S", "COUNT":
-        /// Tunnels a second from one address, or one /64 of IPv6; what comes faster is answered with 429
+        /// Tunnels a second from one address, or one /64 of IPv6, and as many times more from the networks around it as above; what comes faster is answered with 429
     connect_burst = 100, "limit-connect-burst", "MIG33_LIMIT_CONNECT_BURST", "COUNT":
         /// Tunnels that may come at once before connects a second count
     requests = 4_000, "limit-requests", "MIG33_LIMIT_REQUESTS", "COUNT":
         /// Connections at a time that are no tunnel (yet); one more is told 503 and closed at once
     requests_per_address = 200, "limit-requests-per-address", "MIG33_LIMIT_REQUESTS_PER_ADDRESS", "COUNT":
-        /// The same from one address, or one /64 of IPv6
+        /// The same from one address, or one /64 of IPv6, and as many times more from the networks around it as above
     client_bytes_per_s = 262_144, "limit-client-bytes-per-s", "MIG33_LIMIT_CLIENT_BYTES_PER_S", "BYTES":
         /// Bytes a second that one client may send; one that is ahead is not read for a while, and nothing is lost
     client_burst_bytes = 2_097_152, "limit-client-burst-bytes", "MIG33_LIMIT_CLIENT_BURST_BYTES", "BYTES":

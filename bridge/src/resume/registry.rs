@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use mig33_peer::{Crowd, Prefix};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::control::Reason;
 use super::token::Token;
 use crate::close::End;
-use crate::limits::{LimitSettings, counted_as};
+use crate::limits::LimitSettings;
 use crate::metrics::TunnelMetrics;
 use crate::tunnel::Framing;
 use crate::websocket::Reader;
@@ -50,7 +51,7 @@ pub struct Registry<C> {
 struct Detached {
     count: usize,
     /// Of those that are counted by address.
-    by_address: HashMap<IpAddr, usize>,
+    crowd: Crowd,
 }
 
 /// Where a session is handed a new connection.
@@ -177,21 +178,19 @@ impl<C> Registry<C> {
 
     /// A place among those who wait; none where there are too many. By address they are counted as connections are.
     pub(super) fn wait(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Waiting<C>> {
-        let address = peer.and_then(counted_as);
         let mut detached = lock(&self.detached);
         if detached.count >= self.limits.detached {
             return None;
         }
-        if let Some(address) = address {
-            let there = detached.by_address.entry(address).or_default();
-            if *there >= self.limits.detached_per_address {
+        if let Some(address) = peer.filter(|ip| Prefix::of(*ip).is_some()) {
+            let most = u32::try_from(self.limits.detached_per_address).unwrap_or(u32::MAX);
+            if most == 0 || detached.crowd.enter(address, most).is_err() {
                 return None;
             }
-            *there += 1;
         }
         detached.count += 1;
         self.metrics.detached();
-        Some(Waiting { registry: Arc::clone(self), address })
+        Some(Waiting { registry: Arc::clone(self), peer })
     }
 }
 
@@ -199,7 +198,7 @@ impl<C> Registry<C> {
 #[derive(Debug)]
 pub(super) struct Waiting<C> {
     registry: Arc<Registry<C>>,
-    address: Option<IpAddr>,
+    peer: Option<IpAddr>,
 }
 
 impl<C> Drop for Waiting<C> {
@@ -207,13 +206,8 @@ impl<C> Drop for Waiting<C> {
         let mut detached = lock(&self.registry.detached);
         detached.count -= 1;
         self.registry.metrics.attached();
-        if let Some(address) = self.address
-            && let Some(count) = detached.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                detached.by_address.remove(&address);
-            }
+        if let Some(peer) = self.peer {
+            detached.crowd.leave(peer);
         }
     }
 }
@@ -442,7 +436,7 @@ mod tests {
         drop((second, third, again));
         let detached = lock(&registry.detached);
         assert_eq!(detached.count, 0);
-        assert!(detached.by_address.is_empty());
+        assert!(detached.crowd.is_empty());
     }
 
     #[test]

@@ -96,6 +96,15 @@ impl Upstream {
         }
     }
 
+    /// Sends somebody away who has not logged in, for somebody new; false where nobody can be.
+    pub(crate) fn make_room(&self) -> bool {
+        match self {
+            Self::Servers(_) => false,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(upstream) => upstream.service.push_out_stranger(),
+        }
+    }
+
     /// Whether it is told what the page's address starts with.
     pub(crate) const fn is_told_base_url(&self) -> bool {
         match self {

@@ -332,3 +332,32 @@ async fn a_websocket_that_breaks_is_no_orderly_end_for_the_service() {
     }
     bridge.stop().await;
 }
+
+#[tokio::test]
+async fn who_has_not_logged_in_makes_room_for_who_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let mut settings = embedded(&data);
+    settings.limits.connections = 2;
+    let bridge = Bridge::start(settings).await.unwrap();
+    let ping = Frame::new(Command::PING, 1, bytes::Bytes::new()).unwrap().to_bytes();
+    let mut member = client(&bridge).await;
+    send(&mut member, &registration("alice")).await;
+    assert_eq!(frame(receive(&mut member).await).command, Command::OK);
+    send(&mut member, &login().encode(3).unwrap().to_bytes()).await;
+    let challenge = LoginChallenge::decode(&frame(receive(&mut member).await)).unwrap();
+    let text = challenge.challenge.unwrap_or_default();
+    let hash = sha1fold(&text.as_str(), "correct horse");
+    let proof = LoginResponse { password_hash: Some(hash.into()), ..LoginResponse::default() };
+    send(&mut member, &proof.encode(4).unwrap().to_bytes()).await;
+    assert_eq!(frame(receive(&mut member).await).command, Command::LOGIN_OK);
+    let mut strangers = Vec::new();
+    for _ in 0..2 {
+        let mut stranger = client(&bridge).await;
+        send(&mut stranger, &ping).await;
+        assert_eq!(frame(receive(&mut stranger).await).command, Command::PONG);
+        strangers.push(stranger);
+    }
+    assert!(close_code(&mut strangers[0]).await.is_some(), "the oldest one makes room");
+    send(&mut member, &ping).await;
+    assert_eq!(frame(receive(&mut member).await).command, Command::PONG);
+}
