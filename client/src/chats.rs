@@ -72,6 +72,10 @@ impl Session {
         self.change(Change::ChatKnown { chat: chat.clone(), name });
         let (active, unread) =
             (packet.timestamp.unwrap_or(0), packet.unread_message_count.unwrap_or(0));
+        // nothing has come of it on this connection, so it is not the list that is behind
+        if active > 0 && active < self.whole.to(&chat) && !self.whole.is_in_step(&chat) {
+            self.forget_chat(&chat);
+        }
         let read_at = packet.read_at;
         self.counted.insert(chat.clone(), active);
         self.change(Change::ChatListed { chat: chat.clone(), active, unread, read_at });

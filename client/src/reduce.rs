@@ -126,6 +126,9 @@ impl State {
                 Rc::make_mut(&mut entry.messages)
                     .retain(|message| is_unsent(message) || message.time >= time);
                 entry.history = History::More;
+                if time == Millis::MAX {
+                    entry.active = 0; // nothing is known of it any more
+                }
             }
             Change::History { chat, history } => self.chat_mut(&chat).history = history,
             Change::Membership { chat, membership } => {

@@ -71,6 +71,13 @@ impl Whole {
         self.chats.insert(chat.clone(), extent);
     }
 
+    /// Nothing of a chat is whole.
+    fn forget(&mut self, chat: &ChatId) {
+        if let Some(extent) = self.chats.get_mut(chat) {
+            *extent = Extent::default();
+        }
+    }
+
     /// Something between this time and what has come is missing.
     fn set_out_of_step(&mut self, chat: &ChatId) {
         if let Some(extent) = self.chats.get_mut(chat) {
@@ -96,6 +103,13 @@ impl Whole {
 }
 
 impl Session {
+    /// The server's times of a chat are others now (spec/wire.md section 7): what is loaded of it goes, but for what was not
+    /// accepted yet.
+    pub(crate) fn forget_chat(&mut self, chat: &ChatId) {
+        self.whole.forget(chat);
+        self.change(Change::MessagesBeforeGone { chat: chat.clone(), time: Millis::MAX });
+    }
+
     /// A message arrived: `follows` tells whether the one before it is here.
     pub(crate) fn continue_chat(
         &mut self,

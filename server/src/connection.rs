@@ -1,6 +1,7 @@
 //! One connection: moves bytes between a stream, its session and its mailbox. One task, and no buffer while it rests.
 mod before_login;
 mod closing;
+mod delivery;
 mod taking;
 
 use std::future::{Future, poll_fn};
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mig33_codec::packets::{self, Packet};
-use mig33_codec::values::{ErrorCode, StatusEvent};
-use mig33_codec::{Command, Frame, FrameError};
+use mig33_codec::values::ErrorCode;
+use mig33_codec::{Frame, FrameError};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
@@ -28,14 +29,11 @@ use crate::commands;
 use crate::core::{Call, Core};
 use crate::end::End;
 use crate::fanout::{Ending, Mailbox, Missed, Outgoing, encode, encode_into};
-use crate::handlers::login::log_store_error;
-use crate::handlers::messages::{count_as_delivered, store_received};
 use crate::ids::SessionNumber;
 use crate::limits::Held;
 use crate::metrics::{ByCommand, ByReason};
 use crate::seats;
 use crate::session::{Incoming, Phase, Session};
-use crate::store::Delivered;
 
 /// Bytes read at a time, on the stack.
 const READ: usize = 4096;
@@ -346,45 +344,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
         self.answer(frame, outcome);
     }
 
-    /// A packet has come: what was written long enough before it counts as delivered, if the client does not say so
-    /// itself.
-    async fn heard(&mut self, frame: &Frame) {
-        let Phase::Member(member) = &mut self.session.phase else { return };
-        let is_receipt = is_receipt(frame);
-        if !member.receipts && (is_receipt || frame.command == Command::GET_MESSAGES) {
-            member.receipts = true; // a client that fetches says what it has, too
-            member.written.forget();
-            self.core.fanout.set_receipts(member.seat.user, self.number).await;
-        }
-        if !is_receipt {
-            self.store_received().await;
-        }
-        match frame.command {
-            Command::LOGOUT => self.has_what_was_written(Duration::ZERO).await,
-            // a bridge sends these for a client that is not there (spec/resume.md)
-            Command::PING if frame.transaction == 0 => {}
-            _ => self.has_what_was_written(self.core.limits.silent_receipt()).await,
-        }
-    }
-
-    /// The client has given a sign: what was written so long before it came counts as delivered.
-    async fn has_what_was_written(&mut self, wait: Duration) {
-        let Phase::Member(member) = &mut self.session.phase else { return };
-        if let Some(seq) = member.written.heard(self.came.into_std(), wait) {
-            Box::pin(count_as_delivered(self.core, member, Delivered::UpTo(seq))).await;
-        }
-    }
-
-    /// What the client has said it received is stored before anything else is done, and once it says no more.
-    async fn store_received(&mut self) {
-        let Phase::Member(member) = &mut self.session.phase else { return };
-        if !member.received.is_empty()
-            && let Err(error) = Box::pin(store_received(self.core, member)).await
-        {
-            log_store_error(&error); // they come again
-        }
-    }
-
     fn answer(&mut self, frame: &Frame, outcome: Outcome) {
         let mut out = BytesMut::new();
         match outcome {
@@ -409,23 +368,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
                 encode_into(&refused.packet(), frame.transaction, &mut out);
                 self.mailbox.answer(out.freeze(), Vec::new());
             }
-        }
-    }
-
-    /// The stream has taken these bytes.
-    async fn written(&mut self, now: Instant, outgoing: Outgoing) {
-        let Phase::Member(member) = &mut self.session.phase else { return };
-        if let Some(last) = outgoing.message {
-            if !member.receipts {
-                let wait = self.core.limits.silent_receipt();
-                member.written.note(now.into_std(), last, wait);
-            }
-            // for each message it may say that it was received, and that it was read
-            member.free_events = member.free_events.saturating_add(2 * outgoing.messages);
-        }
-        if !outgoing.fetched.is_empty() {
-            let fetched = Delivered::These(outgoing.fetched);
-            Box::pin(count_as_delivered(self.core, member, fetched)).await;
         }
     }
 
@@ -477,14 +419,6 @@ impl<S> Drop for Connection<'_, S> {
             runtime.spawn(async move { seats::leave(&core, *member, true).await });
         }
     }
-}
-
-/// Whether a client says with it that it has received or read something.
-fn is_receipt(frame: &Frame) -> bool {
-    frame.command == Command::MESSAGE_STATUS_EVENT
-        && frame.block(6).and_then(|kind| kind.last().copied()).is_some_and(|kind| {
-            [StatusEvent::RECEIVED, StatusEvent::READ].contains(&StatusEvent(kind))
-        })
 }
 
 /// Reads what is there. The buffer is on the stack: a stream that rests holds none.

@@ -52,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) sealer: Sealer,
     pub(crate) pictures: PictureFiles,
+    pub(crate) metrics: Metrics,
 }
 
 /// The name that `Core::nobody` is sealed for: no account can have it.
@@ -59,7 +60,7 @@ pub(crate) const NOBODY: &str = "";
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { settings, store, fanout, clock, entropy, sealer, pictures } = parts;
+        let Parts { settings, store, fanout, clock, entropy, sealer, pictures, metrics } = parts;
         let nobody = sealer.seal(&*entropy, NOBODY, &Password::new("nobody's password".to_owned()));
         Self {
             limits: Arc::new(settings.limits.clone()),
@@ -75,7 +76,7 @@ impl Core {
             sealer: Arc::new(sealer),
             nobody,
             pictures,
-            metrics: Metrics::default(),
+            metrics,
             is_stopping: AtomicBool::new(false),
             next_session: AtomicU64::new(1),
         }

@@ -22,12 +22,14 @@ mod metrics;
 pub mod names;
 pub mod passwords;
 mod pictures;
+pub mod repair;
 pub mod rules;
 mod seats;
 pub mod service;
 mod session;
 pub mod settings;
 pub mod store;
+pub mod wall_clock;
 mod written;
 
 pub use service::{ClientInfo, Outside, Service, StartError};

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use mig33_peer::{Network, Proxies, Trusted};
 use mig33_server::backup::{BackupCommand, CommandError};
+use mig33_server::repair::{RepairCommand, RepairError};
 use mig33_server::{Service, Settings, SettingsArgs, StartError};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Deserialize;
@@ -43,7 +44,26 @@ struct Args {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(subcommand)]
-    command: Option<BackupCommand>,
+    command: Option<Command>,
+}
+
+/// What it can be asked to do to the data, and not to serve.
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Backup(BackupCommand),
+    #[command(flatten)]
+    Repair(RepairCommand),
+}
+
+impl Command {
+    /// Does it; what was done, for a person.
+    async fn run(self, settings: &Settings) -> Result<String, Failure> {
+        match self {
+            Self::Backup(command) => Ok(command.run(settings).await?),
+            Self::Repair(command) => Ok(command.run(settings).await?),
+        }
+    }
 }
 
 /// The settings file.
@@ -72,6 +92,8 @@ enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Command(#[from] CommandError),
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     #[error("interrupted")]
     Interrupted,
     #[error("{0}")]

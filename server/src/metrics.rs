@@ -5,11 +5,12 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::disk::DataFolder;
 use crate::end::REASONS;
 use crate::store::Health;
+use crate::wall_clock::ClockFigures;
 
 /// The service's figures.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) wrong_answers: Counter<u64, AtomicU64>,
     /// Pictures that were uploaded.
     pub(crate) pictures: Counter<u64, AtomicU64>,
+    /// The machine's clock.
+    pub(crate) clock: ClockFigures,
 }
 
 /// Counted by command.
@@ -92,5 +95,13 @@ impl Metrics {
             store.failures().clone(),
         );
         registry.register_collector(Box::new(disk));
+        let ClockFigures { jumps, ahead } = &self.clock;
+        registry.register("clock_jumps", "Jumps of the machine's clock", jumps.clone());
+        registry.register_with_unit(
+            "clock_offset",
+            "How far the machine's clock is ahead of the service's",
+            Unit::Seconds,
+            ahead.clone(),
+        );
     }
 }

@@ -3,8 +3,8 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use mig33_peer::{Proxies, Trusted};
@@ -17,19 +17,23 @@ use tokio_util::task::TaskTracker;
 use crate::admission::Admission;
 use crate::answer::Refused;
 use crate::backup;
-use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::clock::{Clock, Entropy, Millis, SystemEntropy};
 use crate::connection;
 use crate::core::{Core, Parts};
 use crate::disk::DataFolder;
 use crate::fanout::{Ending, Fanout, LocalFanout, Mailbox};
 use crate::listener;
+use crate::metrics::Metrics;
 use crate::passwords::{KeyFileError, Password, Sealer, load_key};
 use crate::pictures::{self, PictureFiles, Places};
 use crate::seats;
 use crate::settings::{Settings, SettingsError};
 use crate::store::sqlite::{OpenError, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::{LEAD_MS, Store, StoreError};
+use crate::wall_clock::SteadyClock;
 
+/// How often the machine's clock is looked at, whatever else happens.
+const CLOCK_LOOK: Duration = Duration::from_secs(10);
 /// How long [`Service::shutdown`] waits for what is under way.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long an attempt to store something may take.
@@ -154,11 +158,7 @@ impl Service {
             None => Arc::new(SystemEntropy::new()?),
         };
         let database = settings.database_file()?;
-        let locks =
-            [lock(&settings.data_dir.join("mig33.lock"))?, lock(&beside(&database, ".lock"))?];
-        if let Some(path) = backup::unfinished(&settings.data_dir) {
-            return Err(StartError::Restoring { path });
-        }
+        let locks = lock_data(&settings)?;
         let exists =
             database.exists() || outside.store.is_some() && Settings::key_file(&database).exists();
         let sealer = load_key(&Settings::key_file(&database), exists, &*entropy)?;
@@ -178,20 +178,29 @@ impl Service {
         }
         let admission = Admission::new(limits.connections, limits.connections_per_address);
         let disk = DataFolder::new(&settings.data_dir, &database);
+        let metrics = Metrics::default();
+        let is_watched = outside.clock.is_none();
+        let clock =
+            outside.clock.unwrap_or_else(|| Arc::new(SteadyClock::new(metrics.clock.clone())));
         let core = Core::new(Parts {
             settings,
             store,
             fanout: outside.fanout.unwrap_or_else(|| Arc::new(LocalFanout::default())),
-            clock: outside.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            clock,
             entropy,
             sealer,
             pictures,
+            metrics,
         });
         let core = Arc::new(core);
+        told_of_the_future(&core).await?;
         let stopping = CancellationToken::new();
         if let Some(first) = seats::restore(&core).await? {
             let (core, stopping) = (Arc::clone(&core), stopping.clone());
             tokio::spawn(async move { seats::give_up_late(&core, first, &stopping).await });
+        }
+        if is_watched {
+            tokio::spawn(watch_clock(Arc::downgrade(&core)));
         }
         Ok(Self {
             core,
@@ -311,6 +320,38 @@ impl Service {
     /// Adds the service's figures to a registry.
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.core.metrics.register(registry, self.core.store.health(), self.disk.clone());
+    }
+}
+
+/// Looks at the machine's clock now and then, so that a jump is told when it happens.
+async fn watch_clock(core: Weak<Core>) {
+    loop {
+        tokio::time::sleep(CLOCK_LOOK).await;
+        let Some(core) = core.upgrade() else { return };
+        core.now();
+    }
+}
+
+/// Says where chats are ahead of the clock, since they take no messages until it is there.
+async fn told_of_the_future(core: &Core) -> Result<(), StoreError> {
+    let chats = core.store.chats_behind(Millis(core.now().0.saturating_add(LEAD_MS))).await?;
+    if chats > 0 {
+        tracing::warn!(
+            chats,
+            "chats have messages of the future, and take no new ones: where the machine's clock is right now, stop the \
+             service and run mig33-server repair-times"
+        );
+    }
+    Ok(())
+}
+
+/// Locks the data folder and the database, whose data is whole.
+pub(crate) fn lock_data(settings: &Settings) -> Result<[File; 2], StartError> {
+    let database = settings.database_file()?;
+    let locks = [lock(&settings.data_dir.join("mig33.lock"))?, lock(&beside(&database, ".lock"))?];
+    match backup::unfinished(&settings.data_dir) {
+        Some(path) => Err(StartError::Restoring { path }),
+        None => Ok(locks),
     }
 }
 

@@ -312,3 +312,29 @@ fn listed_chats_have_their_unread_count_and_their_last_messages() {
     stage.act(Action::OpenChat { chat: bob() });
     assert!(stage.try_take::<packets::GetMessages>().is_none());
 }
+
+/// The times of a chat were those of a wrong clock, and have been moved back; or a backup was restored.
+#[test]
+fn a_chat_that_ends_before_what_is_loaded_of_it_is_loaded_anew() {
+    let mut stage = Stage::online();
+    stage.act(Action::OpenChat { chat: bob() });
+    answer(&mut stage, START + 5_000..=START + 5_009);
+    stage.cut_and_wait();
+    stage.accept();
+    let (number, _) = stage.take::<packets::Login>();
+    stage.reply(number, crate::stage::login_ok());
+    let (number, _) = stage.take::<packets::GetChats>();
+    let chat = packets::Chat {
+        chat_id: Some("bob".into()),
+        chat_type: Some(ChatDestination::PRIVATE),
+        timestamp: Some(START + 9),
+        ..Default::default()
+    };
+    stage.reply(number, chat);
+    stage.reply(number, packets::ChatListVersion::default());
+    assert_eq!(answer(&mut stage, START..=START + 9), (None, None, Some(50)));
+    let chat = &stage.session.state().chats[&bob()];
+    let times: Vec<u64> = chat.messages.iter().map(|message| message.time).collect();
+    assert_eq!(times, (START..=START + 9).collect::<Vec<_>>());
+    assert_eq!(chat.active, START + 9);
+}

@@ -29,6 +29,8 @@ pub(crate) const NOT_IN_ROOM: Refused = Refused::Rule("You are not in that room.
 pub(crate) const TOO_MANY_PICTURES: Refused =
     Refused::Rule("You have sent as many pictures as you may in a day.");
 pub(crate) const DAY_S: u64 = 24 * 60 * 60;
+/// The chat's times would lead the clock by too much.
+pub(crate) const BUSY: Refused = Refused::Rule("This chat is busy. Try again in a moment.");
 
 /// Messages that are stored as received in one commit.
 const RECEIVED_TOGETHER: usize = 256;
@@ -81,7 +83,8 @@ pub(crate) async fn send(call: Call<'_>) -> Outcome {
     let then = pass_on(core, member, &new, place);
     match core.store.add_message(new, then).await? {
         Ok(added) => Ok(stored(added)),
-        Err(MessageRefused) => Err(NOT_A_CONTACT),
+        Err(MessageRefused::Receiver) => Err(NOT_A_CONTACT),
+        Err(MessageRefused::Busy) => Err(BUSY),
     }
 }
 

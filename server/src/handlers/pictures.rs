@@ -4,7 +4,7 @@ use mig33_codec::packets::{self, GetUrl, UploadFile};
 use mig33_codec::values::FileType;
 use sha2::{Digest, Sha256};
 
-use super::messages::{DAY_S, NOT_A_CONTACT, TOO_MANY_PICTURES};
+use super::messages::{BUSY, DAY_S, NOT_A_CONTACT, TOO_MANY_PICTURES};
 use crate::answer::{Answer, Outcome, Refused};
 use crate::clock::random_text;
 use crate::core::{Call, Core};
@@ -80,6 +80,7 @@ pub(crate) async fn upload(call: Call<'_>) -> Outcome {
             value: Some(added.time.0),
             ..packets::Ok::default()
         })),
+        Err(PictureRefused::Busy) => Err(BUSY),
         Err(PictureRefused::Gone | PictureRefused::Receiver) => Err(NOT_A_CONTACT),
     }
 }

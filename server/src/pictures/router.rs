@@ -184,6 +184,7 @@ async fn upload(
             tracing::debug!(seq = added.seq.0, bytes, "a picture was taken");
             Ok(StatusCode::CREATED.into_response())
         }
+        Err(PictureRefused::Busy) => Err(Problem::Busy),
         Err(PictureRefused::Gone) => Err(Problem::Gone),
         Err(PictureRefused::Receiver) => Err(Problem::NotAContact),
     }

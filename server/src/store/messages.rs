@@ -52,9 +52,28 @@ pub struct Added {
     pub again: bool,
 }
 
-/// The message may not go there.
+/// Milliseconds by which the times of a chat may lead the clock: each is later than the one before.
+pub const LEAD_MS: u64 = 2000;
+
+/// Why a message is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageRefused;
+pub enum MessageRefused {
+    /// It may not go there.
+    Receiver,
+    /// It would lead the clock by more than [`LEAD_MS`]: the chat has had too many of late, or the clock was ahead.
+    Busy,
+}
+
+/// Times that were moved back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Of so many messages.
+    pub messages: u64,
+    /// In so many chats.
+    pub chats: u64,
+    /// And so many tokens.
+    pub tokens: u64,
+}
 
 /// Whom a private message goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,8 +28,8 @@ pub use self::contacts::{
 pub(crate) use self::health::Cause;
 pub use self::health::Health;
 pub use self::messages::{
-    Added, Chat, ChatList, ChatOf, Delivered, History, HistoryOf, MessageRefused, NewMessage, Page,
-    Receipt, Receiver, StoredMessage,
+    Added, Chat, ChatList, ChatOf, Delivered, History, HistoryOf, LEAD_MS, MessageRefused,
+    NewMessage, Page, Receipt, Receiver, Repaired, StoredMessage,
 };
 pub use self::pictures::{NamedFiles, NewUpload, Picture, PictureRefused, UploadState};
 pub use self::rooms::{NewRoom, Room, RoomPage, RoomRefused};
@@ -154,6 +154,8 @@ pub trait Store: Debug + Send + Sync {
     async fn message(&self, seq: Seq) -> Result<Option<StoredMessage>, StoreError>;
     /// Messages of a private chat (by the other's name) or a room, oldest first.
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError>;
+    /// How many chats have their last message later than this.
+    async fn chats_behind(&self, time: Millis) -> Result<u32, StoreError>;
     /// An account's private chats, newest first: the first `limit` that have changed since a version, with the version
     /// that these lead to; or the most recent `limit` of all.
     async fn chats(

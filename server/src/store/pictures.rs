@@ -52,6 +52,8 @@ pub struct Picture {
 /// Why a picture was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureRefused {
+    /// The chat takes no more at the moment: [`MessageRefused::Busy`](super::MessageRefused::Busy).
+    Busy,
     /// The address is used up.
     Gone,
     /// The receiver is no longer somebody whom the sender may write to.

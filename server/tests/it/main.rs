@@ -11,6 +11,7 @@ mod contacts;
 mod contacts_model;
 mod crash;
 mod delivery;
+mod future;
 mod login;
 mod messages;
 mod messages_model;

@@ -100,6 +100,7 @@ async fn a_message_that_crosses_a_keep_alive_comes_again() {
     keeps_alive.fence().await;
     drop(keeps_alive);
     let (mut crossed, reset) = bob(&world).await;
+    crossed.fence().await; // nothing is under way, whose time would be over
     pass(60).await;
     alice.say("bob", "g1", "x").await.unwrap();
     crossed.fence().await; // on its way when the message was written

@@ -11,8 +11,8 @@ use super::{contacts, natural, number, small};
 use crate::clock::Millis;
 use crate::ids::{Seq, UserId};
 use crate::store::{
-    Added, ChatOf, Delivered, History, HistoryOf, MessageRefused, NewMessage, Page, Receipt,
-    StoredMessage,
+    Added, ChatOf, Delivered, History, HistoryOf, LEAD_MS, MessageRefused, NewMessage, Page,
+    Receipt, StoredMessage,
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -33,18 +33,23 @@ pub(super) async fn add(
             let allowed = receiver != new.sender
                 && contacts::pair(&mut *db, new.sender, receiver).await?.may_write(new.open);
             if !allowed {
-                return Ok(Err(MessageRefused));
+                return Ok(Err(MessageRefused::Receiver));
             }
             (PRIVATE, new.sender.0.min(receiver.0), new.sender.0.max(receiver.0))
         }
     };
-    let previous: Option<String> =
-        sqlx::query_scalar("SELECT last_guid FROM chats WHERE kind = ? AND low = ? AND high = ?")
-            .bind(kind)
-            .bind(low)
-            .bind(high)
-            .fetch_optional(&mut *db)
-            .await?;
+    let before: Option<(String, i64)> = sqlx::query_as(
+        "SELECT last_guid, last_time FROM chats WHERE kind = ? AND low = ? AND high = ?",
+    )
+    .bind(kind)
+    .bind(low)
+    .bind(high)
+    .fetch_optional(&mut *db)
+    .await?;
+    if before.as_ref().is_some_and(|(_, last)| *last >= number(new.now.0 + LEAD_MS)) {
+        return Ok(Err(MessageRefused::Busy));
+    }
+    let previous = before.map(|(guid, _)| guid);
     let (chat, time): (i64, i64) = sqlx::query_as(
         "INSERT INTO chats (kind, low, high, last_time, last_guid) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (kind, low, high) DO UPDATE
@@ -422,9 +427,11 @@ pub(super) async fn set_read(
         .bind(user.0)
         .execute(&mut *db)
         .await?;
+    // those that are read now are counted, and not the ones that are left: they may be a million
     sqlx::query(
         "UPDATE chat_views SET read_time = ?3,
-                unread = (SELECT count(*) FROM messages WHERE chat = ?2 AND time > ?3 AND sender <> ?1),
+                unread = max(0, unread - (SELECT count(*) FROM messages
+                                          WHERE chat = ?2 AND time > read_time AND time <= ?3 AND sender <> ?1)),
                 version = (SELECT chats_version FROM accounts WHERE id = ?1)
          WHERE owner = ?1 AND chat = ?2",
     )
@@ -441,3 +448,6 @@ pub(super) async fn set_read(
         for_sender,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,12 +7,14 @@ mod messages;
 mod open;
 mod pictures;
 mod places;
+mod repair;
 mod rooms;
 mod schema;
 mod seats;
 mod writer;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::SqlitePool;
@@ -23,7 +25,7 @@ use super::{
     Account, Added, Cause, ChatList, ContactChange, ContactChanged, ContactList, Delivered,
     GroupChange, Health, History, KeptSeat, KeptSeats, ListVersion, MessageRefused, NamedFiles,
     NewAccount, NewMessage, NewRoom, NewToken, NewUpload, OnStored, Page, Picture, PictureRefused,
-    Receipt, Receiver, Redeem, Redeemed, Room, RoomPage, RoomRefused, Store, StoreError,
+    Receipt, Receiver, Redeem, Redeemed, Repaired, Room, RoomPage, RoomRefused, Store, StoreError,
     StoredMessage, UploadState,
 };
 use crate::clock::Millis;
@@ -59,6 +61,21 @@ impl SqliteStore {
             self.health.failed(cause(error), 1);
         }
         Ok(read?)
+    }
+}
+
+impl SqliteStore {
+    /// Moves all stored times that are later than `now` back, and keeps their order. Nobody else may be at work on it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was moved.
+    pub async fn repair_times(
+        &self,
+        now: Millis,
+        token_life: Duration,
+    ) -> Result<Repaired, StoreError> {
+        let life = u64::try_from(token_life.as_millis()).unwrap_or(u64::MAX);
+        self.writer()?.run(move |db| Box::pin(repair::times(db, now, life))).await
     }
 }
 
@@ -241,6 +258,10 @@ impl Store for SqliteStore {
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError> {
         self.reading(async { messages::history(&mut *self.readers.acquire().await?, query).await })
             .await
+    }
+
+    async fn chats_behind(&self, time: Millis) -> Result<u32, StoreError> {
+        Ok(repair::chats_behind(&mut *self.readers.acquire().await?, time).await?)
     }
 
     async fn chats(

@@ -131,7 +131,8 @@ pub(super) async fn add(
     let (sender, now) = (message.sender, message.now);
     let added = match messages::add(&mut *db, message).await? {
         Ok(added) => added,
-        Err(MessageRefused) => return Ok(Err(PictureRefused::Receiver)),
+        Err(MessageRefused::Receiver) => return Ok(Err(PictureRefused::Receiver)),
+        Err(MessageRefused::Busy) => return Ok(Err(PictureRefused::Busy)),
     };
     if added.again {
         return Ok(Ok(added));
