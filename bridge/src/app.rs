@@ -27,28 +27,37 @@ pub(crate) fn router(shared: &Arc<Shared>, pictures: Option<Router>) -> Router {
     };
     let own = Router::new().route(TUNNELS, tunnels).fallback(page).with_state(Arc::clone(shared));
     let all = match pictures {
-        Some(pictures) => {
-            own.merge(pictures.layer(from_fn_with_state(Arc::clone(shared), with_client)))
-        }
+        Some(pictures) => own.merge(with_clients(shared, pictures)),
         None => own,
     };
     all.layer(from_fn_with_state(Arc::clone(shared), secured))
 }
 
-/// Tells the service who asks, for its limits by address.
-async fn with_client(
-    State(shared): State<Arc<Shared>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    #[cfg(feature = "embedded")]
-    if let Some(peer) = request.extensions().get::<crate::accept::Peer>().copied() {
-        let by = shared.forwarded_header;
-        let source = crate::forwarded::source(peer, request.headers(), &shared.trusted, by);
-        let client = mig33_server::ClientInfo { peer: source.client, base_url: None };
-        request.extensions_mut().insert(client);
+/// The service's routes, told who asks, for its limits by address.
+#[cfg(feature = "embedded")]
+fn with_clients(shared: &Arc<Shared>, service: Router) -> Router {
+    use crate::{accept, forwarded};
+
+    async fn with_client(
+        State(shared): State<Arc<Shared>>,
+        mut request: Request,
+        next: Next,
+    ) -> Response {
+        if let Some(peer) = request.extensions().get::<accept::Peer>().copied() {
+            let by = shared.forwarded_header;
+            let source = forwarded::source(peer, request.headers(), &shared.trusted, by);
+            let client = mig33_server::ClientInfo { peer: source.client, base_url: None };
+            request.extensions_mut().insert(client);
+        }
+        next.run(request).await
     }
-    next.run(request).await
+    service.layer(from_fn_with_state(Arc::clone(shared), with_client))
+}
+
+/// Without the service inside there are no routes of its.
+#[cfg(not(feature = "embedded"))]
+fn with_clients(_: &Arc<Shared>, service: Router) -> Router {
+    service
 }
 
 async fn page(State(shared): State<Arc<Shared>>, request: Request) -> Response {
