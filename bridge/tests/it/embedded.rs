@@ -36,7 +36,7 @@ pub(crate) fn embedded(data: &TempDir) -> Settings {
     settings
 }
 
-fn registration(name: &str) -> Vec<u8> {
+pub(crate) fn registration(name: &str) -> Vec<u8> {
     let registration = NewRegistration {
         service_type: Some(1),
         username: Some(name.into()),
@@ -84,13 +84,13 @@ pub(crate) async fn say_something_and_leave(bridge: &Bridge) {
 }
 
 /// A client on TCP.
-struct Handset {
+pub(crate) struct Handset {
     stream: TcpStream,
     decoder: Decoder,
 }
 
 impl Handset {
-    async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), decoder: Decoder::new() }
     }
 
@@ -98,17 +98,21 @@ impl Handset {
     async fn behind_a_proxy(proxy: SocketAddr, ip: &str) -> Self {
         let mut handset = Self::connect(proxy).await;
         let header = format!("PROXY TCP4 {ip} 127.0.0.1 4000 9119\r\n");
-        handset.stream.write_all(header.as_bytes()).await.unwrap();
+        handset.send(header.as_bytes()).await;
         handset
     }
 
     /// Whether the service lets it in, as far as one does who has not logged in.
     async fn is_let_in(&mut self) -> bool {
-        self.stream.write_all(&login().encode(1).unwrap().to_bytes()).await.unwrap();
+        self.send(&login().encode(1).unwrap().to_bytes()).await;
         self.next().await.command == Command::LOGIN_CHALLENGE
     }
 
-    async fn next(&mut self) -> Frame {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    pub(crate) async fn next(&mut self) -> Frame {
         loop {
             if let Some(frame) = self.decoder.next_frame().unwrap() {
                 return frame;
@@ -213,17 +217,17 @@ async fn uploads_are_counted_by_the_address_that_a_proxy_names() {
     let tcp = bridge.addresses().tcp.unwrap();
     for name in ["alice", "bob"] {
         let mut handset = Handset::connect(tcp).await;
-        handset.stream.write_all(&registration(name)).await.unwrap();
+        handset.send(&registration(name)).await;
         assert_eq!(handset.next().await.command, Command::OK);
     }
     let mut alice = Handset::connect(tcp).await;
-    alice.stream.write_all(&login().encode(1).unwrap().to_bytes()).await.unwrap();
+    alice.send(&login().encode(1).unwrap().to_bytes()).await;
     let challenge = LoginChallenge::decode(&alice.next().await).unwrap().challenge.unwrap();
     let hash = sha1fold(&challenge.as_str(), "correct horse");
     let answer = LoginResponse { password_hash: Some(hash.into()), ..LoginResponse::default() };
     let ask = GetUrl { url_type: Some(20), profile_name: Some("bob".into()), ..GetUrl::default() };
     for bytes in [answer.encode(2), ask.encode(3)] {
-        alice.stream.write_all(&bytes.unwrap().to_bytes()).await.unwrap();
+        alice.send(&bytes.unwrap().to_bytes()).await;
     }
     let address = loop {
         let frame = alice.next().await;
@@ -263,7 +267,7 @@ async fn a_disk_that_takes_nothing_more_is_told_until_it_does() {
     };
     let register = async |name| {
         let mut handset = Handset::connect(tcp).await;
-        handset.stream.write_all(&registration(name)).await.unwrap();
+        handset.send(&registration(name)).await;
         handset.next().await.command
     };
     assert_eq!(register("alice").await, Command::OK);

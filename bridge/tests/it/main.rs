@@ -15,6 +15,8 @@ mod reload;
 mod resume;
 #[cfg(feature = "embedded")]
 mod service;
+#[cfg(feature = "embedded")]
+mod slow_room;
 mod support;
 mod tls;
 #[cfg(feature = "embedded")]
