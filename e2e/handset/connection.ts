@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { packetKind } from './catalogue';
 import { BadFrame, encodeFrame, FrameReader } from './frame';
 import { blocksOf, Packet, type Fields } from './packet';
+import { reset } from './reset';
 
 /** Where a server listens. */
 export interface Address {
@@ -102,7 +103,7 @@ export class Connection {
 
   /** Ends at once, as a handset that loses its network does. */
   async cut(): Promise<void> {
-    this.#socket.resetAndDestroy();
+    reset(this.#socket);
     await this.ended;
   }
 

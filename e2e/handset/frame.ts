@@ -23,6 +23,8 @@ export const HEADER = 9;
 
 /** The most that PARAMS may hold, in bytes (spec/wire.md section 2). */
 export const MAX_PARAMS = 358_400;
+/** The same of what a client sends before LOGIN_OK. */
+export const MAX_PARAMS_BEFORE_LOGIN = 8_192;
 
 /** Bytes that are no packet; `offset` counts from the first byte of the stream. */
 export class BadFrame extends Error {

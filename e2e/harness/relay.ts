@@ -2,6 +2,7 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import type { Address } from '../handset/connection';
+import { reset } from '../handset/reset';
 
 export class Relay {
   readonly #server: Server;
@@ -47,7 +48,7 @@ export class Relay {
   /** Cuts what is open and lets nobody in until `restore`. */
   down(): void {
     this.#target = undefined;
-    for (const socket of this.#open) socket.resetAndDestroy();
+    for (const socket of this.#open) reset(socket);
   }
 
   /** Cuts what is open once so many more bytes have passed, either way and also inside a message; new ones are let in. */
@@ -87,7 +88,7 @@ export class Relay {
     }
     if (!this.#target) {
       near.on('error', () => undefined);
-      near.resetAndDestroy();
+      reset(near);
       return;
     }
     const far = connect({ ...this.#target, noDelay: true });

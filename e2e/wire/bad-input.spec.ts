@@ -1,5 +1,5 @@
 // Bad input: refused by name where the session can go on, an end where it cannot (spec/wire.md sections 2 and 10).
-import { encodeFrame, MAX_PARAMS } from '../handset/frame';
+import { encodeFrame, MAX_PARAMS, MAX_PARAMS_BEFORE_LOGIN } from '../handset/frame';
 import { integer } from '../handset/packet';
 import { befriend, expect, test } from '../harness/fixtures';
 
@@ -28,9 +28,17 @@ for (const [what, bytes] of GARBAGE) {
 }
 
 test('a packet that never ends holds up nobody', async ({ user, connect }) => {
-  const anna = await user('anna');
-  (await connect()).connection.write(header(500, 1, MAX_PARAMS));
+  const [anna, bert, stranger] = [await user('anna'), await user('bert'), await connect()];
+  bert.connection.write(header(500, 1, MAX_PARAMS));
+  stranger.connection.write(header(200, 1, MAX_PARAMS_BEFORE_LOGIN));
   await anna.keepAlive();
+  expect(bert.connection.over || stranger.connection.over).toBe(false);
+});
+
+test('a packet that is too long before log-in ends the connection by its header', async ({ connect }) => {
+  const stranger = await connect();
+  stranger.connection.write(header(200, 1, MAX_PARAMS_BEFORE_LOGIN + 1));
+  await stranger.connection.ended;
 });
 
 test('a command that is not served is refused by name, and the session goes on', async ({ user }) => {
