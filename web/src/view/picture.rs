@@ -8,7 +8,10 @@ use mig33_client::Body;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, IntersectionObserver, IntersectionObserverEntry, Response};
+use web_sys::{
+    AbortController, Element, IntersectionObserver, IntersectionObserverEntry, RequestInit,
+    Response,
+};
 use yew::prelude::*;
 
 use crate::intent::{DialogKind, Intent};
@@ -20,8 +23,10 @@ use crate::view::controls::button;
 
 /// What no browser gets to see.
 const UNFIT: Source = Source::Nothing(" (cannot be shown here)");
-/// A picture that could not be fetched is tried again by itself so often, the last time after two minutes.
+/// A picture that could not be fetched is tried again so often after a while, the last time after two minutes.
 const TRIES: u32 = 7;
+/// Milliseconds until an answer has to begin, and from then on until it has to be whole.
+const LONGEST: [u32; 2] = [30_000, 120_000];
 
 #[derive(PartialEq)]
 pub(crate) struct Props {
@@ -36,10 +41,11 @@ pub(crate) struct Props {
 pub(crate) struct PictureBox {
     node: NodeRef,
     source: Source,
+    /// Tries after a while: those that a network, a connection or the person begins do not count.
     tries: u32,
     /// Sees whether the box comes near to what is in sight.
     sight: Option<Sight>,
-    again: Option<(Timeout, [EventListener; 2])>,
+    again: Option<(Option<Timeout>, [EventListener; 2])>,
 }
 
 /// Dropped, it does not look any more.
@@ -72,6 +78,8 @@ pub(crate) enum Source {
 pub(crate) enum Msg {
     /// It is in sight, or is to be tried again.
     Load,
+    /// It has waited long enough to be tried again.
+    LoadAgain,
     /// What came of it; nothing where it may work another time.
     Loaded(Option<Source>),
 }
@@ -94,7 +102,10 @@ impl Part for PictureBox {
 
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
         match msg {
-            Msg::Load => {
+            Msg::Load | Msg::LoadAgain => {
+                if matches!(msg, Msg::LoadAgain) {
+                    self.tries += 1;
+                }
                 let (Source::Path(path) | Source::Failed(path)) = &self.source else {
                     return false;
                 };
@@ -183,18 +194,15 @@ impl PictureBox {
 
     /// After a while, and as soon as there is a network or a connection again.
     fn try_again(&mut self, ctx: &Context<Self>) {
-        self.tries += 1;
-        let Some(window) = web_sys::window().filter(|_| self.tries <= TRIES) else { return };
-        let tell = || {
-            let link = ctx.link().clone();
-            move || link.send_message(Msg::Load)
-        };
+        let Some(window) = web_sys::window() else { return };
         let on = |name: &'static str| {
-            let tell = tell();
-            EventListener::new(&window, name, move |_| tell())
+            let link = ctx.link().clone();
+            EventListener::new(&window, name, move |_| link.send_message(Msg::Load))
         };
-        self.again =
-            Some((Timeout::new(1000 << self.tries, tell()), [on("online"), on(CONNECTED)]));
+        let link = ctx.link().clone();
+        let timer = (self.tries < TRIES)
+            .then(|| Timeout::new(2000 << self.tries, move || link.send_message(Msg::LoadAgain)));
+        self.again = Some((timer, [on("online"), on(CONNECTED)]));
     }
 }
 
@@ -221,8 +229,19 @@ fn source(body: &Body) -> Source {
 
 /// What is at an address; nothing where it may be there another time.
 async fn load(path: &str) -> Option<Source> {
-    let fetching = web_sys::window()?.fetch_with_str(path);
+    let control = AbortController::new().ok()?;
+    let init = RequestInit::new();
+    init.set_signal(Some(&control.signal()));
+    let limit = |pause| {
+        let control = control.clone();
+        // dropped, it aborts nothing
+        Timeout::new(pause, move || control.abort())
+    };
+    let begins = limit(LONGEST[0]);
+    let fetching = web_sys::window()?.fetch_with_str_and_init(path, &init);
     let response: Response = JsFuture::from(fetching).await.ok()?.unchecked_into();
+    drop(begins);
+    let _whole = limit(LONGEST[1]);
     match response.status() {
         404 | 410 => return Some(Source::Nothing(" (no longer there)")),
         200 => {}
