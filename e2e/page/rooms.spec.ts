@@ -45,3 +45,34 @@ test('who joins sees what was said before, and is still in after a reload', asyn
   await anna.say('I am back');
   expect((await bert.message()).text).toBe('I am back');
 });
+
+test('Back closes what is opened after a room was left by its menu', async ({ registered }) => {
+  const anna = await registered('anna', { viewport: { width: 360, height: 640 } });
+  const { page } = anna;
+  await anna.joinRoom('Lobby');
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('group', { name: 'Actions' }).getByRole('button', { name: 'Leave room' }).click();
+  await anna.chats.getByRole('button', { name: 'Rooms' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Rooms' });
+  await expect(dialog).toBeVisible();
+  await page.goBack();
+  await expect(dialog).toBeHidden();
+  await expect(anna.chats).toBeVisible();
+});
+
+test('Back closes the members that lie over a room that is opened again', async ({ registered, user }) => {
+  const [anna, bert] = [await registered('anna', { viewport: { width: 800, height: 640 } }), await user('bert')];
+  const { page } = anna;
+  await anna.addContact('bert');
+  await bert.acceptContact('anna');
+  await anna.joinRoom('Lobby');
+  const members = page.getByRole('complementary', { name: 'Members' });
+  await page.getByRole('button', { name: 'Members' }).click();
+  await expect(members).toBeVisible();
+  await anna.openChat('bert');
+  await anna.openChat('Lobby');
+  await expect(members).toBeVisible();
+  await page.goBack();
+  await expect(members).toBeHidden();
+  await anna.isInChat('Lobby');
+});

@@ -37,33 +37,56 @@ test('a second tab is logged in, and sees what the first one says', async ({ reg
 });
 
 test('who logs out in one tab is out in all, and nothing of them stays', async ({ program, registered, user }) => {
-  const [first, bert] = [await registered('anna'), await user('bert')];
+  // somebody else in another tab of the same browser, who was here before
+  const carl = await registered('carl');
+  await carl.page.evaluate(() => {
+    localStorage.setItem('mig33/draft/carl/@dora', 'of somebody else');
+    localStorage.removeItem('mig33/account');
+  });
+  const [first, bert] = [await Person.open(carl.page.context(), program.page), await user('bert')];
+  await first.register('anna');
   await first.addContact('bert');
   await bert.acceptContact('anna');
+  // who does not answer is nobody else's business either
+  await user('emil');
+  await first.addContact('emil');
   await first.joinRoom('Lobby');
   await first.openChat('bert');
   const second = await Person.open(first.page.context(), program.page);
   await second.isLoggedIn();
   await second.openChat('bert');
   await second.composer.fill('not sent');
-  // somebody else in a third tab of the same browser
   const third = await Person.open(first.page.context(), program.page);
   await third.isLoggedIn();
-  await third.page.evaluate(() => {
-    localStorage.setItem('mig33/draft/carl/@dora', 'of somebody else');
-  });
+  expect(await first.page.evaluate(() => Object.keys(localStorage))).toContain('mig33/asked/anna');
 
   await first.page.getByRole('button', { name: 'Log out' }).click();
   for (const tab of [first, second, third]) await expect(tab.page.getByRole('button', { name: 'Log in' })).toBeVisible();
-  const kept = await first.page.evaluate(() => Object.keys(localStorage).filter((name) => /anna|account|#lobby|bert/.test(name)));
+  const kept = await first.page.evaluate(() => Object.keys(localStorage).filter((name) => /anna|account|#lobby|bert|emil/.test(name)));
   expect(kept).toEqual([]);
   expect(await first.page.evaluate(() => localStorage.getItem('mig33/draft/carl/@dora'))).toBe('of somebody else');
+  await carl.isLoggedIn();
+  await carl.page.reload();
+  await carl.isLoggedIn();
 
   await first.tryToLogIn('anna', PASSWORD);
   await first.isLoggedIn();
   await first.openChat('bert');
   await expect(first.composer).toHaveValue('');
   await expect(second.page.getByRole('button', { name: 'Log in' })).toBeVisible();
+});
+
+test('who is out since they have logged in again elsewhere takes nothing from that log-in', async ({ program, registered }) => {
+  const first = await registered('anna');
+  const second = await Person.open(first.page.context(), program.page);
+  await second.isLoggedIn();
+  await first.page.evaluate(() => {
+    localStorage.setItem('mig33/sign/anna', 'of a newer log-in');
+    localStorage.setItem('mig33/motd/anna', 'dismissed there');
+  });
+  await expect(second.page.getByRole('button', { name: 'Log in' })).toBeVisible();
+  const kept = await first.page.evaluate(() => ['account', 'motd/anna'].map((name) => localStorage.getItem(`mig33/${name}`)));
+  expect(kept).toEqual(['anna', 'dismissed there']);
 });
 
 test('a draft that one tab has sent goes from the others, unless there is more of it', async ({ program, registered, user }) => {

@@ -262,6 +262,7 @@ impl App {
                 if route == self.route {
                     return self.uncover(ctx);
                 }
+                self.clear_covers();
                 self.on_cover = surroundings::is_on_cover();
                 self.came_from_list = self.route == Route::List;
                 self.enter(ctx, route);
@@ -312,6 +313,7 @@ impl App {
     /// Takes what the session knows now, and what follows from it: what is read, the list, title and icon.
     fn refresh(&mut self, ctx: &Context<Self>) {
         self.state = self.session.state().clone();
+        self.cover_by_members();
         if let Some(id) = self.route.chat()
             && let Some(chat) = self.state.chats.get(id)
             && let Some(up_to) = self.reading.follow(chat, self.state.listed, self.is_looking())
@@ -423,8 +425,7 @@ impl App {
     /// Goes somewhere, as a step that Back undoes.
     fn go(&mut self, ctx: &Context<Self>, route: Route) {
         if route != self.route {
-            surroundings::set_route(&route, self.on_cover);
-            self.on_cover = false;
+            self.set_route(&route, self.on_cover);
             self.came_from_list = self.route == Route::List;
             self.enter(ctx, route);
         }

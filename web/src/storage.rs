@@ -43,10 +43,15 @@ impl Store {
 
     /// Forgets whose page this was; who is in another tab stays.
     pub(crate) fn forget_account(&self, username: &str) {
-        write(self.tab.as_ref(), ACCOUNT, None);
+        self.forget_tab();
         if self.get(ACCOUNT).is_some_and(|last| last.eq_ignore_ascii_case(username)) {
             self.set(ACCOUNT, None);
         }
+    }
+
+    /// Forgets whose page this was, in this tab alone.
+    pub(crate) fn forget_tab(&self) {
+        write(self.tab.as_ref(), ACCOUNT, None);
     }
 
     /// The sign that an account is logged in in this browser, which its tabs have in common and a log-out takes away. The
@@ -66,7 +71,7 @@ impl Store {
 
     /// Forgets all of an account but what others see of it: its person leaves this browser.
     pub(crate) fn forget_all(&self, username: &str) {
-        for what in ["sign", "token", "outbox", "draft", "last-chat", "rooms", "motd"] {
+        for what in ["sign", "token", "outbox", "draft", "last-chat", "rooms", "asked", "motd"] {
             let name = named(what, username);
             for within in self.names(&format!("{name}/")) {
                 self.set(&within, None);

@@ -163,7 +163,7 @@ impl App {
             && let Some(chat) = self.store.last_chat(&account.username)
         {
             let route = Route::Chat(chat);
-            surroundings::set_route(&route, true);
+            self.set_route(&route, true);
             self.enter(ctx, route);
         }
     }
@@ -177,10 +177,16 @@ impl App {
         if reason.is_some() && self.goes_on(ctx, &account) {
             return;
         }
-        self.store.set_dismissed_motd(&account.username, None);
-        self.store.forget_account(&account.username);
+        let kept = self.store.kept_sign(&account.username);
+        if kept.is_some() && kept != self.sign {
+            // the same person has logged in again in another tab since: what the browser keeps is of that log-in
+            self.store.forget_tab();
+        } else {
+            self.store.set_dismissed_motd(&account.username, None);
+            self.store.forget_account(&account.username);
+        }
         self.log_in_error = reason;
-        surroundings::set_route(&Route::List, true);
+        self.set_route(&Route::List, true);
         self.route = Route::List;
         self.start_anew();
     }
@@ -192,7 +198,7 @@ impl App {
         self.dialog = None;
         self.drafts = super::Drafts::default();
         self.kept_outbox = Bytes::new();
-        self.transfers = super::Transfers::default();
+        self.transfers.clear();
         self.errors = Rc::default();
         self.reading = super::Reading::default();
     }

@@ -2,11 +2,34 @@
 //! read, and the browser's Back closes it before it goes anywhere: for that, it is a step of the browser's history.
 use super::{App, surroundings};
 use crate::part::Context;
+use crate::route::Route;
 
 impl App {
     /// Whether the person looks at the open chat: the page is in front and has the focus, and nothing lies over it.
     pub(super) fn is_looking(&self) -> bool {
         surroundings::looking() && !self.is_covered()
+    }
+
+    /// Puts a route into the address, as a step that Back undoes, or in place of the present one: also where that was the step
+    /// of what lay over the page.
+    pub(super) fn set_route(&mut self, route: &Route, replace: bool) {
+        surroundings::set_route(route, replace);
+        self.on_cover = surroundings::is_on_cover();
+    }
+
+    /// Takes away what lies over the page: it belongs to the view that was there before.
+    pub(super) fn clear_covers(&mut self) {
+        self.dialog = None;
+        if let Some(menu) = surroundings::menu() {
+            let _ = menu.hide_popover();
+        }
+    }
+
+    /// The members of the room may lie over the page since the room, or the window, is another one.
+    pub(super) fn cover_by_members(&mut self) {
+        if self.members_cover() {
+            self.cover();
+        }
     }
 
     fn is_covered(&self) -> bool {

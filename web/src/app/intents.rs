@@ -47,7 +47,7 @@ impl App {
                 if self.came_from_list {
                     surroundings::go_back();
                 } else {
-                    surroundings::set_route(&Route::List, true);
+                    self.set_route(&Route::List, true);
                     self.enter(ctx, Route::List);
                 }
             }
@@ -129,7 +129,7 @@ impl App {
             }
             // where it is open
             Then::Leave(chat) if self.route.chat() == Some(&chat) => {
-                surroundings::set_route(&Route::List, true);
+                self.set_route(&Route::List, true);
                 self.enter(ctx, Route::List);
             }
             Then::Leave(_) => {}

@@ -164,7 +164,7 @@ impl App {
                 transfer.progress = Progress::Preparing;
                 let link = ctx.link().clone();
                 let again = move || link.send_message(Msg::Intent(Intent::RetryPicture(id)));
-                Timeout::new(BUSY_PAUSE, again).forget();
+                transfer.again = Some(Timeout::new(BUSY_PAUSE, again));
             }
             UploadEvent::Failed(None) => transfer.fail(NO_NETWORK, true),
             UploadEvent::Failed(Some(words)) => {

@@ -1,6 +1,7 @@
 //! Pictures on their way, one behind the other: made fit, given an address, sent.
 use std::rc::Rc;
 
+use gloo_timers::callback::Timeout;
 use mig33_client::{ActionId, ChatId};
 use web_sys::File;
 
@@ -29,6 +30,8 @@ pub(super) struct Transfer {
     /// The address that it got and has not used up.
     pub(super) address: Option<Rc<str>>,
     pub(super) upload: Option<Upload>,
+    /// Asks again a server that had no place.
+    pub(super) again: Option<Timeout>,
     pub(super) progress: Progress,
     preview: Option<ObjectUrl>,
 }
@@ -46,6 +49,7 @@ impl Transfers {
             asked: None,
             address: None,
             upload: None,
+            again: None,
             progress: Progress::Waiting,
             preview: None,
         });
@@ -84,6 +88,11 @@ impl Transfers {
     /// Forgets it, and stops it where it is still running.
     pub(super) fn remove(&mut self, id: u32) {
         self.all.retain(|transfer| transfer.id != id);
+    }
+
+    /// Forgets all. No id comes again: what is still being read or fitted for one of them goes to none.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
     }
 
     /// Whether there is any, sent or failed.
