@@ -1,5 +1,6 @@
 // Contacts in the page: rejected, removed, their presence and status, and one's own.
 import { value } from '../handset/catalogue';
+import { png } from '../harness/png';
 import { expect, test } from './visit';
 
 test('a request can be rejected', async ({ registered, user }) => {
@@ -118,6 +119,15 @@ test("a stranger's chat offers to add them", async ({ registered, user }) => {
   const main = anna.page.getByRole('main');
   await expect(main).toContainText('bert is not one of your contacts.');
   await expect(anna.composer).toHaveCount(0);
+  // no picture is taken where nothing can be said
+  const picture = { name: 'holiday.png', mimeType: 'image/png', buffer: png(16, 9) };
+  await anna.give(['dragenter', 'dragover'], [picture]);
+  expect(await anna.give('paste', [picture], anna.page.locator('body'))).toBe(false);
+  await anna.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await expect(anna.page.locator('.drop-target')).toHaveCount(0);
+  await anna.give(['drop'], [picture]);
+  await anna.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await expect(anna.page.locator('.tray-card')).toHaveCount(0);
   await main.getByRole('button', { name: 'Add to contacts' }).click();
   await expect(main).toContainText('Request sent');
 });

@@ -217,13 +217,15 @@ pub(super) fn pick_picture() {
 /// The pictures in a paste, unless it is meant for a dialog or another field, or is a text that comes with a picture of
 /// itself, as from an office program.
 pub(super) fn pasted_pictures(event: &Event) -> Vec<File> {
+    // where nothing can be said, no picture is taken either
+    let composer = document().and_then(|document| document.get_element_by_id(composer::ID));
     let data = event.dyn_ref::<ClipboardEvent>().and_then(ClipboardEvent::clipboard_data);
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     let elsewhere = target.is_some_and(|target| {
         target.id() != composer::ID && target.matches("input, textarea").unwrap_or(false)
     });
     match data {
-        Some(data) if !elsewhere && !dialog_is_open() => {
+        Some(data) if composer.is_some() && !elsewhere && !dialog_is_open() => {
             let text = data.get_data("text/plain").unwrap_or_default();
             if text.is_empty() { composer::pictures(&data).0 } else { Vec::new() }
         }

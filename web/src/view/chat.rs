@@ -72,8 +72,11 @@ impl Part for ChatPane {
         let props = ctx.props();
         let Props { chat, unread_from, draft, sending, today, jumps, online, emit, .. } = props;
         let key = format!("{:?}", chat.id);
-        let on_drag = ctx.link().batch_callback(|event: DragEvent| {
-            let data = event.data_transfer()?;
+        let foot = foot(props);
+        // where nothing can be said, no file is taken either
+        let takes = foot.is_none();
+        let on_drag = ctx.link().batch_callback(move |event: DragEvent| {
+            let data = event.data_transfer().filter(|_| takes)?;
             let files =
                 data.types().iter().any(|kind| kind.as_string().as_deref() == Some("Files"));
             files.then(|| {
@@ -94,7 +97,7 @@ impl Part for ChatPane {
         let on_drop = {
             let (emit, chat) = (emit.clone(), chat.id.clone());
             ctx.link().callback(move |event: DragEvent| {
-                if let Some(data) = event.data_transfer()
+                if let Some(data) = event.data_transfer().filter(|_| takes)
                     && data.files().is_some_and(|files| files.length() > 0)
                 {
                     event.prevent_default();
@@ -126,7 +129,7 @@ impl Part for ChatPane {
                 </div>
                 { tray(sending, emit) }
                 <div class="slot">
-                    { match foot(props) {
+                    { match foot {
                         Some(foot) => foot,
                         None => keyed::<Composer>(key, composer::Props { chat: chat.id.clone(), draft: draft.clone(), emit: emit.clone() }),
                     } }
@@ -155,7 +158,7 @@ fn head(props: &Props) -> Html {
             (_, 1) if room.is_entered() => "only you".to_owned(),
             (_, count) if room.is_entered() => format!("{count} members"),
             (Membership::Inside | Membership::Joining, _) => "joining…".to_owned(),
-            (Membership::Outside | Membership::Refused(_), _) => "you are not in it".to_owned(),
+            (Membership::Outside | Membership::Refused(_), _) => "not joined".to_owned(),
         };
     } else if !chat.id.is_room() {
         "not a contact".clone_into(&mut below);
