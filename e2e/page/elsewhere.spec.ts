@@ -25,6 +25,10 @@ const notification = (server: Elsewhere, kind: number, who: string, text: string
   server.raw(packetKind('CHATROOM_NOTIFICATION').command, contents.map((content, at) => ({ id: at + 1, content: Buffer.from(content) })));
 };
 
+/** What the last packet of this name says there, for as long as it is waited for. */
+const last = (server: Elsewhere, name: string, field: string) => () =>
+  server.asked.findLast((packet) => packet.name === name)?.text(field);
+
 test('what it does not serve raises no alert and has no form, and its rooms are found', async ({ anna, elsewhere }) => {
   await expect(anna.chats.getByRole('button', { name: 'Add contact' })).toHaveCount(0);
   await expect(anna.page.getByRole('alert')).toHaveCount(0);
@@ -39,11 +43,11 @@ test('what it does not serve raises no alert and has no form, and its rooms are 
   await dialog.getByRole('searchbox').fill('');
   await dialog.getByRole('button', { name: 'Join Tea Room' }).click();
   await anna.isInChat('Tea Room');
-  await expect(anna.roomLog('Tea Room')).toContainText('Nothing was said here yet');
+  await expect(anna.roomLog('Tea Room')).toContainText('No messages yet');
   await anna.say('hello');
   await expect(anna.message('hello').locator('.state')).toHaveText('Sent');
   await expect(anna.message('hello')).toHaveCount(1);
-  expect(elsewhere.asked.findLast((packet) => packet.name === 'MESSAGE')?.text('destination')).toBe('Tea Room');
+  await expect.poll(last(elsewhere, 'MESSAGE', 'destination')).toBe('Tea Room');
 });
 
 test('an address names a room as it is written, one that is refused says so, and a private chat is empty', async ({ anna, elsewhere }) => {
@@ -57,16 +61,17 @@ test('an address names a room as it is written, one that is refused says so, and
   await anna.page.evaluate(() => { location.hash = '#/room/Tea%20Room'; });
   await anna.page.getByRole('button', { name: 'Join this room' }).click();
   await expect(anna.composer).toBeVisible();
-  expect(elsewhere.asked.findLast((packet) => packet.name === 'JOIN_CHATROOM')?.text('chatroom_name')).toBe('Tea Room');
+  await expect.poll(last(elsewhere, 'JOIN_CHATROOM', 'chatroom_name')).toBe('Tea Room');
   await anna.page.evaluate(() => { location.hash = '#/chat/Bert'; });
-  await expect(anna.log('Bert')).toContainText('Nothing was said yet');
+  await expect(anna.log('Bert')).toContainText('No messages yet');
   await anna.say('hi');
-  expect(elsewhere.asked.findLast((packet) => packet.name === 'MESSAGE')?.text('destination')).toBe('Bert');
+  await expect.poll(last(elsewhere, 'MESSAGE', 'destination')).toBe('Bert');
 });
 
 test('who is kicked by a notification is told so; notices are said by nobody', async ({ anna, elsewhere }) => {
   await anna.page.evaluate(() => { location.hash = '#/room/Tea%20Room'; });
   await anna.page.getByRole('button', { name: 'Join this room' }).click();
+  await expect(anna.composer).toBeVisible();
   const said = { destination_type: 3, destination: 'Tea Room', guid: 'g1' };
   elsewhere.send('MESSAGE', { ...said, source: 'bert', content_type: 6, content: 'bert waves' });
   await expect(anna.message('waves')).toHaveText(/^bert waves/);

@@ -10,12 +10,15 @@ for (const kind of ['wasm', 'js'] as const) {
     await anna.page.route(`**/*.${kind}`, async (route) => {
       await route.abort();
     });
+    await anna.page.evaluate(() => { location.hash = '#/room/Lobby'; });
     await anna.page.reload({ waitUntil: 'commit' });
-    const again = anna.page.getByRole('link', { name: 'Try again' });
-    await expect(again).toBeVisible({ timeout: 10_000 });
-    await expect(anna.page.getByText('The page is not here yet.')).toBeVisible();
+    const again = anna.page.getByRole('button', { name: 'Try again' });
+    await expect(again).toBeVisible({ timeout: 20_000 });
+    await expect(anna.page.getByText('The page could not be loaded yet.')).toBeVisible();
     await anna.page.unroute(`**/*.${kind}`);
     await again.click();
     await anna.register('anna');
+    // where the address has pointed all the time
+    await anna.isInChat('Lobby');
   });
 }

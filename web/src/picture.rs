@@ -54,8 +54,8 @@ impl Unfit {
     pub(crate) fn words(self, name: &str) -> String {
         let name = isolated(name);
         match self {
-            Self::NoPicture => format!("“{name}” is not a picture that can be sent."),
-            Self::TooLarge => format!("“{name}” is too large a picture to be sent."),
+            Self::NoPicture => format!("“{name}” is not a supported picture."),
+            Self::TooLarge => format!("“{name}” is too large."),
         }
     }
 }

@@ -106,7 +106,7 @@ impl App {
             <div key="nothing" class="nothing-open">
                 { logo() }
                 <h2>{ "Pick a chat" }</h2>
-                <p>{ "Choose somebody from the list, or look into a room." }</p>
+                <p>{ "Choose somebody from the list, or browse rooms." }</p>
                 <p class="keys"><kbd>{ "Alt" }</kbd>{ " + " }<kbd>{ "↑" }</kbd>{ " " }<kbd>{ "↓" }</kbd>{ " goes from chat to chat" }</p>
             </div>
         }
@@ -143,7 +143,7 @@ impl App {
                 let remove = emit.reform(move |_| Intent::Ask(Action::RemoveContact { id }));
                 let children = html! {
                     <>
-                        <p class="dialog-hint">{ "You are removed from each other’s contacts. What was said stays." }</p>
+                        <p class="dialog-hint">{ "You are removed from each other’s contacts. Your messages are kept." }</p>
                         { error_line(error.as_deref()) }
                         <div class="dialog-buttons">
                             { button("button", "Keep", emit.reform(|_| Intent::Close)) }
@@ -160,7 +160,7 @@ impl App {
             DialogKind::LogOut => {
                 let children = html! {
                     <>
-                        <p class="dialog-hint">{ "Drafts and everything that was not sent yet will be lost." }</p>
+                        <p class="dialog-hint">{ "Drafts and unsent messages will be lost." }</p>
                         <div class="dialog-buttons">
                             { button("button", "Stay", emit.reform(|_| Intent::Close)) }
                             { button("button grave", "Log out", emit.reform(|_| Intent::LogOut)) }

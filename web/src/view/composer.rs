@@ -166,8 +166,7 @@ pub(crate) fn pictures(data: &DataTransfer) -> (Vec<File>, Option<Rc<str>>) {
     if names.is_empty() {
         return (pictures, None);
     }
-    names.push_str(" cannot be sent: only pictures can.");
-    (pictures, Some(names.into()))
+    (pictures, Some(format!("Only pictures can be sent. Left out: {names}.").into()))
 }
 
 fn list(files: web_sys::FileList) -> Vec<File> {

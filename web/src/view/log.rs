@@ -392,9 +392,7 @@ impl Log {
         }
         let empty = chat.messages.is_empty();
         let hint = match (chat.history, empty) {
-            _ if is_outside(chat) && empty => {
-                "What is said in a room is for who is in it.".to_owned()
-            }
+            _ if is_outside(chat) && empty => "Join the room to see its messages.".to_owned(),
             _ if is_outside(chat) => return Html::default(),
             (History::More | History::Loading, true) if !*online => "Connecting…".to_owned(),
             (History::Loading, _) | (History::More, true) => return loading(),
@@ -407,13 +405,14 @@ impl Log {
                 };
             }
             (History::Complete | History::Unkept, true) if chat.id.is_room() => {
-                "Nothing was said here yet. Be the first.".to_owned()
+                "No messages yet. Be the first.".to_owned()
             }
             (History::Complete | History::Unkept, true) => {
-                format!("Nothing was said yet. Say hello to {}.", isolated(&chat.name))
+                format!("No messages yet. Say hello to {}.", isolated(&chat.name))
             }
             (History::Complete, false) if self.window.at_start() => {
-                "This is where it began.".to_owned()
+                let with = if chat.id.is_room() { "" } else { "your chat with " };
+                format!("This is the beginning of {with}{}.", isolated(&chat.name))
             }
             (History::Complete | History::More | History::Unkept, false) => return Html::default(),
         };

@@ -119,7 +119,7 @@ impl Part for RoomsDialog {
                         }
                         if props.makes {
                         <form class="new-room" onsubmit={on_create}>
-                            <h3>{ "Make a room" }</h3>
+                            <h3>{ "Create a room" }</h3>
                             { field("New room name", html! {
         <input name="name" required=true maxlength="30" autocomplete="off" />
         }) }

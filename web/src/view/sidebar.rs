@@ -90,7 +90,7 @@ impl Part for Sidebar {
                     }) }
                     </div>
                     if !has_contacts && *loaded {
-                        <p class="sidebar-empty">{ "Nobody is here yet. Add a contact by username, or look into a room." }</p>
+                        <p class="sidebar-empty">{ "Nobody is here yet. Add a contact by username, or browse rooms." }</p>
                     }
                 </div>
             </nav>
