@@ -222,11 +222,17 @@ impl End {
         !matches!(self, Self::ClientGone | Self::ClientDead | Self::BadOffset | Self::GraceOver)
     }
 
-    /// Whether the client has left by itself and in good order, and so has what was sent to it. The upstream is told:
-    /// its stream ends where this is so, and is broken off otherwise.
+    /// Whether the client of a tunnel has left by itself and in good order, and so has what was sent to it. One that is
+    /// going away (1001) may not have looked at it: a page that is reloaded does not.
     #[must_use]
     pub const fn is_orderly(self) -> bool {
-        matches!(self, Self::ClientClosed { code: 1000 | 1001 | NO_CODE })
+        matches!(self, Self::ClientClosed { code: 1000 | NO_CODE })
+    }
+
+    /// Whether the client of a session has ended it. What it has, it has acknowledged.
+    #[must_use]
+    pub const fn is_end_of_session(self) -> bool {
+        matches!(self, Self::ClientClosed { code: 1000 | 1001 })
     }
 
     /// Whether a session that can be gone on with waits for its client (spec/resume.md, "Ending and detaching").
@@ -234,7 +240,7 @@ impl End {
     pub const fn may_come_back(self) -> bool {
         match self {
             Self::ClientGone | Self::ClientDead => true,
-            Self::ClientClosed { code } => !matches!(code, 1000 | 1001),
+            Self::ClientClosed { .. } => !self.is_end_of_session(),
             Self::UpstreamEnded
             | Self::UpstreamCut
             | Self::UpstreamBroke

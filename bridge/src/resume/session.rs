@@ -28,7 +28,7 @@ use crate::websocket::frames::{self, HEADER_ROOM};
 use crate::websocket::scratch::READ;
 use crate::websocket::{
     Batch, Beat, MAX_ANSWERS, Message, PERIOD, Scratch, break_off_upstream, close_client,
-    close_upstream,
+    close_read_upstream, close_upstream,
 };
 
 /// Bytes of the client's stream that are acknowledged at once.
@@ -398,12 +398,16 @@ where
         };
         let server = async {
             // who has logged out has said that it has everything
-            let is_orderly = end.is_orderly() || self.to_server.has_logged_out();
+            let has_logged_out = self.to_server.has_logged_out();
+            let has_all = self.replay.is_empty() && self.from_server.at_boundary();
             if !end.upstream_is_there() {
                 return;
             }
             match self.to_server.into_rest() {
-                Some(rest) if is_orderly => close_upstream(self.server, rest).await,
+                Some(rest) if has_logged_out => close_upstream(self.server, rest).await,
+                Some(rest) if end.is_end_of_session() && has_all => {
+                    close_read_upstream(self.server, rest).await;
+                }
                 Some(rest) => break_off_upstream(self.server, rest).await,
                 None => {}
             }

@@ -28,7 +28,7 @@ use crate::metrics::TunnelMetrics;
 use crate::upstream::BreakOff;
 use crate::websocket::{
     Backlog, Batch, Beat, Heartbeat, MAX_ANSWERS, PERIOD, Scratch, break_off_upstream,
-    close_client, close_upstream, frames,
+    close_client, close_read_upstream, frames,
 };
 
 /// Both connections, and what is on the way between them.
@@ -47,6 +47,8 @@ pub struct Tunnel<C, U> {
     answers: usize,
     /// The client's socket takes no more at the moment.
     client_full: bool,
+    /// Something waited for the client when it closed.
+    was_behind: bool,
     /// The upstream takes nothing any more; what it has still sent is read.
     upstream_deaf: bool,
     heartbeat: Heartbeat,
@@ -75,6 +77,7 @@ where
             to_upstream: Backlog::default(),
             answers: 0,
             client_full: false,
+            was_behind: false,
             upstream_deaf: false,
             heartbeat: Heartbeat::default(),
             beat_at: Instant::now() + PERIOD,
@@ -125,8 +128,9 @@ where
             if !end.upstream_is_there() || self.upstream_deaf {
                 return;
             }
-            if end.is_orderly() {
-                close_upstream(self.upstream, self.to_upstream).await;
+            let has_all = !self.was_behind && self.outbound.at_boundary();
+            if end.is_orderly() && has_all {
+                close_read_upstream(self.upstream, self.to_upstream).await;
             } else {
                 break_off_upstream(self.upstream, self.to_upstream).await;
             }
@@ -190,6 +194,8 @@ where
                 self.upstream_takes_no_more();
             }
         }
+        // before the answer to a close waits there as well
+        self.was_behind = !self.to_client.is_empty();
         if !answers.is_empty() {
             self.answers += answers.len();
             self.to_client.push(answers);
@@ -301,7 +307,7 @@ mod tests {
     use std::task::Waker;
     use std::time::Duration;
 
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::advance;
 
     use super::*;
@@ -331,6 +337,32 @@ mod tests {
     fn go_on(tunnel: &mut Tunnel<PipeEnd, PipeEnd>) {
         let mut cx = Context::from_waker(Waker::noop());
         scratch::with(|scratch| tunnel.advance(scratch, &mut cx)).unwrap();
+    }
+
+    /// Whether the upstream's stream ends in good order when a client closes so; with `count` packets that the bridge
+    /// has read for it, and one that it has not where `more`.
+    async fn ends_in_order(close: [u8; 2], count: usize, more: bool) -> bool {
+        let (mut client, near) = pipe(16);
+        let (far, mut upstream) = pipe(4096);
+        let metrics = Arc::new(TunnelMetrics::default());
+        let mut tunnel = Tunnel::new(near, Vec::new(), far, metrics);
+        upstream.write_all(&PING.repeat(count)).await.unwrap();
+        go_on(&mut tunnel);
+        client.write_all(&[&[0x88, 0x82, 0, 0, 0, 0], &close[..]].concat()).await.unwrap();
+        if more {
+            upstream.write_all(&PING).await.unwrap();
+        }
+        tunnel.run(std::future::pending()).await;
+        upstream.read(&mut [0; 9]).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_close_is_an_orderly_end_where_the_client_had_everything() {
+        let (normal, away) = (1000_u16.to_be_bytes(), 1001_u16.to_be_bytes());
+        assert!(ends_in_order(normal, 1, false).await);
+        assert!(!ends_in_order(normal, 3, false).await, "some of it is not written");
+        assert!(!ends_in_order(normal, 1, true).await, "some of it is not read");
+        assert!(!ends_in_order(away, 1, false).await, "a page that is reloaded");
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 
 use super::{Backlog, Reader, frames, scratch};
@@ -69,6 +70,19 @@ where
     }
 }
 
+/// Delivers what is left and ends the stream, unless more has come from it, which its client does not get: then it is
+/// broken off.
+pub(crate) async fn close_read_upstream<U>(mut upstream: U, left: Backlog)
+where
+    U: AsyncRead + AsyncWrite + BreakOff + Unpin,
+{
+    if write_out(&mut upstream, left).await && !has_more(&mut upstream).await {
+        close_upstream(upstream, Backlog::default()).await;
+    } else {
+        break_off_upstream(upstream, Backlog::default()).await;
+    }
+}
+
 /// Delivers what is left and breaks the stream off: its client may not have got what came from it.
 pub(crate) async fn break_off_upstream<U>(mut upstream: U, left: Backlog)
 where
@@ -79,6 +93,18 @@ where
         discard(&mut upstream, on_the_way, |_, _| false).await;
     }
     upstream.break_off();
+}
+
+/// Whether something is there to be read. It takes some of it.
+async fn has_more<S: AsyncRead + Unpin>(socket: &mut S) -> bool {
+    let mut byte = [0];
+    // a task that has used up its turn would see nothing
+    let look = unconstrained(poll_fn(|cx| {
+        let mut into = ReadBuf::new(&mut byte);
+        let read = Pin::new(&mut *socket).poll_read(cx, &mut into);
+        Poll::Ready(read.is_ready() && !into.filled().is_empty())
+    }));
+    look.await
 }
 
 /// Writes what is left and ends our direction; whether that could be done.

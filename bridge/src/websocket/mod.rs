@@ -11,7 +11,9 @@ pub(crate) mod scratch;
 mod whole;
 
 pub(crate) use self::backlog::Backlog;
-pub(crate) use self::farewell::{break_off_upstream, close_client, close_upstream, refuse};
+pub(crate) use self::farewell::{
+    break_off_upstream, close_client, close_read_upstream, close_upstream, refuse,
+};
 pub(crate) use self::heartbeat::{Beat, Heartbeat, PERIOD};
 pub(crate) use self::reader::{Message, Reader};
 pub(crate) use self::scratch::{Batch, Scratch};

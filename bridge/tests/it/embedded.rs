@@ -305,11 +305,27 @@ async fn a_websocket_that_breaks_is_no_orderly_end_for_the_service() {
     let mut settings = embedded(&data);
     settings.resume_grace = 0;
     let bridge = Bridge::start(settings).await.unwrap();
-    // what it closes with, if it does; and whether that is an orderly end
-    let ways = [(None, false), (Some(1000), true), (Some(1001), true), (Some(4000), false)];
+    // what it closes with (1005: nothing), if it does; and whether that is an orderly end
+    let plain = [
+        (None, false),
+        (Some(1000), true),
+        (Some(1001), false),
+        (Some(1005), true),
+        (Some(4000), false),
+    ];
+    let resumed = [
+        (None, false),
+        (Some(1000), true),
+        (Some(1001), true),
+        (Some(1005), false),
+        (Some(4000), false),
+    ];
+    let unacknowledged = [(Some(1000), false), (Some(1001), false)];
     let (mut broken, mut closed) = (0, 0);
-    for resumes in [false, true] {
-        for (code, is_orderly) in ways {
+    for (resumes, acknowledges, ways) in
+        [(false, false, &plain[..]), (true, true, &resumed), (true, false, &unacknowledged)]
+    {
+        for &(code, is_orderly) in ways {
             let offer: &[_] =
                 if resumes { &[("sec-websocket-protocol", "mig33.resume")] } else { &[] };
             let mut browser = handshake(&bridge, offer).await.unwrap().0;
@@ -318,10 +334,15 @@ async fn a_websocket_that_breaks_is_no_orderly_end_for_the_service() {
                 assert!(matches!(browser.next().await, Some(Ok(Message::Text(_)))));
             }
             send(&mut browser, &login().encode(1).unwrap().to_bytes()).await;
-            assert_eq!(frame(receive(&mut browser).await).command, Command::LOGIN_CHALLENGE);
+            let challenge = receive(&mut browser).await;
+            let length = challenge.len();
+            assert_eq!(frame(challenge).command, Command::LOGIN_CHALLENGE);
+            if acknowledges {
+                browser.send(Message::text(format!(r#"{{"ack":{length}}}"#))).await.unwrap();
+            }
             if let Some(code) = code {
-                let close = CloseFrame { code: code.into(), reason: "".into() };
-                browser.close(Some(close)).await.unwrap();
+                let close = CloseFrame { code: u16::into(code), reason: "".into() };
+                browser.close((code != 1005).then_some(close)).await.unwrap();
             }
             drop(browser);
             if is_orderly {
@@ -331,7 +352,11 @@ async fn a_websocket_that_breaks_is_no_orderly_end_for_the_service() {
             }
             let count = async || (ended(&bridge, "broken").await, ended(&bridge, "closed").await);
             while count().await.0 + count().await.1 < broken + closed {}
-            assert_eq!(count().await, (broken, closed), "{code:?}, resumes: {resumes}");
+            assert_eq!(
+                count().await,
+                (broken, closed),
+                "{code:?}, resumes: {resumes} {acknowledges}"
+            );
         }
     }
     bridge.stop().await;

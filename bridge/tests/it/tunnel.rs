@@ -172,9 +172,9 @@ async fn the_clients_close_is_answered_and_the_upstream_gets_what_came_before_it
     for size in [1, 50_000] {
         send(&mut ends.client, &packet(size)).await;
     }
-    let leaving = CloseFrame { code: 1001.into(), reason: "bye".into() };
+    let leaving = CloseFrame { code: 1000.into(), reason: "bye".into() };
     ends.client.close(Some(leaving)).await.unwrap();
-    assert_eq!(closed(&mut ends.client).await.1, Some((1001, "bye".to_owned())));
+    assert_eq!(closed(&mut ends.client).await.1, Some((1000, "bye".to_owned())));
     let (got, is_orderly) = rest(&mut ends.upstream).await;
     assert!(got == [packet(1), packet(50_000)].concat() && is_orderly);
 }
