@@ -4,7 +4,8 @@
 //! /64 is no limit for who has 65,536 of them. But in a larger network there are more people, too. So each limit by
 //! address holds for the networks around it as well, and grows with them, far more slowly than the number of addresses:
 //! four times for a /56, sixteen times for a /48. For IPv4, where a /24 is what one renter may have in a row and what a
-//! phone network's gateways share, it is sixteen times for a /24.
+//! phone network's gateways share, it is sixteen times for a /24. Where there is a limit in all, none of these larger networks
+//! gets more than a quarter of it.
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -54,10 +55,26 @@ pub fn prefixes(address: IpAddr) -> impl Iterator<Item = (Prefix, u32)> + Clone 
 /// How many there are at a time, of each network.
 #[derive(Clone, Debug, Default)]
 pub struct Crowd {
+    /// How many there may be in all; 0: as many as come.
+    total: u32,
     counts: HashMap<Prefix, u32>,
 }
 
+/// Of how many there may be in all, a network gets one part in so many.
+const SHARE: u32 = 4;
+
 impl Crowd {
+    /// Nobody, of so many that there may be in all; 0: as many as come. Whoever counts has to see to the total.
+    #[must_use]
+    pub fn of(total: u32) -> Self {
+        Self { total, counts: HashMap::new() }
+    }
+
+    /// There may be another number in all from now on.
+    pub fn set_total(&mut self, total: u32) {
+        self.total = total;
+    }
+
     /// Counts one more from an address, of which there may be `max`; 0: as many as come.
     ///
     /// # Errors
@@ -75,9 +92,12 @@ impl Crowd {
     /// The network of this address from which there are too many already.
     #[must_use]
     pub fn full(&self, address: IpAddr, max: u32) -> Option<Prefix> {
+        // one address does not get less than it may, however few there may be in all
+        let share = max.max(self.total / SHARE);
         let is_full = |(prefix, factor): &(Prefix, u32)| {
             let here = self.counts.get(prefix).copied().unwrap_or_default();
-            max != 0 && here >= max.saturating_mul(*factor)
+            let most = max.saturating_mul(*factor);
+            max != 0 && here >= if self.total == 0 { most } else { most.min(share) }
         };
         prefixes(address).find(is_full).map(|(prefix, _)| prefix)
     }
@@ -144,17 +164,37 @@ impl Arrivals {
             return Ok(());
         }
         self.forget(now);
-        let after = |(prefix, factor)| {
-            let full_at = self.full_at.get(&prefix).copied().unwrap_or(now);
-            Ok((prefix, self.rate.times(factor).after(full_at, amount, now)?))
-        };
-        let counted = prefixes(address).map(after).collect::<Result<Vec<_>, Duration>>()?;
+        let counted = self.after(address, amount, now).collect::<Result<Vec<_>, Duration>>()?;
         for (prefix, full_at) in counted {
             if self.full_at.len() < MOST || self.full_at.contains_key(&prefix) {
                 self.full_at.insert(prefix, full_at);
             }
         }
         Ok(())
+    }
+
+    /// Whether so much could be counted now; nothing is.
+    ///
+    /// # Errors
+    /// There was too much from a network of the address; how long until it may come.
+    pub fn check(&self, address: IpAddr, amount: u32, now: Instant) -> Result<(), Duration> {
+        if self.rate.is_limit() {
+            self.after(address, amount, now).try_for_each(|after| after.map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    /// When the buckets of an address's networks are full again after so much.
+    fn after(
+        &self,
+        address: IpAddr,
+        amount: u32,
+        now: Instant,
+    ) -> impl Iterator<Item = Result<(Prefix, Instant), Duration>> {
+        prefixes(address).map(move |(prefix, factor)| {
+            let full_at = self.full_at.get(&prefix).copied().unwrap_or(now);
+            Ok((prefix, self.rate.times(factor).after(full_at, amount, now)?))
+        })
     }
 
     fn forget(&mut self, now: Instant) {
@@ -229,6 +269,34 @@ mod tests {
         }
         assert!(crowd.is_empty());
         assert!((0..100).all(|_| crowd.enter(from(0), 0).is_ok()), "0 is no limit");
+    }
+
+    #[test]
+    fn a_network_has_no_more_than_a_quarter_of_all() {
+        let held = |total, max, from: &dyn Fn(u16) -> IpAddr| {
+            let mut crowd = Crowd::default();
+            crowd.set_total(total);
+            (0..65_535).filter(|n| crowd.enter(from(*n), max).is_ok()).count()
+        };
+        let v4 = |n: u16| IpAddr::from(Ipv4Addr::new(192, 0, 2, n as u8));
+        let of_56 = |n: u16| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, n % 256, 0, 0, 0, 1));
+        let of_48 = |n: u16| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, n, 0, 0, 0, 1));
+        assert_eq!(held(4_000, 200, &v4), 1_000);
+        assert_eq!(held(4_000, 200, &of_56), 800);
+        assert_eq!(held(4_000, 200, &of_48), 1_000);
+        assert_eq!(held(64, 16, &of_56), 16);
+        assert_eq!(held(0, 200, &of_48), 3_200, "no total");
+        assert_eq!(held(10, 5, &of_48), 5, "what one address may, a network may");
+    }
+
+    #[test]
+    fn what_is_checked_is_not_counted() {
+        let now = Instant::now();
+        let mut arrivals = Arrivals::new(Rate::new(1, 1, Duration::from_secs(1)));
+        assert!((0..9).all(|_| arrivals.check(ip("192.0.2.1"), 1, now).is_ok()));
+        assert_eq!(arrivals.count(ip("192.0.2.1"), 1, now), Ok(()));
+        assert_eq!(arrivals.check(ip("192.0.2.1"), 1, now), Err(Duration::from_secs(1)));
+        assert!((0..9).all(|_| Arrivals::new(Rate::OFF).check(ip("192.0.2.1"), 1, now).is_ok()));
     }
 
     #[test]

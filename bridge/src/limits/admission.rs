@@ -63,7 +63,7 @@ impl Admission {
             most,
             in_all: 0,
             by_address: HashMap::new(),
-            crowd: Crowd::default(),
+            crowd: Crowd::of(most.in_all),
             arrivals: arrivals(most),
         };
         Arc::new(Self { counts: Mutex::new(counts) })
@@ -72,6 +72,7 @@ impl Admission {
     /// Has other limits from now on. Who is here stays.
     pub(crate) fn set(&self, most: Most) {
         let mut counts = self.lock();
+        counts.crowd.set_total(most.in_all);
         if counts.most.arrivals != most.arrivals {
             counts.arrivals = arrivals(most);
         }
@@ -107,10 +108,14 @@ impl Admission {
             counts.may_come(ip)?;
         }
         let most = counts.most.in_all;
-        if is_reached(counts.in_all, most)
-            && (counts.in_all > most.saturating_add(most / 10) || !make_room())
-        {
-            return Err(Over::InAll);
+        if is_reached(counts.in_all, most) {
+            // who comes too fast is refused anyway: nobody has to go for that
+            if let Some(ip) = address {
+                counts.arrivals.check(ip, 1, now.into_std()).map_err(Over::Arrivals)?;
+            }
+            if counts.in_all > most.saturating_add(most / 10) || !make_room() {
+                return Err(Over::InAll);
+            }
         }
         if let Some(ip) = address {
             counts.add(ip, now)?;
@@ -250,6 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_too_fast_sends_nobody_away() {
+        let arrivals = Rate { per_s: 1, burst: 1 };
+        let most = Most { in_all: 20, per_address: 0, per_network: 0, arrivals };
+        let admission = Admission::new(most);
+        let now = Instant::now();
+        let _here: Vec<_> = (0..20).map(|_| admission.admit(None, now).unwrap()).collect();
+        let mut sent_away = 0;
+        let mut come = || {
+            admission.admit_or(ip("192.0.2.1"), now, || {
+                sent_away += 1;
+                true
+            })
+        };
+        let _first = come().unwrap();
+        for _ in 0..5 {
+            assert!(matches!(come(), Err(Over::Arrivals(_))));
+        }
+        assert_eq!(sent_away, 1);
+    }
+
+    #[test]
     fn they_are_counted_in_all_by_address_and_by_network() {
         let admission = Admission::new(MOST);
         let now = Instant::now();
@@ -260,8 +286,8 @@ mod tests {
         held.extend(["2001:db8::1", "2001:db8::2", "2001:db8::1"].map(|a| admit(ip(a)).unwrap()));
         assert_eq!(admit(ip("2001:db8::1")).unwrap_err(), Over::Address);
         assert_eq!(admit(ip("2001:db8::3")).unwrap_err(), Over::Network);
-        held.push(admit(ip("2001:db8:0:1::3")).unwrap());
-        assert_eq!(admit(ip("192.0.2.9")).unwrap_err(), Over::InAll);
+        held.push(admit(ip("2001:db8:1::3")).unwrap());
+        assert_eq!(admit(ip("198.51.100.9")).unwrap_err(), Over::InAll);
         assert_eq!(admit(None).unwrap_err(), Over::InAll);
         held.remove(0);
         held.push(admit(ip("192.0.2.1")).unwrap());

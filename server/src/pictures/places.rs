@@ -36,11 +36,12 @@ pub(crate) struct Place<'a> {
 impl Places {
     /// So many places as these limits say; one for an upload address.
     pub(crate) fn new(limits: &Limits) -> Self {
+        let peers = Crowd::of(u32::try_from(limits.uploads).unwrap_or(u32::MAX));
         Self {
             most: limits.uploads,
             most_per_account: limits.uploads_per_account,
             most_per_peer: limits.uploads_per_address,
-            taken: Mutex::default(),
+            taken: Mutex::new(Taken { peers, ..Taken::default() }),
         }
     }
 
@@ -138,5 +139,16 @@ mod tests {
         assert!(take(3, "192.0.2.1").is_some());
         drop((two, other, here, v6));
         assert!(places.lock().peers.is_empty() && places.lock().addresses.is_empty());
+    }
+
+    #[test]
+    fn no_network_has_more_than_a_quarter_of_the_places() {
+        let places = places(64, 1, 16);
+        let take = |n: u8| {
+            let peer = format!("2001:db8:0:{n:x}::1").parse().unwrap();
+            places.take([n; 32], UserId(u32::from(n)), Some(peer))
+        };
+        let taken: Vec<_> = (0..64).filter_map(take).collect();
+        assert_eq!(taken.len(), 16);
     }
 }
