@@ -88,6 +88,11 @@ impl Bucket {
         self.rate.after(self.full_at, amount, now).map(drop)
     }
 
+    /// So much may be taken at once from now on, and comes back as fast as before. What was taken stays taken.
+    pub const fn set_burst(&mut self, burst: u32) {
+        self.rate.burst = burst;
+    }
+
     /// Whether it is full again: it says nothing then, and can be forgotten.
     #[must_use]
     pub fn is_full(&self, now: Instant) -> bool {
@@ -114,6 +119,22 @@ mod tests {
         assert_eq!(bucket.take(1, start + seconds(2)), Ok(()));
         assert!(!bucket.is_full(start + seconds(5)));
         assert!(bucket.is_full(start + seconds(60)));
+    }
+
+    #[test]
+    fn a_bucket_that_grows_and_shrinks_again_gives_nothing_away() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(Rate::new(2, 1, seconds(1)), now);
+        for _ in 0..3 {
+            bucket.set_burst(6);
+            while bucket.take(1, now).is_ok() {}
+            bucket.set_burst(2);
+            assert_eq!(bucket.take(1, now), Err(seconds(5)), "six were taken, once");
+        }
+        assert_eq!(bucket.take(1, now + seconds(5)), Ok(()));
+        let mut off = Bucket::new(Rate::OFF, now);
+        off.set_burst(1);
+        assert!((0..100).all(|_| off.take(1, now).is_ok()), "no limit stays none");
     }
 
     #[test]

@@ -196,9 +196,10 @@ pub struct Limits {
     /// fit is left out, and brought or shown as a gap once there is room. What it has asked for does not count: while that
     /// waits, nothing more is read.
     pub outgoing_bytes: usize,
-    /// Requests that an account may make at once after a rest, with all its sessions; before log-in, a connection.
+    /// Requests that an account may make at once after a rest, for each of its sessions and at most 8 of them; before
+    /// log-in, a connection.
     pub request_burst: u32,
-    /// Requests a second that it may make for long; what comes faster is refused with ERROR.
+    /// Requests a second that it may make for long, with all its sessions; what comes faster is refused with ERROR.
     pub requests_per_s: u32,
     /// Bytes of requests that an account may send at once, with all its sessions.
     pub account_burst_bytes: u32,

@@ -14,10 +14,16 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Accounts from which on those are looked for that have used nothing up.
 const MANY: usize = 1_000;
 
+/// Sessions for each of which an account may make a burst of requests: each of our pages asks for its rooms and their
+/// history when it comes back, all of them at once after a restart. Few people have more open; a program that opens more
+/// gains no more by it, and however many there are, requests for long are as many as one may make.
+const SESSIONS: u32 = 8;
+
 /// What each account has used up.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     rates: Rates,
+    request_burst: u32,
     table: Mutex<Table>,
 }
 
@@ -36,9 +42,13 @@ struct Table {
     look_at: usize,
 }
 
-/// What one account has used up.
+/// What one account has used up. Each of its sessions holds it.
 #[derive(Debug)]
-pub(crate) struct Used(Mutex<Buckets>);
+pub(crate) struct Used {
+    buckets: Mutex<Buckets>,
+    /// Requests at once, for each session.
+    request_burst: u32,
+}
 
 #[derive(Debug)]
 struct Buckets {
@@ -60,14 +70,15 @@ impl Accounts {
             ),
             asked: Rate::new(limits.add_contact_burst, limits.add_contacts_per_hour, HOUR),
         };
-        Self { rates, table: Mutex::default() }
+        Self { rates, request_burst: limits.request_burst, table: Mutex::default() }
     }
 
     /// What this account has used up, for one more session of it.
     pub(crate) fn of(&self, user: UserId, now: Instant) -> Arc<Used> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.forget(now);
-        Arc::clone(table.used.entry(user).or_insert_with(|| Arc::new(Used::new(&self.rates, now))))
+        let new = || Arc::new(Used::new(&self.rates, self.request_burst, now));
+        Arc::clone(table.used.entry(user).or_insert_with(new))
     }
 }
 
@@ -83,20 +94,34 @@ impl Table {
 }
 
 impl Used {
-    fn new(rates: &Rates, now: Instant) -> Self {
-        Self(Mutex::new(Buckets {
+    fn new(rates: &Rates, request_burst: u32, now: Instant) -> Self {
+        let buckets = Buckets {
             requests: Bucket::new(rates.requests, now),
             bytes: Bucket::new(rates.bytes, now),
             bytes_of_a_day: Bucket::new(rates.bytes_of_a_day, now),
             asked: Bucket::new(rates.asked, now),
-        }))
+        };
+        Self { buckets: Mutex::new(buckets), request_burst }
+    }
+
+    /// How many sessions the account has now, of those that count.
+    fn sessions(self: &Arc<Self>) -> u32 {
+        let held = Arc::strong_count(self).saturating_sub(1); // the table holds it, too
+        u32::try_from(held).unwrap_or(u32::MAX).clamp(1, SESSIONS)
     }
 
     /// Takes a request that counts for `cost` ordinary ones and has so many bytes; how long to wait, where that is too
     /// much.
-    pub(crate) fn request(&self, cost: u32, bytes: usize, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn request(
+        self: &Arc<Self>,
+        cost: u32,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<(), Duration> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let burst = self.request_burst.saturating_mul(self.sessions());
         let mut buckets = self.lock();
+        buckets.requests.set_burst(burst);
         buckets.requests.has(cost, now)?;
         buckets.bytes.has(bytes, now)?;
         buckets.bytes_of_a_day.take(bytes, now)?;
@@ -115,7 +140,7 @@ impl Used {
     }
 
     fn lock(&self) -> MutexGuard<'_, Buckets> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,6 +159,25 @@ mod tests {
         assert_eq!(made(now), 10);
         assert_eq!(made(now + 3 * SECOND), 6);
         assert!(accounts.of(UserId(2), now).request(10, 9, now).is_ok(), "another has its own");
+    }
+
+    #[test]
+    fn each_session_that_is_there_has_a_burst_and_all_have_one_rate() {
+        let limits = Limits { request_burst: 10, requests_per_s: 2, ..Limits::default() };
+        let (accounts, now) = (Accounts::new(&limits), Instant::now());
+        let come =
+            |sessions| (0..sessions).map(|_| accounts.of(UserId(1), now)).collect::<Vec<_>>();
+        let made =
+            |used: &Arc<Used>, now| (0..1000).filter(|_| used.request(1, 9, now).is_ok()).count();
+        let three = come(3);
+        assert_eq!(made(&three[0], now), 30);
+        drop(three);
+        // nobody gains by coming back, however often
+        for _ in 0..5 {
+            assert_eq!(made(&come(3)[2], now), 0);
+        }
+        assert_eq!(made(&come(100)[99], now), 10 * SESSIONS as usize - 30);
+        assert_eq!(made(&come(100)[0], now + 3 * SECOND), 6);
     }
 
     #[test]

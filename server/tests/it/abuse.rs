@@ -6,10 +6,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use mig33_codec::hash::HashKind;
 use mig33_codec::packets::{
-    AddContact, ContactRequest, Error, GetUrl, Login, LoginChallenge, LoginOk, Message,
-    NewRegistration, Ping, Pong, RejectContactRequest, RemoveContact,
+    AddContact, ContactRequest, CreateChatroom, Error, GetMessages, GetUrl, JoinChatroom, Login,
+    LoginChallenge, LoginOk, Message, NewRegistration, Ping, Pong, RejectContactRequest,
+    RemoveContact,
 };
-use mig33_codec::values::{ContentType, ErrorCode};
+use mig33_codec::values::{ChatDestination, ContentType, ErrorCode};
 use mig33_codec::{Command, Encode, HEADER_LEN, MAX_PARAMS_BEFORE_LOGIN, Text};
 use mig33_peer::{Proxies, Trusted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,7 +83,7 @@ async fn requests_count_by_account_and_not_by_connection() {
     .await;
     let begun = Instant::now();
     let mut made = 0;
-    world.user("alice").await;
+    world.connect().register("alice").await;
     for _ in 0..5 {
         let mut alice = world.session("alice").await;
         for _ in 0..20 {
@@ -92,10 +93,53 @@ async fn requests_count_by_account_and_not_by_connection() {
             let frame = alice.frame().await;
             made += u64::from(frame.command == Command::PONG);
         }
+        drop(alice.stream.shutdown().await);
+        alice.closed().await; // it is over before the next one comes
     }
     assert!((30..=31 + begun.elapsed().as_secs()).contains(&made), "{made}");
     let mut bob = world.user("bob").await;
     assert!(bob.fence().await.is_empty(), "another account has its own share");
+}
+
+#[tokio::test]
+async fn pages_that_come_back_together_get_their_rooms_and_history() {
+    let usual = mig33_server::Settings::default().limits;
+    let (burst, rate) = (usual.request_burst, usual.requests_per_s);
+    let world = World::with(|settings| {
+        (settings.limits.request_burst, settings.limits.requests_per_s) = (burst, rate);
+    })
+    .await;
+    let rooms: Vec<String> = (0..10).map(|n| format!("Room {n}")).collect();
+    let mut owner = world.user("owner").await;
+    for room in &rooms {
+        let name = Some(room.as_str().into());
+        owner
+            .ask(CreateChatroom { chatroom_name: name, ..CreateChatroom::default() })
+            .await
+            .unwrap();
+    }
+    world.connect().register("alice").await;
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        pages.push(world.session("alice").await);
+    }
+    for page in &mut pages {
+        for room in &rooms {
+            let name = Some(room.as_str().into());
+            page.send(JoinChatroom { chatroom_name: name, ..JoinChatroom::default() }).await;
+            page.send(GetMessages {
+                chat_id: Some(room.as_str().into()),
+                chat_type: Some(ChatDestination::CHATROOM),
+                ..GetMessages::default()
+            })
+            .await;
+        }
+    }
+    for page in &mut pages {
+        let frames = page.fence().await;
+        let count = |command| frames.iter().filter(|frame| frame.command == command).count();
+        assert_eq!((count(Command::ERROR), count(Command::END_MESSAGES)), (0, 10));
+    }
 }
 
 #[tokio::test]
