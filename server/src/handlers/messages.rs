@@ -73,7 +73,7 @@ pub(crate) async fn send(call: Call<'_>) -> Outcome {
         content_type: packet.content_type.unwrap_or(ContentType::TEXT),
         content: packet.content.unwrap_or_default(),
         file_name: packet.file_name.map(|name| name.as_str().trim().to_owned()),
-        mime_type: packet.mime_type.map(|kind| kind.as_str().trim().to_owned()),
+        mime_type: packet.mime_type.as_ref().and_then(kind_of_file),
         now: core.now(),
         open: core.settings.open_messages,
     };
@@ -175,6 +175,16 @@ fn shown(content_type: Option<ContentType>, content: Bytes) -> Bytes {
     kept.map(|(_, byte)| byte).collect()
 }
 
+/// The MIME type as it is stored. Those that begin so are the server's: clients show what has one as a notice of the room.
+fn kind_of_file(mime_type: &Text) -> Option<String> {
+    const OF_SERVER: &[u8] = b"system/";
+    let kind = mime_type.as_str();
+    let kind = kind.trim();
+    let begins = kind.as_bytes().get(..OF_SERVER.len());
+    let is_of_server = begins.is_some_and(|begins| begins.eq_ignore_ascii_case(OF_SERVER));
+    (!is_of_server).then(|| kind.to_owned())
+}
+
 /// Refuses a block of MESSAGE that is longer than `most` bytes.
 fn within(block: u16, length: usize, most: usize) -> Result<(), Refused> {
     if length <= most {
@@ -252,7 +262,7 @@ fn pass_on(core: &Core, member: &Member, new: &NewMessage, place: Place) -> OnSt
     let is_large = is_large_picture(new.content_type, new.content.len());
     Box::new(move |added| {
         metrics.messages.inc();
-        let path = is_large.then(|| sealer.content_path(added.seq));
+        let path = is_large.then(|| sealer.content_path(added.seq, &from.name, &added.guid));
         tell(&*fanout, added, path, packet, &from, &place);
     })
 }
@@ -317,12 +327,12 @@ pub(crate) fn stored_packet(
     message: StoredMessage,
     reader: &str,
 ) -> Packet {
-    let StoredMessage { seq, length, content_type, .. } = message;
+    let path = (mailbox.is_by_address() && is_large_picture(message.content_type, message.length))
+        .then(|| core.sealer.content_path(message.seq, &message.sender, &message.guid));
     let packet = whole_packet(message, reader);
-    let packet = if mailbox.is_by_address() && is_large_picture(content_type, length) {
-        by_address(packet, core.sealer.content_path(seq))
-    } else {
-        Packet::Message(packet)
+    let packet = match path {
+        Some(path) => by_address(packet, path),
+        None => Packet::Message(packet),
     };
     expand(packet, mailbox.base_url())
 }

@@ -10,14 +10,12 @@ use crate::clock::random_text;
 use crate::core::{Call, Core};
 use crate::fanout::PICTURES;
 use crate::names;
-use crate::pictures::{FileError, Written, keep};
+use crate::pictures::{FileError, TOKEN_LEN, Written, keep};
 use crate::session::Member;
 use crate::store::{NewUpload, PictureRefused, Receiver};
 
 /// The one kind of address that is served: a picture for somebody.
 const SEND_PICTURE: u8 = 20;
-/// Characters of an upload address, and of a file's name.
-const TOKEN_LEN: usize = 32;
 
 /// GET_URL: an address that takes one picture, by HTTP.
 pub(crate) async fn upload_address(call: Call<'_>) -> Outcome {

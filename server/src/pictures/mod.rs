@@ -19,8 +19,8 @@ use crate::fanout::{Event, PICTURES};
 use crate::handlers::messages::{From, Place, new_packet, tell};
 use crate::store::{Added, NewMessage, OnStored, Picture, PictureRefused, Receiver, StoreError};
 
-/// Characters of a picture's address, 5 random bits each.
-const TOKEN_LEN: usize = 32;
+/// Characters of a picture's address, of an upload's and of a file's name, 5 random bits each.
+pub(crate) const TOKEN_LEN: usize = 32;
 
 /// Keeps a picture as a message from one to the other; tells both. Its file goes unless the store names it, also where
 /// nobody waits for this any more.

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::ReaderStream;
 
+use super::contents::content_at;
 use super::{FileError, TOKEN_LEN, Written, keep};
 use crate::clock::random_text;
 use crate::core::Core;
@@ -98,9 +99,11 @@ async fn show(
     State(core): State<Arc<Core>>,
     Path(token): Path<String>,
 ) -> Result<Response, Problem> {
-    if let Some(seq) = core.sealer.content_at(&token) {
+    if let Some(seq) = content_at(&token) {
         let message = core.store.message(seq).await?.ok_or(Problem::NotFound)?;
-        if message.content_type != ContentType::IMAGE {
+        if !core.sealer.is_content_of(&token, &message)
+            || message.content_type != ContentType::IMAGE
+        {
             return Err(Problem::NotFound);
         }
         // what was stored before pictures were checked may be none

@@ -14,6 +14,7 @@ scenarios!(
     blocked_ones_cannot_write,
     everybody_may_write_where_the_settings_say_so,
     kinds_of_content,
+    nobody_speaks_as_the_server,
     a_message_without_a_guid_gets_one,
     receipts_and_typing_reach_the_writer,
     receipts_are_not_for_who_was_blocked_or_removed,
@@ -164,6 +165,25 @@ async fn kinds_of_content(world: World) {
     assert_eq!(got[1].content, Some(big));
     assert_eq!(got[1].mime_type.clone().unwrap(), "image/png");
     assert_eq!(got[1].file_name.clone().unwrap(), "x.png");
+}
+
+async fn nobody_speaks_as_the_server(world: World) {
+    let (mut alice, mut bob) = world.friends("alice", "bob").await;
+    let kinds = [
+        ("system/chatroom-participant-exit", None),
+        (" System/x", None),
+        ("system", Some("system")),
+        ("text/x-system/", Some("text/x-system/")),
+    ];
+    for (n, (kind, _)) in kinds.into_iter().enumerate() {
+        let of_type =
+            Message { mime_type: Some(kind.into()), ..private("bob", &format!("g{n}"), "{}") };
+        alice.ask(of_type).await.unwrap();
+    }
+    let got: Vec<Message> = bob.all().await;
+    let told =
+        got.iter().map(|message| message.mime_type.as_ref().map(|kind| kind.as_str().into_owned()));
+    assert_eq!(told.collect::<Vec<_>>(), kinds.map(|(_, kept)| kept.map(str::to_owned)));
 }
 
 async fn a_message_without_a_guid_gets_one(world: World) {

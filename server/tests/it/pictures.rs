@@ -1,4 +1,6 @@
 //! Pictures by link and in a packet (spec/wire.md section 4).
+use std::path::Path;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use bytes::Bytes;
@@ -24,6 +26,7 @@ scenarios!(
     a_large_picture_comes_by_address_to_who_asks_for_that,
     a_page_holds_many_pictures_by_address,
     without_an_address_to_fetch_from_pictures_stay_in_messages,
+    an_address_shows_nobody_elses_picture_once_a_backup_is_put_back,
 );
 
 pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02 and what follows";
@@ -413,4 +416,44 @@ async fn without_an_address_to_fetch_from_pictures_stay_in_messages(world: World
     };
     alice.ask(packet).await.unwrap();
     assert_eq!(bob.expect::<Message>().await.content, Some(picture(100_000)));
+}
+
+/// Copies the files of a folder into another one.
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+async fn an_address_shows_nobody_elses_picture_once_a_backup_is_put_back(world: World) {
+    let (alice, bob) = world.friends("alice", "bob").await;
+    drop((alice, bob));
+    let (data, backup) = (world.settings.data_dir.clone(), tempfile::tempdir().unwrap());
+    world.service.shutdown().await;
+    copy_files(&data, backup.path());
+    let mut world = world.started_again().await;
+    let mut paths = Vec::new();
+    for (sender, receiver) in [("alice", "bob"), ("bob", "alice")] {
+        let (mut from, mut to) = (world.session(sender).await, world.connect());
+        to.log_in_with(with_features(receiver, "content-addresses")).await;
+        to.fence().await;
+        let (content_type, content) = (Some(ContentType::IMAGE), Some(picture(100_000)));
+        // a handset that counts its messages gives the same id as another one
+        from.ask(Message { content_type, content, ..private(receiver, "1", "") }).await.unwrap();
+        let (_, message) = to.until::<Message>().await;
+        paths.push(text(&message).strip_prefix("http://page:1").unwrap().to_owned());
+        if paths.len() == 1 {
+            drop((from, to));
+            world.service.shutdown().await;
+            copy_files(backup.path(), &data);
+            world = world.started_again().await;
+        }
+    }
+    let place = |path: &str| path.split_once('-').unwrap().0.to_owned();
+    assert_eq!(place(&paths[0]), place(&paths[1]), "the place is given out anew");
+    for (path, status) in paths.iter().zip([StatusCode::NOT_FOUND, StatusCode::OK]) {
+        assert_eq!(http(&world, Method::GET, path, Body::empty()).await.status(), status);
+    }
 }
