@@ -251,7 +251,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, S> {
             {
                 return Poll::Ready(match (result, self.writing.take()) {
                     (Ok(()), Some(outgoing)) => {
-                        // whatever is not there now comes behind what was written
+                        // whatever is not there now comes behind what was written; that nothing was there while it waited
+                        // to be written says nothing of that
+                        self.was_empty = false;
                         self.early = self.read(context);
                         Step::Written(outgoing)
                     }

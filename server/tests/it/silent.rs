@@ -5,10 +5,10 @@ use mig33_codec::packets::{
 };
 use mig33_codec::values::StatusEvent;
 use mig33_codec::{Command, Frame, Text};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Client, PASSWORD, Reset, World, decode, guid};
-use crate::virtual_time::{pass, world};
+use crate::virtual_time::{pass, settle, world};
 
 /// A session of bob on a connection that can be reset.
 async fn bob(world: &World) -> (Client, Reset) {
@@ -219,4 +219,24 @@ async fn typing_is_no_word_about_messages_and_a_ping_without_number_is_nobodys()
     types.fence().await;
     reset.now().await;
     assert!(waiting(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_end_that_was_there_before_the_last_bytes_were_written_tells_nothing_of_them() {
+    let world = World::new().await;
+    let (mut alice, away) = world.friends("alice", "bob").await;
+    drop(away);
+    // a stream that holds half of the message
+    let (mut bob, serving) = world.connect_held(256);
+    bob.log_in("bob").await;
+    bob.fence().await;
+    alice.say("bob", "g1", &"x".repeat(300)).await.unwrap();
+    settle().await;
+    // in one go: the stream ends, and there is room for the rest
+    bob.stream.shutdown().await.unwrap();
+    let mut half = [0; 256];
+    bob.stream.read_exact(&mut half).await.unwrap();
+    serving.await.unwrap();
+    assert_eq!(waiting(&world).await, ["g1"]);
+    assert_eq!(told(&mut alice).await, 0);
 }
