@@ -377,7 +377,7 @@ pub(crate) fn lock(path: &Path) -> Result<File, StartError> {
 }
 
 /// The file beside another one whose name ends so.
-fn beside(file: &Path, end: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, end: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(end);
     name.into()

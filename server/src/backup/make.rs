@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use super::archive::Writer;
 use super::{DATABASE, FORMAT, KEY, MANIFEST, Manifest, PICTURES, Place};
 use crate::passwords::sync_folder;
+use crate::service::beside;
 use crate::settings::{Settings, SettingsError};
 
 /// How long a lock that somebody has is waited for.
@@ -374,11 +375,4 @@ pub(super) fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
-}
-
-/// The file beside another one whose name ends so.
-pub(super) fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }

@@ -8,11 +8,11 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::archive::{self, ArchiveError};
-use super::make::{beside, private};
+use super::make::private;
 use super::{DATABASE, FORMAT, KEY, MANIFEST, Manifest, PICTURES, Place, SMALL};
 use crate::passwords::{KeyFileError, Sealed, Sealer, load_key, sync_folder};
 use crate::pictures::is_file_name;
-use crate::service::{KEY_CHECK, StartError, lock, make_folder};
+use crate::service::{KEY_CHECK, StartError, beside, lock, make_folder};
 use crate::settings::{Settings, SettingsError};
 use crate::store::sqlite::{OpenError, SqliteStore, Standing};
 

@@ -118,7 +118,7 @@ pub(crate) async fn prove(call: Call<'_>) -> Outcome {
     };
     let Challenge { text, name_key, account, public_id, wish } = *challenge;
     let user = account.as_ref().map_or(UserId(0), |account| account.id);
-    let place = known_place(core, user, call.peer).await?;
+    let place = known_place(core, user, call.peer).await;
     let from = guard::Place { peer: call.peer, is_known: place.is_some_and(|place| place.seen) };
     if !core.guard.may_answer(&name_key, from, call.instant) {
         return Err(Refused::TooManyWrong);
@@ -158,17 +158,18 @@ struct LoginPlace {
 }
 
 /// The place that an answer comes from; none for everybody's. It is looked up as long for a name that nobody has.
-async fn known_place(
-    core: &Core,
-    user: UserId,
-    peer: Option<IpAddr>,
-) -> Result<Option<LoginPlace>, StoreError> {
-    let Some(network) = peer.and_then(Prefix::of) else { return Ok(None) };
+async fn known_place(core: &Core, user: UserId, peer: Option<IpAddr>) -> Option<LoginPlace> {
+    let network = peer.and_then(Prefix::of)?;
     // keyed: there are too few addresses for a hash without a secret to hide them
     let user_id = user.0.to_be_bytes();
     let hash = core.sealer.mac(&[&b"place"[..], &user_id, &network.to_bytes()].concat());
-    let seen = core.store.knows_place(user, hash, core.now().minus_seconds(PLACE_S)).await?;
-    Ok(Some(LoginPlace { hash, seen }))
+    match core.store.knows_place(user, hash, core.now().minus_seconds(PLACE_S)).await {
+        Ok(seen) => Some(LoginPlace { hash, seen }),
+        Err(error) => {
+            log_store_error(&error); // it is a place like any other then
+            None
+        }
+    }
 }
 
 fn new_token(core: &Core) -> (Secret<Bytes>, NewToken) {

@@ -131,7 +131,10 @@ impl Store for SqliteStore {
         place: [u8; 32],
         since: Millis,
     ) -> Result<bool, StoreError> {
-        Ok(places::knows(&mut *self.readers.acquire().await?, user, &place, since).await?)
+        self.reading(async {
+            places::knows(&mut *self.readers.acquire().await?, user, &place, since).await
+        })
+        .await
     }
 
     async fn add_place(
@@ -252,7 +255,8 @@ impl Store for SqliteStore {
     }
 
     async fn message(&self, seq: Seq) -> Result<Option<StoredMessage>, StoreError> {
-        Ok(messages::by_seq(&mut *self.readers.acquire().await?, seq).await?)
+        self.reading(async { messages::by_seq(&mut *self.readers.acquire().await?, seq).await })
+            .await
     }
 
     async fn messages(&self, query: History) -> Result<Vec<StoredMessage>, StoreError> {
@@ -261,7 +265,10 @@ impl Store for SqliteStore {
     }
 
     async fn chats_behind(&self, time: Millis) -> Result<u32, StoreError> {
-        Ok(repair::chats_behind(&mut *self.readers.acquire().await?, time).await?)
+        self.reading(async {
+            repair::chats_behind(&mut *self.readers.acquire().await?, time).await
+        })
+        .await
     }
 
     async fn chats(
