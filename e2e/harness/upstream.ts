@@ -1,18 +1,23 @@
 // A mig33 server's place, held by the test: takes connections, keeps what comes, sends what it is told.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
+/** How the other side ends a connection: in good order, or broken off. */
+export type HowEnded = 'FIN' | 'RST';
+
 /** A connection from the bridge. */
 export class UpstreamConnection {
   bytes = Buffer.alloc(0);
-  /** Settles when the other side has sent FIN. */
-  readonly finished: Promise<void>;
+  /** Settles when the other side has ended it. */
+  readonly ended: Promise<HowEnded>;
 
   constructor(readonly socket: Socket) {
     socket.on('data', (chunk) => {
       this.bytes = Buffer.concat([this.bytes, chunk]);
     });
-    socket.on('error', () => undefined);
-    this.finished = new Promise((resolve) => socket.once('end', resolve));
+    this.ended = new Promise((resolve) => {
+      socket.once('end', () => resolve('FIN'));
+      socket.on('error', () => resolve('RST'));
+    });
   }
 }
 
