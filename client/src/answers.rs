@@ -232,7 +232,13 @@ impl Session {
         match then {
             Then::RefreshContacts | Then::ContactAsked => self.ask_contacts(now),
             Then::RequestGone(name) => self.change(Change::ContactRequestGone(name)),
-            Then::ContactGone(id) => self.change(Change::ContactGone(id)),
+            Then::ContactGone(id) => {
+                let gone = self.state.contacts.get(&id).map(|contact| contact.username.clone());
+                self.asked.retain(|name| {
+                    !gone.as_ref().is_some_and(|gone| gone.eq_ignore_ascii_case(name))
+                });
+                self.change(Change::ContactGone(id));
+            }
             Then::Presence(presence) => {
                 self.presence = presence;
                 self.change(Change::OwnPresence(presence));

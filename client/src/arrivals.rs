@@ -188,6 +188,12 @@ impl Session {
         for contact in contacts.values() {
             self.tell_acceptance(contact);
         }
+        // who was there and is not any more was removed in another session
+        let is_listed = |name: &str| {
+            contacts.values().any(|contact| contact.username.eq_ignore_ascii_case(name))
+        };
+        let state = &self.state;
+        self.asked.retain(|name| is_listed(name) || state.contact(name).is_none());
         self.change(Change::Serves { feature: Feature::Contacts, serves: true });
         self.change(Change::Contacts { groups, contacts });
         self.change(Change::ContactsOnly(self.is_ours() && !self.takes_strangers));

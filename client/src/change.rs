@@ -67,9 +67,9 @@ pub enum Change {
         chat: ChatId,
         /// When something last happened in it.
         active: Millis,
-        /// Messages of others that were not read.
-        unread: u32,
-        /// The time up to which it was read; none where the server does not say.
+        /// Messages of others that were not read; none where the server does not say, which changes nothing.
+        unread: Option<u32>,
+        /// The time up to which it was read; the same holds for it.
         read_at: Option<Millis>,
     },
     /// The server has said of all chats what there is to say.

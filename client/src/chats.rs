@@ -70,14 +70,15 @@ impl Session {
             return None;
         }
         self.change(Change::ChatKnown { chat: chat.clone(), name });
-        let (active, unread) =
-            (packet.timestamp.unwrap_or(0), packet.unread_message_count.unwrap_or(0));
+        let (active, unread) = (packet.timestamp.unwrap_or(0), packet.unread_message_count);
         // nothing has come of it on this connection, so it is not the list that is behind
         if active > 0 && active < self.whole.to(&chat) && !self.whole.is_in_step(&chat) {
             self.forget_chat(&chat);
         }
         let read_at = packet.read_at;
-        self.counted.insert(chat.clone(), active);
+        if unread.is_some() {
+            self.counted.insert(chat.clone(), active);
+        }
         self.change(Change::ChatListed { chat: chat.clone(), active, unread, read_at });
         Some((active, chat))
     }
@@ -96,7 +97,7 @@ impl Session {
             if active > self.whole.to(&chat) {
                 let at = behind.partition_point(|(other, _)| *other >= active);
                 behind.insert(at, (active, chat));
-            } else {
+            } else if active > 0 {
                 self.whole.set_in_step(&chat, active);
             }
         }

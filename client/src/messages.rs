@@ -8,7 +8,6 @@ use mig33_codec::values::{ChatDestination, ContentType, MessageType, StatusEvent
 use crate::action::{ActionId, Event};
 use crate::arrivals::places;
 use crate::change::Change;
-use crate::notices;
 use crate::outbox;
 use crate::requests::{Purpose, Urgency};
 use crate::session::Session;
@@ -206,7 +205,7 @@ impl Session {
 
     /// A message came unasked: new, or again since it was not acknowledged.
     pub(crate) fn message_arrived(&mut self, now: Millis, packet: &MessagePacket) {
-        let Some((chat, name, message)) = self.read_message(now, packet) else {
+        let Some((chat, name, mut message)) = self.read_message(now, packet) else {
             return;
         };
         if let Some(guid) = self.echo_of(&chat, &message) {
@@ -214,10 +213,16 @@ impl Session {
             self.whole.goes_on(&chat, time);
             return self.change(Change::MessageCameBack { chat, guid, new_guid, time });
         }
-        if let Some((who, is_here)) = notices::notice(packet).and_then(|notice| notice.moved)
-            && self.state.chats.contains_key(&chat)
+        let is_known = self.state.chats.contains_key(&chat);
+        if let Some((who, is_here)) = self.room_notice(packet).and_then(|notice| notice.moved)
+            && is_known
         {
-            return self.moved(now, &chat, Member::normal(who), is_here);
+            self.moved(now, &chat, Member::normal(who), is_here);
+            message.body = Body::Notice("".into()); // said by the line
+        }
+        // nothing to be seen, but the next message may name it as the one before
+        if message.says_nothing() && !(is_known && self.has_chat_sync) {
+            return;
         }
         let known = self.state.chats.get(&chat);
         let is_new =
@@ -287,11 +292,7 @@ impl Session {
             )
             .into(),
         };
-        let notice = notices::notice(packet);
-        if notice.as_ref().is_some_and(|notice| notice.text.is_empty()) {
-            return None;
-        }
-        let (author, body) = match notice {
+        let (author, body) = match self.room_notice(packet) {
             Some(notice) => ("".into(), Body::Notice(notice.text)),
             None => (source, body(packet)),
         };

@@ -63,6 +63,12 @@ impl Session {
         Ok(())
     }
 
+    /// A message of a room that nobody in it has said. In front of a server of this project there is none: its rooms say
+    /// nothing among their messages, so whatever looks like it was written by somebody in the room.
+    pub(crate) fn room_notice(&self, packet: &MessagePacket) -> Option<Notice> {
+        if self.is_ours() { None } else { notice(packet) }
+    }
+
     /// Whether it is our name.
     pub(crate) fn is_us(&self, name: &str) -> bool {
         let account = self.state.account.as_ref();
@@ -107,8 +113,16 @@ impl Session {
     }
 }
 
+impl Message {
+    /// Whether nothing of it is to be seen: it only has its place among the messages.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        matches!(&self.body, Body::Notice(text) if text.is_empty())
+    }
+}
+
 /// Reads a message of a room that nobody in it has said: `None` for what somebody has.
-pub(crate) fn notice(packet: &MessagePacket) -> Option<Notice> {
+fn notice(packet: &MessagePacket) -> Option<Notice> {
     if packet.destination_type != Some(ChatDestination::CHATROOM) {
         return None;
     }

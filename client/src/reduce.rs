@@ -39,6 +39,7 @@ impl State {
                 self.contact_requests_without(contacts.values().map(|contact| &contact.username));
                 replace(&mut self.groups, groups);
                 replace(&mut self.contacts, contacts);
+                self.contacts_listed = true;
             }
             Change::ContactsOnly(contacts_only) => self.contacts_only = contacts_only,
             Change::Contact(contact) => {
@@ -97,7 +98,8 @@ impl State {
             Change::ChatListed { chat, active, unread, read_at } => {
                 let entry = self.chat_mut(&chat);
                 entry.active = entry.active.max(active);
-                (entry.unread, entry.read_at) = (unread, read_at);
+                entry.unread = unread.unwrap_or(entry.unread);
+                entry.read_at = read_at.or(entry.read_at);
             }
             Change::ChatsListed => self.listed = true,
             Change::ChatRead { chat, up_to } => self.chat_mut(&chat).read(up_to),
@@ -241,6 +243,11 @@ impl Chat {
             (self.unread, self.read_at) = (0, self.read_at.max(self.newest()));
             return;
         };
+        // also what came behind it in time, or at the same one: nothing else would end its being unread
+        let is_said = |message: &&Rc<Message>| !message.is_line() && !is_unsent(message);
+        if self.messages.iter().rev().find(is_said).is_some_and(|newest| newest.time <= up_to) {
+            self.unread = 0;
+        }
         if self.read_at.is_some_and(|read_at| read_at >= up_to) {
             return;
         }
@@ -358,7 +365,7 @@ mod tests {
         state.apply(Change::ChatListed {
             chat: bob.clone(),
             active: 40,
-            unread: 4,
+            unread: Some(4),
             read_at: Some(9),
         });
         let chat = |state: &State| state.chats[&ChatId::private("bob")].clone();
@@ -395,7 +402,7 @@ mod tests {
         }
         for (unread, first) in [(0, None), (1, Some("d")), (2, Some("b")), (9, Some("a"))] {
             let (chat, read_at) = (bob.clone(), None);
-            state.apply(Change::ChatListed { chat, active: 0, unread, read_at });
+            state.apply(Change::ChatListed { chat, active: 0, unread: Some(unread), read_at });
             let found = state.chats[&bob].first_unread().map(|first| &*first.guid);
             assert_eq!(found, first, "of {unread}");
         }

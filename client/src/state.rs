@@ -32,6 +32,8 @@ pub struct State {
     pub groups: Rc<LiteMap<u32, Rc<str>>>,
     /// Accepted contacts and those that have not answered yet, by contact id.
     pub contacts: Rc<LiteMap<u32, Rc<Contact>>>,
+    /// Whether the server has said once who the contacts are.
+    pub contacts_listed: bool,
     /// Whether the server takes messages to contacts only, and has said who they are.
     pub contacts_only: bool,
     /// Who asks to become a contact, oldest first.
@@ -385,7 +387,7 @@ pub enum Body {
     },
     /// Something that this client cannot show, by its content type.
     Other(u16),
-    /// Something that the room says, and nobody in it.
+    /// Something that the room says, and nobody in it; empty where it cannot be read, or a line says it.
     Notice(Rc<str>),
     /// The same, as a line of ours about something that the server told.
     Line(Rc<str>),

@@ -376,7 +376,7 @@ impl App {
         let asked: Vec<Rc<str>> = pending.map(|contact| contact.username.clone()).collect();
         // before the list has come nothing is known
         if let Some(account) = &self.account
-            && !self.state.contacts.is_empty()
+            && self.state.contacts_listed
             && self.asked_contacts != asked
         {
             self.store.set_asked(&account.username, &asked);

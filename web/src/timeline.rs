@@ -57,7 +57,7 @@ pub(crate) fn rows(
 ) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::with_capacity(messages.len() + 8);
     let mut last_day = None;
-    for message in messages {
+    for message in messages.iter().filter(|message| !message.says_nothing()) {
         let day = day_of(message.time);
         if last_day != Some(day) {
             last_day = Some(day);

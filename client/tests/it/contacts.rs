@@ -204,3 +204,26 @@ fn who_can_be_written_to_is_known_with_the_contacts() {
         assert_eq!(stage.session.state().contacts_only, contacts_only);
     }
 }
+
+#[test]
+fn a_request_that_was_taken_back_is_not_accepted_later() {
+    let mut stage = Stage::new();
+    stage.session.remember_asked(vec!["Bob".into(), "Carol".into()]);
+    stage.session.log_in(stage.now, "alice", "secret");
+    stage.come_online();
+    for (id, name) in [(7, "bob"), (8, "carol")] {
+        stage
+            .push(packets::Contact { pending: Some(true), ..contact(id, name, Presence::OFFLINE) });
+    }
+    stage.act(Action::RemoveContact { id: 7 });
+    let (number, _) = stage.take::<packets::RemoveContact>();
+    stage.reply(number, packets::Ok::default());
+    // the other one in another session of ours
+    stage.push(packets::ContactListVersion::default());
+    let (number, _) = stage.take::<packets::GetContacts>();
+    stage.reply(number, packets::GetContactsComplete::default());
+    for (id, name) in [(9, "bob"), (10, "carol")] {
+        stage.push(contact(id, name, Presence::OFFLINE));
+    }
+    assert_eq!(stage.session.state().notices.len(), 0);
+}

@@ -10,7 +10,7 @@ use mig33_codec::{Command, Frame, Text};
 use crate::stage::{START, Stage, challenge, error, message, text_of};
 
 /// Logged in as alice at a server that gives no token; `sync`: that keeps history.
-fn elsewhere(sync: bool) -> Stage {
+pub(crate) fn elsewhere(sync: bool) -> Stage {
     let mut stage = Stage::new();
     stage.session.log_in(stage.now, "alice", "secret");
     stage.accept();
@@ -30,11 +30,11 @@ fn bob() -> ChatId {
     ChatId::private("bob")
 }
 
-fn tea_room() -> ChatId {
+pub(crate) fn tea_room() -> ChatId {
     ChatId::room("Tea Room")
 }
 
-fn in_tea_room() -> Stage {
+pub(crate) fn in_tea_room() -> Stage {
     let mut stage = elsewhere(false);
     stage.act(Action::JoinRoom { name: "Tea Room".into() });
     let (number, _) = stage.take::<packets::JoinChatroom>();
@@ -42,7 +42,7 @@ fn in_tea_room() -> Stage {
     stage
 }
 
-fn participants() -> packets::ChatroomParticipants {
+pub(crate) fn participants() -> packets::ChatroomParticipants {
     packets::ChatroomParticipants {
         chatroom_name: Some("Tea Room".into()),
         participant_list: Some(mig33_codec::List::from_bytes(Bytes::from_static(
@@ -64,7 +64,7 @@ fn unasked(command: Command, blocks: &[(u16, &[u8])]) -> Bytes {
 }
 
 /// CHATROOM_NOTIFICATION as others send it.
-fn notification(kind: u8, who: &str, text: &str) -> Bytes {
+pub(crate) fn notification(kind: u8, who: &str, text: &str) -> Bytes {
     unasked(
         Command::CHATROOM_NOTIFICATION,
         &[(1, b"Tea Room"), (2, &[kind]), (3, who.as_bytes()), (4, text.as_bytes())],
@@ -439,48 +439,29 @@ fn what_a_server_does_not_serve_is_known() {
 }
 
 #[test]
-fn what_a_room_says_is_said_by_nobody() {
-    let mut stage = in_tea_room();
-    let said =
-        |guid: &str, source: Option<&str>, mime: Option<&str>, content: &str| packets::Message {
-            source: source.map(Text::from),
-            destination_type: Some(ChatDestination::CHATROOM),
-            destination: Some("Tea Room".into()),
-            mime_type: mime.map(Text::from),
-            content: Some(Bytes::copy_from_slice(content.as_bytes())),
-            ..message("", guid, START + guid.len() as u64, None)
-        };
-    let system = |kind: &str| format!("system/chatroom-{kind}");
-    for (guid, source, mime, content, expected) in [
-        ("a", None, None, "Welcome!", "Welcome!"),
-        ("bb", Some("tea room"), None, "Be kind.", "Be kind."),
-        ("ccc", Some("bob"), Some(system("locked")), r#"{"username":"bob"}"#, "bob locked"),
-        ("dddd", Some("x"), Some(system("announce")), r#"{"text":"Tea at 5"}"#, "Tea at 5"),
-        ("eeeee", None, Some(system("description")), "It is about tea.", "It is about tea."),
-    ] {
-        stage.push(said(guid, source, mime.as_deref(), content));
-        let last = stage.messages(&tea_room()).pop().unwrap();
-        assert_eq!((last.body, &*last.author), (Body::Notice(expected.into()), ""), "{guid}");
-    }
-    assert_eq!(stage.session.state().unread(), 0);
-    let news = |event: &&Event| matches!(event, Event::MessageReceived { .. });
-    assert_eq!(stage.events.iter().filter(news).count(), 0);
-
-    stage.now += 1_000;
-    let dave = r#"{"username":"dave"}"#;
-    let has_dave = |stage: &Stage| {
-        let room = stage.session.state().chats[&tea_room()].room.clone().unwrap();
-        room.members.get("dave").is_some()
+fn what_a_list_of_chats_does_not_say_stays_as_it_was() {
+    let mut stage = elsewhere(true);
+    let (chats, _) = stage.take::<packets::GetChats>();
+    let listed = |timestamp| packets::Chat {
+        chat_id: Some("Bob".into()),
+        chat_type: Some(ChatDestination::PRIVATE),
+        timestamp,
+        ..Default::default()
     };
-    stage.push(said("in", None, Some(&system("participant-enter")), dave));
-    assert!(has_dave(&stage));
-    assert_eq!(stage.messages(&tea_room()).pop().unwrap().body, Body::Joined);
-    stage.push(said("out", None, Some(&system("participant-exit")), dave));
-    assert!(!has_dave(&stage));
-    assert_eq!(stage.messages(&tea_room()).pop().unwrap().body, Body::Left);
-
-    // what a notification says stands in its room as well
-    stage.arrive(notification(2, "bob", "bob was muted"));
-    assert_eq!(stage.messages(&tea_room()).pop().unwrap().body, Body::Line("bob was muted".into()));
-    assert!(stage.session.state().notices.is_empty());
+    stage.reply(chats, listed(None));
+    stage.reply(chats, packets::ChatListVersion::default());
+    stage.act(Action::OpenChat { chat: bob() });
+    let (number, _) = stage.take::<packets::GetMessages>();
+    stage.reply(number, packets::EndMessages::default());
+    stage.push(message("Bob", "a", START + 1, None));
+    stage.act(Action::MarkRead { chat: bob(), up_to: "a".into() });
+    stage.push(message("Bob", "b", START + 2, Some("a")));
+    stage.cut_and_wait();
+    stage.accept();
+    log_in_elsewhere(&mut stage, true);
+    let (chats, _) = stage.take::<packets::GetChats>();
+    stage.reply(chats, listed(Some(START + 2)));
+    stage.reply(chats, packets::ChatListVersion::default());
+    let chat = stage.session.state().chats[&bob()].clone();
+    assert_eq!((chat.unread, chat.read_at), (1, Some(START + 1)));
 }

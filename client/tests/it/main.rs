@@ -6,6 +6,7 @@ mod history;
 mod log_out;
 mod login;
 mod messages;
+mod notices;
 mod reconnect;
 mod resume;
 mod rooms;

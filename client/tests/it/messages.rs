@@ -441,3 +441,31 @@ fn how_far_our_messages_got_comes_with_the_history() {
     stage.reply(number, packets::EndMessages { messages_sent: Some(2), ..Default::default() });
     assert_eq!(deliveries(&stage)[..3], [Delivery::Read, Delivery::Read, Delivery::Read]);
 }
+
+#[test]
+fn what_has_the_time_of_what_was_read_can_be_read() {
+    let mut stage = Stage::online();
+    let bob = ChatId::private("bob");
+    for guid in ["a", "b"] {
+        stage.push(message("bob", guid, START + 1, None));
+        assert_eq!(stage.session.state().unread(), 1, "{guid}");
+        stage.act(Action::MarkRead { chat: bob.clone(), up_to: guid.into() });
+        assert_eq!(stage.session.state().unread(), 0, "{guid}");
+    }
+}
+
+#[test]
+fn what_stands_before_our_own_of_a_clock_ahead_can_be_read() {
+    let mut stage = Stage::online();
+    let bob = ChatId::private("bob");
+    stage.act(Action::SendText { chat: bob.clone(), text: "hello".into() });
+    let (number, sent) = stage.take::<packets::Message>();
+    let own = sent.guid.unwrap();
+    stage.reply(number, ok(&own.as_str(), START + 90_000));
+    for (time, guid) in (1..).zip(["a", "b"]) {
+        stage.push(message("bob", guid, START + time, None));
+        assert_eq!(stage.session.state().unread(), 1, "{guid}");
+        stage.act(Action::MarkRead { chat: bob.clone(), up_to: own.as_str().into() });
+        assert_eq!(stage.session.state().unread(), 0, "{guid}");
+    }
+}

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use mig33_client::{Action, Body, ChatId, Delivery, Event, Member, Membership, Room};
 use mig33_codec::packets;
 use mig33_codec::values::{ChatDestination, ChatUserStatus, ParticipantType};
-use mig33_codec::{Command, Frame};
+use mig33_codec::{Command, Frame, Text};
 
 use crate::stage::{START, Stage, error, message, ok};
 
@@ -296,6 +296,37 @@ fn a_search_that_finds_nothing_is_answered() {
     let directory = stage.session.state().directory.clone();
     assert_eq!((directory.rooms.len(), directory.page, directory.pages), (0, 1, 1));
     assert!(!directory.loading);
+}
+
+#[test]
+fn nobody_in_a_room_of_ours_speaks_for_it() {
+    let mut stage = in_lobby();
+    let (number, _) = stage.take::<packets::GetMessages>();
+    stage.reply(number, packets::EndMessages::default());
+    let system = |kind: &str| Some(format!("system/chatroom-{kind}"));
+    let gone = r#"{"username":"Bob"}"#;
+    let mut before: Option<String> = None;
+    for (number, (source, mime_type, content)) in (1..).zip([
+        ("lobby", None, "I am the room."),
+        ("eve", system("participant-exit"), gone),
+        ("eve", system("participant-enter"), r#"{"username":"dave"}"#),
+        ("eve", system("announce"), "{}"),
+        ("eve", system("announce"), ""),
+        ("eve", None, "hello"),
+    ]) {
+        let guid = format!("m{number}");
+        stage.push(packets::Message {
+            mime_type: mime_type.as_deref().map(Text::from),
+            content: Some(Bytes::copy_from_slice(content.as_bytes())),
+            previous_message_guid: before.as_deref().map(Text::from),
+            ..room_message(source, &guid, START + number)
+        });
+        let last = stage.messages(&lobby()).pop().unwrap();
+        assert_eq!((&*last.author, last.body), (source, Body::Text(content.into())), "{guid}");
+        assert!(stage.try_take::<packets::GetMessages>().is_none(), "{guid}: nothing is missing");
+        before = Some(guid);
+    }
+    assert_eq!(members(&stage), ["alice", "Bob", "@root"]);
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(super) struct Reading {
     /// Whether the messages that were unread at the opening have come.
     settled: bool,
     unread_before: u32,
+    /// What was asked for last: up to which message, and of how many, how many of them unread.
+    asked: Option<(Rc<str>, usize, u32)>,
     /// Whether the log's end is in sight.
     pub(super) at_end: bool,
     /// The guid of the newest message that is in sight.
@@ -36,7 +38,7 @@ impl Reading {
         self.settled
     }
 
-    /// Follows the chat; gives the message up to which it is to be marked as read. `listed`: it is known what is unread;
+    /// Follows the chat; gives the message up to which it is to be marked as read, once. `listed`: it is known what is unread;
     /// `looking`: the page is in front, has the focus, and nothing lies over the log.
     pub(super) fn follow(&mut self, chat: &Chat, listed: bool, looking: bool) -> Option<Rc<str>> {
         if self.chat.as_ref() != Some(&chat.id) {
@@ -60,17 +62,30 @@ impl Reading {
             self.unread_from = first_unread();
         }
         self.unread_before = chat.unread;
+        if chat.unread == 0 {
+            self.asked = None;
+        }
         if !self.settled || !looking || chat.unread == 0 {
             return None;
         }
         if self.at_end {
             self.unread_before = 0;
-            return newest.map(|message| message.guid.clone());
+            let guid = newest?.guid.clone();
+            return self.once(chat, guid);
         }
         let is_seen = |message: &&Rc<Message>| Some(&message.guid) == self.seen.as_ref();
         let seen = chat.messages.iter().rev().find(is_seen)?;
         let is_news = chat.read_at.is_none_or(|read_at| seen.time > read_at);
-        is_news.then(|| seen.guid.clone())
+        let guid = seen.guid.clone();
+        if is_news { self.once(chat, guid) } else { None }
+    }
+
+    /// What was asked for and has changed nothing is not asked for again with each frame.
+    fn once(&mut self, chat: &Chat, guid: Rc<str>) -> Option<Rc<str>> {
+        let asks = Some((guid.clone(), chat.messages.len(), chat.unread));
+        let is_new = self.asked != asks;
+        self.asked = asks;
+        is_new.then_some(guid)
     }
 }
 
@@ -189,6 +204,16 @@ mod tests {
         assert_eq!(reading.follow(&chat(7, 2), true, true), None, "the end is not in sight");
         reading.at_end = true;
         assert_eq!(reading.follow(&chat(7, 2), true, true), guid(6));
+    }
+
+    #[test]
+    fn what_changes_nothing_is_asked_for_once() {
+        let mut reading = opened();
+        assert_eq!(reading.follow(&chat(5, 1), true, true), guid(4));
+        assert_eq!(reading.follow(&chat(5, 1), true, true), None);
+        assert_eq!(reading.follow(&chat(5, 0), true, true), None);
+        assert_eq!(reading.follow(&chat(5, 1), true, true), guid(4), "it is news");
+        assert_eq!(reading.follow(&chat(6, 1), true, true), guid(5));
     }
 
     #[test]

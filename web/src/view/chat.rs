@@ -215,8 +215,7 @@ fn foot(props: &Props) -> Option<Html> {
         (None, Some(contact)) if contact.pending => {
             (REQUEST_SENT.to_owned(), "Cancel", Action::RemoveContact { id: contact.id })
         }
-        // who has written to us may be answered
-        (None, None) if *contacts_only && chat.messages.iter().all(|message| message.own) => {
+        (None, None) if *contacts_only => {
             (format!("{} is not one of your contacts.", isolated(&name)), "Add to contacts", add())
         }
         _ => return None,
