@@ -347,11 +347,34 @@ impl Limits {
             account_bytes_per_day: 0,
             registrations_per_hour: 0,
             add_contacts_per_hour: 0,
-            uploads_per_address: u32::MAX,
+            uploads_per_address: 0,
             upload_bytes_per_s: 0,
             pictures_per_day: 0,
             ..self
         }
+    }
+
+    /// What of them is probably not meant, for a person.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<&'static str> {
+        if !self.abuse {
+            return vec![
+                "server.limits.abuse is off: one person can take what the service has from all others",
+            ];
+        }
+        // they refused everybody until 28 November 2026
+        let open = [
+            (
+                self.registrations_per_hour,
+                "server.limits.registrations_per_hour = 0 no longer closes registration: everybody may make as many \
+                 accounts as they like",
+            ),
+            (
+                self.pictures_per_day,
+                "server.limits.pictures_per_day = 0 no longer forbids pictures: everybody may send as many as they like",
+            ),
+        ];
+        open.into_iter().filter(|(limit, _)| *limit == 0).map(|(_, doubt)| doubt).collect()
     }
 
     /// How long a stay-logged-in token is good for.
@@ -404,5 +427,18 @@ mod tests {
         assert_eq!(limits.text_bytes, Limits::default().text_bytes, "what a packet may be stays");
         assert_eq!(limits.free_wrong_answers, Limits::default().free_wrong_answers);
         assert_eq!(Limits::default().in_force(), Limits::default());
+    }
+
+    #[test]
+    fn a_limit_that_refused_everybody_at_0_and_is_off_now_is_a_doubt() {
+        let none: [&str; 0] = [];
+        assert_eq!(Limits::default().doubts(), none);
+        let open = Limits { registrations_per_hour: 0, pictures_per_day: 0, ..Limits::default() };
+        let doubts = open.doubts();
+        assert_eq!(doubts.len(), 2, "{doubts:?}");
+        assert!(doubts[0].contains("no longer closes registration"), "{doubts:?}");
+        assert!(doubts[1].contains("pictures_per_day"), "{doubts:?}");
+        let off = Limits { abuse: false, ..open }.doubts();
+        assert!(matches!(off[..], [one] if one.contains("limits.abuse")), "{off:?}");
     }
 }

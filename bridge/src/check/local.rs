@@ -48,12 +48,7 @@ fn embedded(settings: &Settings, report: &mut Report) {
         Ok(database) => database,
         Err(error) => return report.problems.push(error.to_string()),
     };
-    if !settings.server.limits.abuse {
-        report.doubts.push(
-            "server.limits.abuse is off: one person can take what the service has from all others"
-                .to_owned(),
-        );
-    }
+    report.doubts.extend(settings.server.limits.doubts().into_iter().map(str::to_owned));
     let key = mig33_server::Settings::key_file(&database);
     for folder in
         [Some(settings.server.data_dir.as_path()), database.parent()].into_iter().flatten()
@@ -302,6 +297,9 @@ mod tests {
         let mut load_test = settings.clone();
         load_test.server.limits.abuse = false;
         assert!(report(&load_test).doubts.iter().any(|one| one.contains("server.limits.abuse")));
+        let mut open = settings.clone();
+        open.server.limits.registrations_per_hour = 0;
+        assert!(report(&open).doubts.iter().any(|one| one.contains("no longer closes")));
 
         std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(folder.path().join("data/mig33.db"), "").unwrap();

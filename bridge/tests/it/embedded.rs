@@ -212,7 +212,7 @@ async fn uploads_are_counted_by_the_address_that_a_proxy_names() {
     let mut settings = embedded(&data);
     settings.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
     settings.server.open_messages = true;
-    settings.server.limits.uploads_per_address = 0;
+    settings.server.limits.uploads_per_address = 1;
     let bridge = Bridge::start(settings).await.unwrap();
     let tcp = bridge.addresses().tcp.unwrap();
     for name in ["alice", "bob"] {
@@ -226,16 +226,28 @@ async fn uploads_are_counted_by_the_address_that_a_proxy_names() {
     let hash = sha1fold(&challenge.as_str(), "correct horse");
     let answer = LoginResponse { password_hash: Some(hash.into()), ..LoginResponse::default() };
     let ask = GetUrl { url_type: Some(20), profile_name: Some("bob".into()), ..GetUrl::default() };
-    for bytes in [answer.encode(2), ask.encode(3)] {
+    for bytes in [answer.encode(2), ask.encode(3), ask.encode(4)] {
         alice.send(&bytes.unwrap().to_bytes()).await;
     }
-    let address = loop {
+    let mut paths = Vec::new();
+    while paths.len() < 2 {
         let frame = alice.next().await;
-        if frame.transaction == 3 {
-            break packets::Ok::decode(&frame).unwrap().text.unwrap().as_str().into_owned();
+        if [3, 4].contains(&frame.transaction) {
+            let address = packets::Ok::decode(&frame).unwrap().text.unwrap().as_str().into_owned();
+            paths.push(address[address.find("/pictures/").unwrap()..].to_owned());
         }
-    };
-    let path = &address[address.find("/pictures/").unwrap()..];
+    }
+    let [held, path] = &paths[..] else { unreachable!() };
+    // one that has its place, and does not go on
+    let mut holding = TcpStream::connect(bridge.addresses().page).await.unwrap();
+    let request = format!(
+        "PUT {held} HTTP/1.1\r\nHost: chat\r\nX-Forwarded-For: 203.0.113.7\r\nContent-Length: 100\r\n\
+         Expect: 100-continue\r\n\r\n"
+    );
+    holding.write_all(request.as_bytes()).await.unwrap();
+    let mut goes_on = [0; 12];
+    holding.read_exact(&mut goes_on).await.unwrap();
+    assert_eq!(&goes_on, b"HTTP/1.1 100");
     for (from, status) in [("X-Forwarded-For: 203.0.113.7\r\n", "503"), ("", "415")] {
         let body = "this is no picture";
         let request = format!(

@@ -58,9 +58,10 @@ impl Places {
         if is_full || taken.addresses.contains(&address) {
             return None;
         }
-        let peer = peer.filter(|peer| !peer.to_canonical().is_loopback());
+        let counts = |peer: &IpAddr| self.most_per_peer != 0 && !peer.to_canonical().is_loopback();
+        let peer = peer.filter(counts);
         if let Some(peer) = peer
-            && (self.most_per_peer == 0 || taken.peers.enter(peer, self.most_per_peer).is_err())
+            && taken.peers.enter(peer, self.most_per_peer).is_err()
         {
             return None;
         }
@@ -150,5 +151,16 @@ mod tests {
         };
         let taken: Vec<_> = (0..64).filter_map(take).collect();
         assert_eq!(taken.len(), 16);
+    }
+
+    #[test]
+    fn without_a_number_places_are_not_counted_by_address() {
+        let places = places(100, 4, 0);
+        let peer = Some("192.0.2.1".parse().unwrap());
+        let all: Vec<_> =
+            (0..50).map(|n| places.take([n; 32], UserId(u32::from(n)), peer)).collect();
+        assert!(all.iter().all(Option::is_some));
+        drop(all);
+        assert!(places.lock().peers.is_empty() && places.lock().addresses.is_empty());
     }
 }

@@ -157,19 +157,35 @@ async fn nobody_takes_all_places_for_uploads(_: World) {
 }
 
 async fn places_for_uploads_are_counted_by_address(_: World) {
-    let world = World::with(|settings| settings.limits.uploads_per_address = 0).await;
+    let world = World::with(|settings| settings.limits.uploads_per_address = 1).await;
     let (mut alice, _bob) = world.friends("alice", "bob").await;
+    let from = |peer: &str| ClientInfo { peer: Some(peer.parse().unwrap()), base_url: None };
+    // one that has begun and does not go on
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let mut tell = Some(tell);
+    let body = futures_util::stream::poll_fn(move |_| {
+        let _ = tell.take().map(|tell| tell.send(())); // it is waited for once
+        std::task::Poll::<Option<std::io::Result<Bytes>>>::Pending
+    });
+    let path = address(&mut alice, "bob").await.unwrap();
+    let request = Request::builder().method(Method::PUT).uri(path).extension(from("192.0.2.1"));
+    let request = request.body(Body::from_stream(body)).unwrap();
+    let held = tokio::spawn(world.service.http_router().oneshot(request));
+    told.await.unwrap();
     let mut upload = async |peer: Option<&str>| {
         let path = address(&mut alice, "bob").await.unwrap();
-        let peer = peer.map(|peer| peer.parse().unwrap());
-        let request = Request::builder().method(Method::PUT).uri(path);
-        let request = request.extension(ClientInfo { peer, base_url: None });
+        let from = peer.map_or_else(ClientInfo::default, from);
+        let request = Request::builder().method(Method::PUT).uri(path).extension(from);
         let response = world.service.http_router().oneshot(request.body(Body::from(PNG)).unwrap());
         response.await.unwrap().status()
     };
     assert_eq!(upload(Some("192.0.2.1")).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(upload(Some("192.0.2.2")).await, StatusCode::CREATED);
     assert_eq!(upload(Some("127.0.0.1")).await, StatusCode::CREATED);
     assert_eq!(upload(None).await, StatusCode::CREATED, "a proxy that names nobody");
+    held.abort();
+    assert!(held.await.is_err());
+    assert_eq!(upload(Some("192.0.2.1")).await, StatusCode::CREATED, "the place is free again");
 }
 
 async fn what_is_no_picture_is_refused(_: World) {
