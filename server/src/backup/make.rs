@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::archive::Writer;
-use super::{DATABASE, FORMAT, KEY, MANIFEST, Manifest, PICTURES, Place};
+use super::{DATABASE, FORMAT, KEY, MANIFEST, Manifest, PICTURES, Place, unfinished};
 use crate::passwords::sync_folder;
 use crate::service::beside;
 use crate::settings::{Settings, SettingsError};
@@ -35,6 +35,21 @@ pub enum BackupError {
     /// A setting cannot be.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Another backup is being put in its place, or that was cut short.
+    #[error(
+        "a restore is under way or was cut short, and the data is not whole ({path} says so): wait for its end, or restore \
+         again with --replace"
+    )]
+    Restoring {
+        /// The file that says so.
+        path: PathBuf,
+    },
+    /// Another database took its place meanwhile.
+    #[error("{path} was replaced while the backup was made; nothing of it was kept: make it again")]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
     /// There is nothing to be kept.
     #[error("there is no database {path}: name the service's folder with --data-dir")]
     NoDatabase {
@@ -104,9 +119,11 @@ fn full(error: &io::Error) -> &'static str {
 /// [`BackupError`], whose text says what to do.
 pub async fn backup(settings: &Settings, to: &Place, with_key: bool) -> Result<Made, BackupError> {
     let database = settings.database_file()?;
+    is_whole(&settings.data_dir)?;
     if !database.exists() {
         return Err(BackupError::NoDatabase { path: database });
     }
+    let source = Source::of(settings, &database)?;
     let making = Making::begin(to)?;
     let time = SystemTime::now();
     let copy = copy_database(&database, making.copy_path(), making.target()).await?;
@@ -123,6 +140,7 @@ pub async fn backup(settings: &Settings, to: &Place, with_key: bool) -> Result<M
     };
     let is_dropped = Dropped(Arc::new(AtomicBool::new(false)));
     let content = Content {
+        source,
         manifest,
         time,
         copy,
@@ -134,6 +152,51 @@ pub async fn backup(settings: &Settings, to: &Place, with_key: bool) -> Result<M
     let written = tokio::task::spawn_blocking(move || write(content, making)).await;
     drop(is_dropped);
     written.unwrap_or(Err(BackupError::Interrupted))
+}
+
+/// That no restore into this folder is under way, or was cut short.
+fn is_whole(data_dir: &Path) -> Result<(), BackupError> {
+    match unfinished(data_dir) {
+        Some(path) => Err(BackupError::Restoring { path }),
+        None => Ok(()),
+    }
+}
+
+/// The data that a backup is made of: a restore beside it would mix the data before with that after it.
+struct Source {
+    data_dir: PathBuf,
+    database: PathBuf,
+    /// Which file that is.
+    file: (u64, u64),
+}
+
+impl Source {
+    fn of(settings: &Settings, database: &Path) -> Result<Self, BackupError> {
+        let file = which(database)
+            .map_err(|source| BackupError::Read { path: database.to_owned(), source })?;
+        Ok(Self { data_dir: settings.data_dir.clone(), database: database.to_owned(), file })
+    }
+
+    /// That it is still the one that the copy was made of. What a restore replaces is kept, so no other has its number.
+    fn is_same(&self) -> Result<(), BackupError> {
+        is_whole(&self.data_dir)?;
+        match which(&self.database) {
+            Ok(file) if file == self.file => Ok(()),
+            Ok(_) | Err(_) => Err(BackupError::Replaced { path: self.database.clone() }),
+        }
+    }
+}
+
+/// Tells files apart. It is not opened: closing it would take SQLite's locks away where this process has it open.
+fn which(file: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::metadata(file)?;
+    #[cfg(unix)]
+    return Ok({
+        use std::os::unix::fs::MetadataExt;
+        (metadata.dev(), metadata.ino())
+    });
+    #[cfg(not(unix))]
+    Ok((0, u64::from(metadata.is_file())))
 }
 
 /// Tells the disk's work that nobody waits for it.
@@ -258,6 +321,7 @@ async fn pictures(copy: &Temporary) -> Result<Vec<String>, sqlx::Error> {
 
 /// What goes into an archive.
 struct Content {
+    source: Source,
     manifest: Manifest,
     time: SystemTime,
     copy: Temporary,
@@ -331,6 +395,7 @@ fn write_to<W: Write>(content: &Content, to: W, path: &Path) -> Result<(W, Made)
             made.missing.push(file.clone());
         }
     }
+    content.source.is_same()?;
     let counted = archive.finish().map_err(fail)?;
     made.bytes = counted.bytes;
     let to = counted.to.into_inner().map_err(|error| fail(error.into_error()))?;
@@ -375,4 +440,28 @@ pub(super) fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_that_a_restore_has_touched_meanwhile_makes_no_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: folder.path().to_owned(), ..Settings::default() };
+        let database = settings.database_file().unwrap();
+        fs::write(&database, "before").unwrap();
+        let source = Source::of(&settings, &database).unwrap();
+        source.is_same().unwrap();
+        let marker = folder.path().join("restore.unfinished");
+        fs::write(&marker, "").unwrap();
+        let error = source.is_same().unwrap_err();
+        assert!(matches!(error, BackupError::Restoring { .. }), "{error}");
+        fs::rename(&database, folder.path().join("aside")).unwrap();
+        fs::write(&database, "after").unwrap();
+        fs::remove_file(&marker).unwrap();
+        let error = source.is_same().unwrap_err();
+        assert!(matches!(error, BackupError::Replaced { .. }), "{error}");
+    }
 }

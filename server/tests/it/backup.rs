@@ -257,6 +257,10 @@ async fn a_restore_that_was_cut_short_is_not_taken_for_data() {
     fs::write(world.settings.data_dir.join("restore.unfinished"), "").unwrap();
     let error = Service::start(world.settings.clone()).await.unwrap_err();
     assert!(matches!(error, StartError::Restoring { .. }), "{error}");
+    let other = folder.path().join("other.tar");
+    let error = backup(&world.settings, &Place::from(other), false).await.unwrap_err();
+    assert!(matches!(error, BackupError::Restoring { .. }), "{error}");
+    assert_eq!(names(folder.path()), std::slice::from_ref(&file), "nothing is made");
     restore(&world.settings, &Place::from(file), true).await.unwrap();
     Service::start(world.settings.clone()).await.unwrap().shutdown().await;
 }
