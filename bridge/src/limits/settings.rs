@@ -80,8 +80,8 @@ limits! {
         /// Seconds in which a client must take 16 KiB of what it is answered, or the rest; then the connection is closed
     first_packet_s = 30, "limit-first-packet-s", "MIG33_LIMIT_FIRST_PACKET_S", "SECONDS":
         /// Seconds that a client may take to send its first packet in a tunnel or a new session; then it is closed with 1008
-    login_bytes = 8_192, "limit-login-bytes", "MIG33_LIMIT_LOGIN_BYTES", "BYTES":
-        /// Bytes of a message, and of a packet, before the server has sent LOGIN_OK; a longer one is closed with 1009
+    login_bytes = 8_201, "limit-login-bytes", "MIG33_LIMIT_LOGIN_BYTES", "BYTES":
+        /// Bytes of a message, and of a packet with its 9 of header, before the server has sent LOGIN_OK; a longer one is closed with 1009
     idle_s = 0, "limit-idle-s", "MIG33_LIMIT_IDLE_S", "SECONDS":
         /// Seconds without a packet either way after which a tunnel is closed; pings do not count
 }
@@ -171,6 +171,12 @@ mod tests {
         assert_eq!(limits.handshake_time(), Some(Duration::from_secs(5)));
         assert!(toml::from_str::<LimitSettings>("conections = 5").is_err());
         assert!(toml::from_str::<LimitSettings>("connections = -1").is_err());
+    }
+
+    #[test]
+    fn before_the_log_in_a_packet_may_have_what_a_server_takes() {
+        let packet = mig33_codec::HEADER_LEN + mig33_codec::MAX_PARAMS_BEFORE_LOGIN;
+        assert_eq!(LimitSettings::default().login_bytes(), Some(packet));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use mig33_bridge::close::End;
 use mig33_bridge::limits::{Idle, LimitSettings, Pace, Rate, Throttle};
 use mig33_bridge::metrics::TunnelMetrics;
 use mig33_bridge::tunnel::{Framing, Tunnel};
+use mig33_codec::{HEADER_LEN, MAX_PARAMS_BEFORE_LOGIN};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -238,8 +239,8 @@ async fn a_client_that_is_ahead_of_its_pace_is_read_later_and_loses_nothing() {
 async fn before_the_log_in_a_client_cannot_have_much_held() {
     let header = |first, length: u16| [&[first, 0xfe][..], &length.to_be_bytes(), &[0; 4]].concat();
     // in one frame, of which nothing more comes, and in parts
-    let at_once = header(0x82, 8193);
-    let in_parts = [header(0x02, 5000), vec![0; 5000], header(0x80, 3193), vec![0; 3193]].concat();
+    let at_once = header(0x82, 8202);
+    let in_parts = [header(0x02, 5000), vec![0; 5000], header(0x80, 3202), vec![0; 3202]].concat();
     for bytes in [at_once, in_parts] {
         let mut ends = limited_ends().await;
         ends.client.get_mut().write_all(&bytes).await.unwrap();
@@ -247,11 +248,11 @@ async fn before_the_log_in_a_client_cannot_have_much_held() {
     }
     let mut ends = limited_ends().await;
     let reading = tokio::spawn(async move {
-        let mut got = vec![0; 8192];
+        let mut got = vec![0; HEADER_LEN + MAX_PARAMS_BEFORE_LOGIN];
         ends.upstream.read_exact(&mut got).await.unwrap();
         ends.upstream
     });
-    send(&mut ends.client, &packet(8192 - 9)).await;
+    send(&mut ends.client, &packet(MAX_PARAMS_BEFORE_LOGIN)).await;
     let mut upstream = reading.await.unwrap();
     log_in(&mut ends.client, &mut upstream).await;
     let reading = tokio::spawn(async move {
