@@ -6,6 +6,8 @@ use clap::{ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand
 
 #[cfg(feature = "embedded")]
 use mig33_server::backup::BackupCommand;
+#[cfg(feature = "embedded")]
+use mig33_server::repair::RepairCommand;
 
 use crate::settings::Arguments;
 
@@ -25,11 +27,11 @@ pub enum Order {
     },
     /// To ask the program that runs whether it does.
     Healthy(Box<Arguments>),
-    /// To make or restore a backup of the chat service's data.
+    /// To make or restore a backup of the chat service's data, or to put it right.
     #[cfg(feature = "embedded")]
     Data {
-        /// Which of the two.
-        command: BackupCommand,
+        /// Which of these.
+        command: DataCommand,
         /// What it would serve with.
         arguments: Box<Arguments>,
     },
@@ -62,13 +64,42 @@ enum Command {
     Healthy,
     #[cfg(feature = "embedded")]
     #[command(flatten)]
-    Data(BackupCommand),
+    Data(DataCommand),
     /// Print a settings file with every setting, its default and its meaning
     Settings {
         /// Print a table in Markdown instead
         #[arg(long)]
         markdown: bool,
     },
+}
+
+/// What can be done to the chat service's data.
+#[cfg(feature = "embedded")]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum DataCommand {
+    /// As a whole.
+    #[command(flatten)]
+    Backup(BackupCommand),
+    /// To what is wrong in it.
+    #[command(flatten)]
+    Repair(RepairCommand),
+}
+
+#[cfg(feature = "embedded")]
+impl DataCommand {
+    /// Does it; what was done, for a person.
+    ///
+    /// # Errors
+    /// Its text says what to do.
+    pub async fn run(
+        self,
+        settings: &mig33_server::Settings,
+    ) -> Result<String, Box<dyn std::error::Error>> {
+        Ok(match self {
+            Self::Backup(command) => command.run(settings).await?,
+            Self::Repair(command) => command.run(settings).await?,
+        })
+    }
 }
 
 /// Reads the program's own command line. It ends the program where that is wrong, or asks for help.
@@ -147,5 +178,14 @@ mod tests {
         let order = read_from(["mig33-bridge", "--listen", "127.0.0.1:0", "healthy"]).unwrap();
         let Order::Healthy(arguments) = order else { panic!("{order:?}") };
         assert_eq!(arguments.listen.unwrap().as_str(), "127.0.0.1:0");
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn data_is_repaired_by_the_program_that_serves_it() {
+        let order = read_from(["mig33-bridge", "repair-times", "--data-dir", "/data"]).unwrap();
+        let Order::Data { command, arguments } = order else { panic!("{order:?}") };
+        assert_eq!(command, DataCommand::Repair(RepairCommand::RepairTimes));
+        assert_eq!(arguments.server.data_dir.as_deref(), Some(std::path::Path::new("/data")));
     }
 }

@@ -3,13 +3,13 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+#[cfg(feature = "embedded")]
+use mig33_bridge::command_line::DataCommand;
 use mig33_bridge::command_line::{self, Order};
 use mig33_bridge::log::{self, Log};
 use mig33_bridge::page::Page;
 use mig33_bridge::{Addresses, Arguments, Bridge, Inherited, Settings};
 use mig33_bridge::{check, healthy, notify, open_files, reference};
-#[cfg(feature = "embedded")]
-use mig33_server::backup::BackupCommand;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
@@ -89,10 +89,10 @@ async fn serve(arguments: Arguments, inherited: Inherited) -> ExitCode {
     }
 }
 
-/// Makes or restores a backup.
+/// Makes or restores a backup, or puts the data right.
 #[cfg(feature = "embedded")]
 #[tokio::main]
-async fn data(command: BackupCommand, settings: &Settings) -> ExitCode {
+async fn data(command: DataCommand, settings: &Settings) -> ExitCode {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, FAILED),
@@ -103,7 +103,7 @@ async fn data(command: BackupCommand, settings: &Settings) -> ExitCode {
                 let _ = writeln!(io::stderr(), "{told}");
                 ExitCode::SUCCESS
             }
-            Err(error) => fail(&error, FAILED),
+            Err(error) => fail(&*error, FAILED),
         },
         () = signals.stop() => ExitCode::from(FAILED),
     }

@@ -17,7 +17,7 @@ use crate::passwords::{Password, Sealed, Sealer};
 use crate::pictures::PictureFiles;
 use crate::session::{Member, Phase, Session};
 use crate::settings::{Limits, Settings};
-use crate::store::Store;
+use crate::store::{LEAD_MS, Store};
 
 /// What every handler works with.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) addresses: Addresses,
     pub(crate) pictures: PictureFiles,
     pub(crate) metrics: Metrics,
+    /// Where chats led the clock by a little at the start: up to when they may.
+    pub(crate) lead_until: Millis,
     /// The service stops: who goes now is expected back.
     pub(crate) is_stopping: AtomicBool,
     next_session: AtomicU64,
@@ -77,6 +79,7 @@ impl Core {
             nobody,
             pictures,
             metrics,
+            lead_until: Millis(0),
             is_stopping: AtomicBool::new(false),
             next_session: AtomicU64::new(1),
         }
@@ -90,6 +93,11 @@ impl Core {
     /// The time of day.
     pub(crate) fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// From which time of its last message on a chat takes no other one.
+    pub(crate) fn busy_from(&self, now: Millis) -> Millis {
+        Millis(now.0.saturating_add(LEAD_MS)).max(self.lead_until)
     }
 }
 

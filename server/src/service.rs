@@ -29,7 +29,7 @@ use crate::pictures::{self, PictureFiles, Places};
 use crate::seats;
 use crate::settings::{Settings, SettingsError};
 use crate::store::sqlite::{OpenError, SqliteStore};
-use crate::store::{LEAD_MS, Store, StoreError};
+use crate::store::{LEAD_AT_START_MS, LEAD_MS, Store, StoreError};
 use crate::wall_clock::SteadyClock;
 
 /// How often the machine's clock is looked at, whatever else happens.
@@ -147,10 +147,8 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub async fn start_with(mut settings: Settings, outside: Outside) -> Result<Self, StartError> {
-        if !settings.limits.abuse {
-            tracing::warn!(
-                "limits.abuse is off: one person can take what the service has from all others"
-            );
+        for doubt in settings.limits.doubts() {
+            tracing::warn!("{doubt}");
         }
         settings.limits = settings.limits.in_force();
         let entropy = match outside.entropy {
@@ -182,7 +180,7 @@ impl Service {
         let is_watched = outside.clock.is_none();
         let clock =
             outside.clock.unwrap_or_else(|| Arc::new(SteadyClock::new(metrics.clock.clone())));
-        let core = Core::new(Parts {
+        let mut core = Core::new(Parts {
             settings,
             store,
             fanout: outside.fanout.unwrap_or_else(|| Arc::new(LocalFanout::default())),
@@ -192,8 +190,8 @@ impl Service {
             pictures,
             metrics,
         });
+        core.lead_until = look_ahead(&core).await?;
         let core = Arc::new(core);
-        told_of_the_future(&core).await?;
         let stopping = CancellationToken::new();
         if let Some(first) = seats::restore(&core).await? {
             let (core, stopping) = (Arc::clone(&core), stopping.clone());
@@ -332,17 +330,23 @@ async fn watch_clock(core: Weak<Core>) {
     }
 }
 
-/// Says where chats are ahead of the clock, since they take no messages until it is there.
-async fn told_of_the_future(core: &Core) -> Result<(), StoreError> {
-    let chats = core.store.chats_behind(Millis(core.now().0.saturating_add(LEAD_MS))).await?;
+/// Looks for chats that are ahead of the clock, which was ahead itself when it stopped. Where some are by a little, they
+/// may until it is there: the time that is returned. Those that are by more take no messages, which is told.
+async fn look_ahead(core: &Core) -> Result<Millis, StoreError> {
+    let from_now = |millis: u64| Millis(core.now().0.saturating_add(millis));
+    let little = from_now(LEAD_AT_START_MS);
+    let ahead = core.store.chats_behind(from_now(LEAD_MS - 1)).await?;
+    let chats = core.store.chats_behind(little).await?;
     if chats > 0 {
         tracing::warn!(
             chats,
             "chats have messages of the future, and take no new ones: where the machine's clock is right now, stop the \
-             service and run mig33-server repair-times"
+             service and run repair-times (docs/operations.md, \"The clock was wrong\")"
         );
     }
-    Ok(())
+    // as many more as a chat may have at any time
+    let until = Millis(little.0.saturating_add(LEAD_MS));
+    Ok(if ahead > chats { until } else { Millis(0) })
 }
 
 /// Locks the data folder and the database, whose data is whole.
@@ -368,12 +372,25 @@ pub(crate) fn lock(path: &Path) -> Result<File, StartError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(fail)?;
     #[cfg(unix)]
+    give_to_owner_of(folder, &file).map_err(fail)?;
+    #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(fail(source)),
     }
+}
+
+/// Where the administrator is the first to make it, it is still the user's whose data it is.
+#[cfg(unix)]
+fn give_to_owner_of(folder: &Path, file: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (owner, own) = (std::fs::metadata(folder)?, file.metadata()?);
+    if rustix::process::geteuid().is_root() && owner.uid() != own.uid() {
+        fchown(file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }
 
 /// The file beside another one whose name ends so.

@@ -66,6 +66,7 @@ pub(crate) async fn send(call: Call<'_>) -> Outcome {
             None => Err(NOT_A_CONTACT),
         };
     };
+    let now = core.now();
     let new = NewMessage {
         sender: member.seat.user,
         chat: place.chat(),
@@ -74,7 +75,8 @@ pub(crate) async fn send(call: Call<'_>) -> Outcome {
         content: packet.content.unwrap_or_default(),
         file_name: packet.file_name.map(|name| name.as_str().trim().to_owned()),
         mime_type: packet.mime_type.as_ref().and_then(kind_of_file),
-        now: core.now(),
+        now,
+        busy_from: core.busy_from(now),
         open: core.settings.open_messages,
     };
     if is_file(new.content_type) {

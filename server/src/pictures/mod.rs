@@ -35,6 +35,7 @@ pub(crate) async fn keep(
     let token = random_text(&*core.entropy, TOKEN_LEN);
     let path = format!("{PICTURES}{token}");
     let mime_type = kind.mime_type().to_owned();
+    let now = core.now();
     let message = NewMessage {
         sender: sender.id,
         chat: crate::store::ChatOf::Private(receiver.id),
@@ -43,7 +44,8 @@ pub(crate) async fn keep(
         content: Bytes::from(path.clone()),
         file_name: None,
         mime_type: Some(mime_type.clone()),
-        now: core.now(),
+        now,
+        busy_from: core.busy_from(now),
         open: core.settings.open_messages,
     };
     let notice = FileReceived {

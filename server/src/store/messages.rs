@@ -33,6 +33,8 @@ pub struct NewMessage {
     pub mime_type: Option<String>,
     /// When; the store adds what it takes to be after the chat's last.
     pub now: Millis,
+    /// A chat whose last time is this or later takes no message: it leads the clock by too much.
+    pub busy_from: Millis,
     /// Whether strangers may write to each other.
     pub open: bool,
 }
@@ -54,13 +56,17 @@ pub struct Added {
 
 /// Milliseconds by which the times of a chat may lead the clock: each is later than the one before.
 pub const LEAD_MS: u64 = 2000;
+/// Milliseconds by which a chat may lead the clock at a start of the service, and still takes messages until the clock is
+/// there. A clock that was off by that much is set right by its first synchronization or by hand, and nobody looks for a
+/// reason why some chats are silent for so long; times that are off by two minutes harm nobody.
+pub const LEAD_AT_START_MS: u64 = 120_000;
 
 /// Why a message is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageRefused {
     /// It may not go there.
     Receiver,
-    /// It would lead the clock by more than [`LEAD_MS`]: the chat has had too many of late, or the clock was ahead.
+    /// Its chat leads the clock by too much ([`NewMessage::busy_from`]): it has had too many of late, or the clock was ahead.
     Busy,
 }
 

@@ -28,8 +28,8 @@ pub use self::contacts::{
 pub(crate) use self::health::Cause;
 pub use self::health::Health;
 pub use self::messages::{
-    Added, Chat, ChatList, ChatOf, Delivered, History, HistoryOf, LEAD_MS, MessageRefused,
-    NewMessage, Page, Receipt, Receiver, Repaired, StoredMessage,
+    Added, Chat, ChatList, ChatOf, Delivered, History, HistoryOf, LEAD_AT_START_MS, LEAD_MS,
+    MessageRefused, NewMessage, Page, Receipt, Receiver, Repaired, StoredMessage,
 };
 pub use self::pictures::{NamedFiles, NewUpload, Picture, PictureRefused, UploadState};
 pub use self::rooms::{NewRoom, Room, RoomPage, RoomRefused};

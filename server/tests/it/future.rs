@@ -109,6 +109,37 @@ async fn what_a_clock_a_year_ahead_has_left_is_refused_until_it_is_repaired() {
     alice.ask(in_room("Lobby", "r", "x")).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_small_lead_at_the_start_makes_no_chat_silent() {
+    let world = World::new().await;
+    let (mut alice, _bob) = world.friends("alice", "bob").await;
+    world.clock.set(120_000);
+    let ahead = alice.say("bob", "ahead", "x").await.unwrap().value;
+    assert_eq!(ahead, Some(START + 120_000));
+    // the clock is put right, and the service started again
+    world.clock.set(0);
+    let world = world.restarted().await;
+    let mut alice = world.session("alice").await;
+    for n in 1..=10 {
+        let said = alice.say("bob", &format!("right{n}"), "x").await.unwrap();
+        assert_eq!(
+            said.value,
+            Some(START + 120_000 + n),
+            "in order, each later than the one before"
+        );
+    }
+    world.clock.set(130_000);
+    assert_eq!(alice.say("bob", "later", "x").await.unwrap().value, Some(START + 130_000));
+    // what leads by more does not go on
+    world.clock.set(300_000);
+    alice.say("bob", "far", "x").await.unwrap();
+    world.clock.set(179_999);
+    let world = world.restarted().await;
+    let mut alice = world.session("alice").await;
+    let refused = alice.say("bob", "again", "x").await.unwrap_err();
+    assert!(refused.contains("busy"), "{refused}");
+}
+
 /// The chats that have changed, and the version of the list.
 async fn chats(client: &mut Client, since: Option<u32>) -> (Vec<Chat>, u32) {
     client.send(GetChats { version: since, ..GetChats::default() }).await;

@@ -11,8 +11,8 @@ use super::{contacts, natural, number, small};
 use crate::clock::Millis;
 use crate::ids::{Seq, UserId};
 use crate::store::{
-    Added, ChatOf, Delivered, History, HistoryOf, LEAD_MS, MessageRefused, NewMessage, Page,
-    Receipt, StoredMessage,
+    Added, ChatOf, Delivered, History, HistoryOf, MessageRefused, NewMessage, Page, Receipt,
+    StoredMessage,
 };
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -46,7 +46,7 @@ pub(super) async fn add(
     .bind(high)
     .fetch_optional(&mut *db)
     .await?;
-    if before.as_ref().is_some_and(|(_, last)| *last >= number(new.now.0 + LEAD_MS)) {
+    if before.as_ref().is_some_and(|(_, last)| *last >= number(new.busy_from.0)) {
         return Ok(Err(MessageRefused::Busy));
     }
     let previous = before.map(|(guid, _)| guid);
