@@ -257,6 +257,7 @@ async fn uploads_are_counted_by_the_address_that_a_proxy_names() {
         let answer = http(bridge.addresses().page, &request).await;
         assert_eq!(answer.split(' ').nth(1), Some(status), "{from}: {answer}");
     }
+    drop(holding);
     bridge.stop().await;
 }
 
