@@ -97,6 +97,8 @@ impl Conversation {
     pub(crate) async fn end(&mut self, line: TcpStream, rng: &mut Rng) -> Result<(), Stop> {
         let mut socket = self.open(line).await?;
         self.exchange(&mut socket, rng).await?;
+        // the stream to the server ends in good order only for a client that has said that it has everything
+        self.acknowledge(&mut socket).await?;
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         socket.close(Some(frame)).await?;
         let answer = async {
@@ -183,11 +185,18 @@ impl Conversation {
                 Err(_) => {}
             }
             let untold = self.received - self.told;
-            let is_due = untold >= ACKNOWLEDGE_BYTES || self.told_at.elapsed() >= ACKNOWLEDGE_TIME;
-            if untold > 0 && is_due {
-                (self.told, self.told_at) = (self.received, Instant::now());
-                socket.send(Message::text(json!({ "ack": self.told }).to_string())).await?;
+            if untold >= ACKNOWLEDGE_BYTES || self.told_at.elapsed() >= ACKNOWLEDGE_TIME {
+                self.acknowledge(socket).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Tells the bridge how much has come, where it does not know.
+    async fn acknowledge(&mut self, socket: &mut Socket) -> Result<(), Stop> {
+        if self.received > self.told {
+            (self.told, self.told_at) = (self.received, Instant::now());
+            socket.send(Message::text(json!({ "ack": self.told }).to_string())).await?;
         }
         Ok(())
     }
