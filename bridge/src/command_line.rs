@@ -30,9 +30,9 @@ pub enum Order {
     /// To make or restore a backup of the chat service's data, or to put it right.
     #[cfg(feature = "embedded")]
     Data {
-        /// Which of these.
+        /// The command.
         command: DataCommand,
-        /// What it would serve with.
+        /// The arguments of the service whose data it is.
         arguments: Box<Arguments>,
     },
     /// To say what can be set.

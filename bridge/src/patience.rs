@@ -1,7 +1,7 @@
-//! `Patience`: a stream whose writes fail when the other end takes next to nothing of them for too long.
+//! `Patience`: a stream whose writes fail when the other end reads too slowly for too long.
 //!
-//! Answers are written through it: who asks for much and reads nothing would have a place among the connections for as long
-//! as they like. A tunnel has rules of its own for that.
+//! HTTP answers are written through it: without it, a client that asks for much and reads nothing keeps its place among the
+//! connections for as long as it likes. Tunnels have rules of their own.
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Bytes that have to be taken in each stretch, while more than that waits.
+/// Bytes that the other end must take in each stretch, while more than that waits.
 const LEAST: usize = 16 * 1024;
 
-/// A stream, and how long its other end is waited for.
+/// A stream with a least rate for its writes.
 #[derive(Debug)]
 pub(crate) struct Patience<S> {
     stream: S,
-    /// How long a stretch is; none: for ever.
+    /// The length of a stretch; `None` is no limit.
     time: Option<Duration>,
-    /// The one that is under way; none while nothing waits.
+    /// The stretch under way; `None` while nothing waits to be written.
     stretch: Option<Stretch>,
 }
 
@@ -39,7 +39,7 @@ impl<S> Patience<S> {
         self.stream
     }
 
-    /// What a write has come to, or the end where it has waited too long.
+    /// Passes on the outcome of a write, or fails it once a stretch has ended with too little taken.
     fn heed<T>(
         &mut self,
         written: Poll<io::Result<T>>,
@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a write of 100 KiB of which `part` bytes are read each second, and when.
+    /// The outcome of a write of 100 KiB, and its time, while the other end reads `part` bytes a second.
     async fn written(part: usize) -> (io::Result<()>, Duration) {
         let (near, mut far) = duplex(1000);
         let mut near = Patience::new(near, Some(Duration::from_secs(10)));

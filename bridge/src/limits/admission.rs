@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::pace::Rate;
 
-/// How many there may be at a time, and how fast they may come. 0 is no limit.
+/// Limits on the number of places and on the rate of arrivals. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Most {
     pub(crate) in_all: u32,

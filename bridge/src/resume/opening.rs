@@ -14,7 +14,7 @@ use crate::websocket::{Message, Reader, scratch};
 /// How long a client may take to say what it wants.
 const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(5);
 
-/// The most bytes of it, with its frame and whatever else comes before it: a few times as many as it may have.
+/// Max bytes read up to the end of the first message, frame headers and control frames included.
 const MAX_OPENING: usize = 4096;
 
 /// Reads it. `early` is what the client has sent behind its handshake.

@@ -56,7 +56,7 @@ pub(super) struct Session<C, U> {
     detached: Option<Detached<C>>,
     membership: Membership<C>,
     throttle: Throttle,
-    /// How much at once the client may send.
+    /// Max length of the client's next message.
     allowance: Allowance,
     idle: Idle,
     metrics: Arc<TunnelMetrics>,

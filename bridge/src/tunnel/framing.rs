@@ -15,8 +15,8 @@ pub enum Framing {
     Raw,
 }
 
-/// How much a client may send in one message or packet: little, until the upstream has let it in. Whoever comes can have
-/// the bridge hold as much, unfinished, for as long as they may take.
+/// Max length of a client's message or packet: small until the upstream has logged it in, because the bridge holds
+/// unfinished ones for strangers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
     max: usize,

@@ -22,7 +22,7 @@ pub(super) struct Taken<'a> {
     pub(super) packets: usize,
     /// One WebSocket message with all of them, or with the bytes as they came; empty when no packet is whole yet.
     pub(super) message: &'a [u8],
-    /// What the client may from now on.
+    /// The client's allowance from now on.
     pub(super) allowance: Allowance,
 }
 
@@ -32,7 +32,7 @@ impl Outbound {
         Self { packets: framing.scanner(), partial: Vec::new(), allowance }
     }
 
-    /// What the client may before its log-in.
+    /// Sets the client's allowance before its log-in.
     pub(super) const fn allow(&mut self, allowance: Allowance) {
         self.allowance = allowance;
     }

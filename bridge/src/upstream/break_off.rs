@@ -8,7 +8,7 @@ use tokio_rustls::client::TlsStream;
 use super::Link;
 use crate::pipe::PipeEnd;
 
-/// How long bytes may take to a server before the connection is reset: what has not arrived by then is lost.
+/// Time for written bytes to reach the server before the reset; bytes still on their way then are lost.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
 
 /// A stream that can end as if it had been cut.
